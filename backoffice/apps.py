@@ -1,0 +1,16 @@
+"""The project's app (theme and wording) and the admin under our own site."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class BackofficeConfig(AppConfig):
+    name = "backoffice"
+    verbose_name = _("Back office")
+
+
+class SamovarAdminConfig(AdminConfig):
+    default_site = "backoffice.admin.SamovarAdminSite"

@@ -1,0 +1,298 @@
+"""Settings of an installation: one file, typed by django-environ, explained in docs/configuration.md.
+
+Without `.env` everything runs on SQLite with the demo mail server on loopback. Nonsense is refused at
+start-up with a sentence that says what to do. All durations are seconds and may be fractions.
+"""
+
+from __future__ import annotations
+
+import math
+from email.utils import getaddresses
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+env = environ.Env()  # type: ignore[no-untyped-call]
+env.read_env(str(BASE_DIR / ".env"))
+
+LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+DEMO_SECRET_KEY = "demo-only-" + "samovar" * 8
+
+
+def positive(name: str, default: float) -> float:
+    """A duration or count that must be greater than zero."""
+    value = env.float(name, default=default)
+    if not (math.isfinite(value) and value > 0):
+        raise ImproperlyConfigured(f"{name}={value}: give a number greater than zero.")
+    return value
+
+
+def positive_list(name: str, default: list[float]) -> list[float]:
+    """Comma-separated durations, each greater than zero."""
+    values = [float(part) for part in env.list(name, default=default)]
+    if not values or not all(math.isfinite(value) and value > 0 for value in values):
+        raise ImproperlyConfigured(f"{name}: give one or more numbers greater than zero, separated by commas.")
+    return values
+
+
+def count(name: str, default: int) -> int:
+    """A whole number of at least one."""
+    value = env.int(name, default=default)
+    if value < 1:
+        raise ImproperlyConfigured(f"{name}={value}: give a whole number of at least 1.")
+    return value
+
+
+def one_of(name: str, allowed: tuple[str, ...], default: str) -> str:
+    value = env.str(name, default=default).lower()
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name}={value}: give one of {', '.join(allowed)}.")
+    return value
+
+
+# --- Installation -----------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=True)
+SECRET_KEY = env.str("SECRET_KEY", default=DEMO_SECRET_KEY if DEBUG else "")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=LOOPBACK_HOSTS)
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
+ADMINS = [(name or address, address) for name, address in getaddresses(env.list("ADMINS", default=[]))]
+TRUST_PROXY = env.bool("TRUST_PROXY", default=False)
+
+if not DEBUG and (len(SECRET_KEY) < 40 or len(set(SECRET_KEY)) < 10 or SECRET_KEY == DEMO_SECRET_KEY):
+    raise ImproperlyConfigured(
+        "SECRET_KEY is missing or weak. Put at least 40 random characters into .env, for example the output of: "
+        'python -c "import secrets; print(secrets.token_urlsafe(50))". For a demo on this machine set DEBUG=true.'
+    )
+if DEBUG and not set(ALLOWED_HOSTS) <= set(LOOPBACK_HOSTS):
+    raise ImproperlyConfigured(
+        "DEBUG=true is a demo for this machine only, but ALLOWED_HOSTS names other hosts. "
+        "Set DEBUG=false and a SECRET_KEY, or leave ALLOWED_HOSTS out."
+    )
+if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).hostname:
+    raise ImproperlyConfigured(
+        f"SITE_URL={SITE_URL}: give the full address, for example https://letters.example.com."
+    )
+
+ROOT_URLCONF = "backoffice.urls"
+WSGI_APPLICATION = "backoffice.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "backoffice.apps.BackofficeConfig",
+    "mailing.apps.MailingConfig",  # before django_q: `manage.py qcluster` is ours, and the first app wins
+    "backoffice.apps.SamovarAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "import_export",
+    "django_q",
+    "axes",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database ---------------------------------------------------------------------------------------
+
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'samovar.sqlite3'}")}
+DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    VAR_DIR.mkdir(exist_ok=True)
+    # A claim must survive a power cut (FULL), and two clusters must not both read before they write (IMMEDIATE).
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+
+# --- Language and time ------------------------------------------------------------------------------
+
+LANGUAGE_CODE = one_of("LANGUAGE_CODE", ("ru", "en"), default="ru")
+LANGUAGES = [("ru", _("Russian")), ("en", _("English"))]
+TIME_ZONE = env.str("TIME_ZONE", default="Europe/Moscow")
+USE_TZ = True
+USE_I18N = True
+
+try:
+    ZoneInfo(TIME_ZONE)
+except (ZoneInfoNotFoundError, ValueError) as error:
+    raise ImproperlyConfigured(f"TIME_ZONE={TIME_ZONE}: give a name such as Europe/Moscow.") from error
+
+# --- Security ---------------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+AXES_FAILURE_LIMIT = 5
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
+AXES_VERBOSE = False
+
+BEHIND_TLS = SITE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_SSL_REDIRECT = BEHIND_TLS
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+if TRUST_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "frame-ancestors": [SELF],
+    }
+}
+
+# --- Static files -----------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- Import and export ------------------------------------------------------------------------------
+
+# Without the two permission codes anybody of the staff may import (docs of django-import-export, "permissions").
+IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
+IMPORT_EXPORT_SKIP_ADMIN_LOG = True
+IMPORT_EXPORT_IMPORT_IGNORE_BLANK_LINES = True
+
+# --- Mail server ------------------------------------------------------------------------------------
+
+EMAIL_HOST = env.str("EMAIL_HOST", default="127.0.0.1")
+EMAIL_PORT = env.int("EMAIL_PORT", default=1025)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_SECURITY = one_of("EMAIL_SECURITY", ("none", "starttls", "tls"), default="none")
+EMAIL_USE_TLS = EMAIL_SECURITY == "starttls"
+EMAIL_USE_SSL = EMAIL_SECURITY == "tls"
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Samovar <samovar@localhost.localdomain>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+SMTP_CONNECTIONS = count("SMTP_CONNECTIONS", default=4)
+SMTP_CONNECT_TIMEOUT = positive("SMTP_CONNECT_TIMEOUT", default=15)
+SMTP_REPLY_TIMEOUT = positive("SMTP_REPLY_TIMEOUT", default=60)
+SMTP_DOT_TIMEOUT = positive("SMTP_DOT_TIMEOUT", default=600)
+SMTP_LETTER_BUDGET = positive("SMTP_LETTER_BUDGET", default=900)
+SMTP_LETTERS_PER_CONNECTION = count("SMTP_LETTERS_PER_CONNECTION", default=500)
+SMTP_CONNECTION_AGE = positive("SMTP_CONNECTION_AGE", default=600)
+SMTP_CLAIMS_AHEAD = env.int("SMTP_CLAIMS_AHEAD", default=100)
+if SMTP_CLAIMS_AHEAD < 0:
+    raise ImproperlyConfigured(f"SMTP_CLAIMS_AHEAD={SMTP_CLAIMS_AHEAD}: give 0 or more.")
+EMAIL_TIMEOUT = SMTP_REPLY_TIMEOUT
+
+# --- Mailings ---------------------------------------------------------------------------------------
+
+MAILING_SENDING_ENABLED = env.bool("MAILING_SENDING_ENABLED", default=True)
+MAILING_RETRY_DELAYS = positive_list("MAILING_RETRY_DELAYS", default=[300, 900, 2700])
+MAILING_RETRY_WINDOW = positive("MAILING_RETRY_WINDOW", default=86400)
+MAILING_BREAKER_THRESHOLD = count("MAILING_BREAKER_THRESHOLD", default=3)
+MAILING_BREAKER_PAUSES = positive_list("MAILING_BREAKER_PAUSES", default=[60, 120, 240, 480, 900, 1800, 3600])
+MAILING_RATE_LIMIT = env.str("MAILING_RATE_LIMIT", default="")
+MAILING_SLICE_SECONDS = positive("MAILING_SLICE_SECONDS", default=60)
+MAILING_LEASE_SECONDS = positive("MAILING_LEASE_SECONDS", default=120)
+MAILING_TICK_SECONDS = positive("MAILING_TICK_SECONDS", default=60)
+MAILING_MAX_LATENESS = positive("MAILING_MAX_LATENESS", default=86400)
+DELIVERY_RETENTION_DAYS = count("DELIVERY_RETENTION_DAYS", default=90)
+
+# --- Queue (docs/decisions/: why each value) --------------------------------------------------------
+
+REDIS_URL = env.str("REDIS_URL", default="")
+_task_timeout = math.ceil(MAILING_SLICE_SECONDS + SMTP_LETTER_BUDGET + 30)
+Q_CLUSTER = {
+    "name": "samovar",
+    "label": _("Queue"),
+    "workers": count("Q_WORKERS", default=4),
+    "timeout": _task_timeout,
+    "retry": max(3600, 2 * _task_timeout + 60),
+    "queue_limit": 1,
+    "bulk": 1,
+    "ack_failures": True,
+    "max_attempts": 1,
+    "catch_up": False,
+    "save_limit": -1,
+    "recycle": 500,
+    "max_rss": 400_000,  # kilobytes
+    **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
+}
+
+# --- Log --------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "mailing": {"level": "INFO"},
+        "django-q": {"level": "WARNING", "handlers": ["console"], "propagate": False},
+    },
+}

@@ -1,0 +1,113 @@
+"""The words of the domain, each with one line of meaning. Stored values are the lower-case identifiers."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+
+class Periodicity(TextChoices):
+    """How often a mailing repeats, counted from its start."""
+
+    ONCE = "once", _("once")
+    DAILY = "daily", _("daily")
+    WEEKLY = "weekly", _("weekly")
+    MONTHLY = "monthly", _("monthly")
+
+
+class MailingStatus(TextChoices):
+    """Where a mailing stands in its life. A run that is going on right now is not a status."""
+
+    CREATED = "created", pgettext_lazy("mailing", "created")  # no run yet
+    RUNNING = "running", pgettext_lazy("mailing", "running")  # between its first run and its end
+    FINISHED = "finished", pgettext_lazy("mailing", "finished")  # nothing more will be sent by itself
+
+
+class Audience(TextChoices):
+    """To whom a mailing goes; resolved when a run starts."""
+
+    SELECTED = "selected", _("selected clients")
+    EVERYONE = "everyone", _("everyone who receives mail")
+
+
+class AttemptStatus(TextChoices):
+    """The result of one run of one mailing."""
+
+    RUNNING = "running", pgettext_lazy("attempt", "running")  # being sent, or waiting to go on
+    SUCCEEDED = "succeeded", pgettext_lazy("attempt", "succeeded")  # everybody who may be written to was
+    FAILED = "failed", pgettext_lazy("attempt", "failed")  # somebody was refused, or the run was cut short
+    MISSED = "missed", pgettext_lazy("attempt", "missed")  # an occurrence that did not run; the note says why
+
+
+class Trigger(TextChoices):
+    """Who started a run."""
+
+    SCHEDULE = "schedule", _("by schedule")
+    MANUAL = "manual", _("manually")
+    COMMAND = "command", _("from the command line")
+    RETRY = "retry", _("retry")
+
+
+class DeliveryStatus(TextChoices):
+    """Where the letter to one client in one attempt stands: three open states, four final ones."""
+
+    QUEUED = "queued", pgettext_lazy("delivery", "queued")  # waits for its turn
+    SENDING = "sending", pgettext_lazy("delivery", "sending")  # claimed: its letter may be on the line
+    DEFERRED = "deferred", pgettext_lazy("delivery", "deferred")  # the server asked to come back at retry_at
+    SENT = "sent", pgettext_lazy("delivery", "accepted by the server")  # 2xx after the final dot
+    FAILED = "failed", pgettext_lazy("delivery", "refused")  # the server said no, or the tries are used up
+    UNCONFIRMED = "unconfirmed", pgettext_lazy("delivery", "unconfirmed")  # the answer to the dot is unknown
+    SKIPPED = "skipped", pgettext_lazy("delivery", "skipped")  # not sent on purpose; the reason says why
+
+
+OPEN_DELIVERY_STATUSES = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING, DeliveryStatus.DEFERRED)
+FINAL_DELIVERY_STATUSES = (
+    DeliveryStatus.SENT,
+    DeliveryStatus.FAILED,
+    DeliveryStatus.UNCONFIRMED,
+    DeliveryStatus.SKIPPED,
+)
+
+
+class DeliveryReason(TextChoices):
+    """Why a delivery ended as anything but sent."""
+
+    # skipped: the client must not be written to (does not spoil the attempt)
+    UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
+    SUPPRESSED = "suppressed", _("on the stop list")
+    REMOVED = "removed", _("removed from the mailing")
+    DELETED = "deleted", _("client deleted")
+    # skipped: the run was cut short
+    ENDED = "ended", _("the end of the mailing has passed")
+    FINISHED = "finished", _("the mailing was finished")
+    # failed
+    REFUSED = "refused", _("refused by the server")
+    NO_SUCH_MAILBOX = "no_such_mailbox", _("no such mailbox")
+    TRIES_USED_UP = "tries_used_up", _("still refused after the last try")
+    NEXT_RUN = "next_run", _("could not be sent before the next run")
+    RETRY_WINDOW = "retry_window", _("the mail service was not available for too long")
+    CONFIGURATION = "configuration", _("the mail settings were refused")
+    MESSAGE = "message", _("the message itself was refused")
+    BAD_ADDRESS = "bad_address", _("the address cannot be used")
+    # unconfirmed
+    LINE_LOST = "line_lost", _("the line was lost after the letter was handed over")
+    UNINTELLIGIBLE = "unintelligible", _("the answer after the letter could not be understood")
+    WORKER_DIED = "worker_died", _("the sending process died while the letter was on its way")
+
+
+HARMLESS_SKIPS = (
+    DeliveryReason.UNSUBSCRIBED,
+    DeliveryReason.SUPPRESSED,
+    DeliveryReason.REMOVED,
+    DeliveryReason.DELETED,
+)
+
+
+class SuppressionReason(TextChoices):
+    """Why an address is never written to."""
+
+    UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
+    HARD_BOUNCE = "hard_bounce", _("the address does not exist")
+    COMPLAINT = "complaint", _("complaint")
+    MANUAL = "manual", _("added by hand")

@@ -1,0 +1,49 @@
+"""What may be refused, and what the catcher needs to know about it.
+
+Every refusal carries one sentence for the person (translated when it is printed) that says what to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext
+
+if TYPE_CHECKING:
+    from mailing.models import Attempt
+
+
+class Refused(Exception):
+    """A service declines a request; nothing was changed.
+
+    `message` is an English msgid (mark it with gettext_noop), `params` fill its %(names)s.
+    """
+
+    def __init__(self, message: str, **params: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.params = params
+
+    def __str__(self) -> str:
+        sentence = gettext(self.message)
+        return sentence % self.params if self.params else sentence
+
+
+class NotAllowed(Refused):
+    """The person lacks a permission (the admin answers 403)."""
+
+
+class NotStarted(Refused):
+    """A run was not started: outside the window, paused, sending disabled, nothing due."""
+
+
+class AlreadyRunning(NotStarted):
+    """A run of this mailing is going on, or one has just been sent; `attempt` is that run."""
+
+    def __init__(self, message: str, *, attempt: Attempt, **params: Any) -> None:
+        super().__init__(message, attempt=attempt.pk, **params)
+        self.attempt = attempt
+
+
+class LeaseLost(Exception):
+    """Somebody else works on the attempt now: write nothing more."""

@@ -1,0 +1,11 @@
+"""Data, constraints and named questions."""
+
+from __future__ import annotations
+
+from mailing.models.attempts import Attempt, Delivery
+from mailing.models.clients import Client, Suppression
+from mailing.models.mailings import Mailing
+from mailing.models.messages import Message
+from mailing.models.service import Heartbeat, MailService
+
+__all__ = ["Attempt", "Client", "Delivery", "Heartbeat", "MailService", "Mailing", "Message", "Suppression"]

@@ -1,0 +1,187 @@
+"""Attempts (one run of one mailing for all its clients) and their deliveries (one client each)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import formats, timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from mailing.choices import (
+    OPEN_DELIVERY_STATUSES,
+    AttemptStatus,
+    DeliveryReason,
+    DeliveryStatus,
+    Trigger,
+)
+
+
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    def running(self) -> AttemptQuerySet:
+        return self.filter(status=AttemptStatus.RUNNING)
+
+    def without_lease(self, now: datetime) -> AttemptQuerySet:
+        """Running attempts nobody is working on."""
+        return self.running().filter(Q(lease_until=None) | Q(lease_until__lt=now))
+
+    def ready(self, now: datetime) -> AttemptQuerySet:
+        """Running attempts nobody is working on and whose waiting time is over."""
+        return self.without_lease(now).filter(Q(resume_at=None) | Q(resume_at__lte=now))
+
+
+class Attempt(models.Model):
+    """One run of one mailing. At every moment audience = sent + failed + unconfirmed + skipped + open."""
+
+    mailing = models.ForeignKey(
+        "mailing.Mailing", verbose_name=_("mailing"), on_delete=models.CASCADE, related_name="attempts"
+    )
+    occurrence = models.DateTimeField(
+        _("occurrence"), null=True, blank=True, help_text=_("The planned time. Empty: an extra run.")
+    )
+    trigger = models.CharField(_("started"), max_length=10, choices=Trigger.choices, default=Trigger.SCHEDULE)
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("started by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    retry_of = models.ForeignKey(
+        "self",
+        verbose_name=_("retry of"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="retries",
+    )
+    status = models.CharField(
+        _("status"), max_length=10, choices=AttemptStatus.choices, default=AttemptStatus.RUNNING
+    )
+    subject = models.TextField(_("subject"), blank=True)
+    from_email = models.CharField(_("sender"), max_length=500, blank=True)
+    reply_to = models.CharField(_("reply address"), max_length=320, blank=True)
+    html_body = models.TextField(_("HTML"), blank=True)
+    text_body = models.TextField(_("text version"), blank=True)
+    response = models.TextField(_("server response"), blank=True)
+    note = models.TextField(_("note"), blank=True)  # an English msgid; `note_text` is what people read
+    note_params = models.JSONField(default=dict, blank=True)
+    reasons = models.JSONField(_("refusals"), default=list, blank=True)  # grouped, survive the purge
+    started_at = models.DateTimeField(_("started at"), default=timezone.now)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    resume_at = models.DateTimeField(_("goes on at"), null=True, blank=True)
+    lease_owner = models.CharField(max_length=100, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    audience = models.PositiveIntegerField(_("recipients"), default=0)
+    sent = models.PositiveIntegerField(_("accepted"), default=0)
+    failed = models.PositiveIntegerField(_("refused"), default=0)
+    unconfirmed = models.PositiveIntegerField(_("unconfirmed"), default=0)
+    skipped = models.PositiveIntegerField(_("skipped"), default=0)
+
+    objects = AttemptQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        ordering = ("-started_at", "-pk")
+        constraints = (
+            models.UniqueConstraint(fields=["mailing", "occurrence"], name="attempt_once_per_occurrence"),
+            models.UniqueConstraint(
+                fields=["mailing"], condition=Q(status=AttemptStatus.RUNNING), name="attempt_one_running"
+            ),
+            models.CheckConstraint(
+                name="attempt_balances",
+                condition=Q(audience__gte=F("sent") + F("failed") + F("unconfirmed") + F("skipped")),
+            ),
+        )
+        indexes = (models.Index(fields=["-started_at", "-id"], name="attempt_by_started"),)
+        permissions = (("export_attempt", _("Can export attempts")),)
+
+    def __str__(self) -> str:
+        return gettext("Attempt %(number)s") % {"number": self.pk}
+
+    @property
+    def open(self) -> int:
+        """Clients whose letter is neither sent nor given up yet."""
+        return self.audience - self.sent - self.failed - self.unconfirmed - self.skipped
+
+    @property
+    def note_text(self) -> str:
+        """The note in the reader's language and time zone; ISO times among the parameters become local ones."""
+        sentence = gettext(self.note) if self.note else ""
+        return sentence % {k: _localized(v) for k, v in self.note_params.items()} if self.note_params else sentence
+
+
+def _localized(value: Any) -> Any:
+    moment = parse_datetime(value) if isinstance(value, str) and "T" in value else None
+    if moment is None or timezone.is_naive(moment):
+        return value
+    return formats.date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def open(self) -> DeliveryQuerySet:
+        return self.filter(status__in=OPEN_DELIVERY_STATUSES)
+
+
+class Delivery(models.Model):
+    """The working row of one client in one attempt, so that a crash loses nobody and doubles nobody.
+
+    The foreign keys have no database constraint: they made the audience insert three times slower
+    (1.6 s against 0.56 s per 100 000 rows on PostgreSQL). Django keeps them; the claim joins and sees who is gone.
+    """
+
+    attempt = models.ForeignKey(
+        Attempt,
+        verbose_name=_("attempt"),
+        on_delete=models.CASCADE,
+        related_name="deliveries",
+        db_constraint=False,
+        db_index=False,
+    )
+    client = models.ForeignKey(
+        "mailing.Client",
+        verbose_name=_("client"),
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="deliveries",
+        db_constraint=False,
+    )
+    email = models.EmailField(_("e-mail"))
+    status = models.CharField(
+        _("status"), max_length=12, choices=DeliveryStatus.choices, default=DeliveryStatus.QUEUED
+    )
+    reason = models.CharField(_("reason"), max_length=20, choices=DeliveryReason.choices, blank=True, default="")
+    code = models.PositiveSmallIntegerField(_("reply code"), null=True, blank=True)
+    response = models.TextField(_("server response"), blank=True, default="")
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    retry_at = models.DateTimeField(_("next try"), null=True, blank=True)
+    message_id = models.CharField("Message-ID", max_length=200, blank=True, default="")
+    retry_of = models.OneToOneField(
+        "self",
+        verbose_name=_("retry of"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="retried_by",
+        db_constraint=False,
+    )
+    updated_at = models.DateTimeField(_("changed"), default=timezone.now)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        ordering = ("pk",)
+        constraints = (models.UniqueConstraint(fields=["attempt", "email"], name="delivery_once_per_address"),)
+        indexes = (models.Index(fields=["attempt", "id"], name="delivery_by_attempt"),)
+
+    def __str__(self) -> str:
+        return self.email

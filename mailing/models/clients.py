@@ -1,0 +1,113 @@
+"""Clients, and the addresses that must never be written to."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext_lazy as _
+
+from mailing.choices import SuppressionReason
+from mailing.models.fields import AddressField, SearchTextField, fold
+
+
+class ClientQuerySet(models.QuerySet["Client"]):
+    def search(self, text: str) -> ClientQuerySet:
+        """Clients whose name, address or comment contains every word of the text."""
+        found = self
+        for word in fold(text).split():
+            found = found.filter(search_text__contains=word)
+        return found
+
+    def with_suppressed(self) -> ClientQuerySet:
+        """Annotates `suppressed`: whether the address is on the stop list."""
+        return self.annotate(suppressed=Exists(Suppression.objects.filter(email=OuterRef("email"))))
+
+    def receiving(self) -> ClientQuerySet:
+        """Clients who receive mail: their address is not on the stop list."""
+        return self.filter(~Exists(Suppression.objects.filter(email=OuterRef("email"))))
+
+
+class Client(models.Model):
+    """Somebody who receives letters; never logs in."""
+
+    email = AddressField(
+        _("e-mail"),
+        unique=True,
+        help_text=_("Upper and lower case make no difference; a second client with the same address is not saved."),
+    )
+    full_name = models.CharField(_("full name"), max_length=300, blank=True)
+    greeting = models.CharField(
+        _("greeting"),
+        max_length=300,
+        blank=True,
+        help_text=_("How a letter addresses the client. Empty: the full name."),
+    )
+    comment = models.TextField(_("comment"), blank=True)
+    source = models.CharField(_("source"), max_length=200, blank=True, editable=False)
+    created_at = models.DateTimeField(_("added"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    search_text = SearchTextField(_("search text"), sources=("full_name", "email", "comment"))
+
+    objects = ClientQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("client")
+        verbose_name_plural = _("clients")
+        ordering = ("full_name", "pk")
+        indexes = (
+            models.Index(fields=["full_name", "id"], name="client_by_name"),
+            models.Index(fields=["created_at"], name="client_by_created"),
+        )
+        permissions = (("import_client", _("Can import clients")), ("export_client", _("Can export clients")))
+
+    def __str__(self) -> str:
+        return f"{self.full_name} <{self.email}>" if self.full_name else self.email
+
+
+class SuppressionQuerySet(models.QuerySet["Suppression"]):
+    def of(self, email: str) -> Suppression | None:
+        """The stop-list entry of an address, if there is one."""
+        return self.filter(email=email).first()
+
+
+class Suppression(models.Model):
+    """An address that must never be written to. Keyed by address: it survives the client."""
+
+    email = AddressField(_("e-mail"), unique=True)
+    reason = models.CharField(
+        _("reason"),
+        max_length=20,
+        choices=SuppressionReason.choices,
+        default=SuppressionReason.MANUAL,
+    )
+    note = models.TextField(_("note"), blank=True)
+    attempt = models.ForeignKey(
+        "mailing.Attempt",
+        verbose_name=_("attempt"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="suppressions",
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("added by"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(_("since"), auto_now_add=True)
+
+    objects = SuppressionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("stop-list entry")
+        verbose_name_plural = _("stop list")
+        ordering = ("-created_at", "-pk")
+
+    def __str__(self) -> str:
+        return str(self.email)

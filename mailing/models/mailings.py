@@ -1,0 +1,112 @@
+"""Mailings: one message for many clients, again and again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from mailing.choices import Audience, MailingStatus, Periodicity
+from mailing.models.clients import Client, ClientQuerySet
+
+
+class MailingQuerySet(models.QuerySet["Mailing"]):
+    def unfinished(self) -> MailingQuerySet:
+        return self.exclude(status=MailingStatus.FINISHED)
+
+    def active(self) -> MailingQuerySet:
+        """Mailings that send by themselves: neither paused nor finished."""
+        return self.unfinished().filter(is_paused=False)
+
+    def due(self, now: datetime) -> MailingQuerySet:
+        """Active mailings whose next run is at or before `now`, and those never seen by the calendar yet."""
+        return self.active().filter(Q(next_run_at__lte=now) | Q(active_since=None))
+
+
+class Mailing(models.Model):
+    """One message + many clients + start, end and periodicity.
+
+    `active_since` empty: saved, but never seen by the calendar (a draft, or a row made by a script).
+    `next_run_at` and `schedule` are written by `services.lifecycle` alone.
+    """
+
+    name = models.CharField(_("name"), max_length=200, blank=True, help_text=_("Empty: the subject of the message."))
+    message = models.ForeignKey(
+        "mailing.Message", verbose_name=_("message"), on_delete=models.PROTECT, related_name="mailings"
+    )
+    clients = models.ManyToManyField(Client, verbose_name=_("recipients"), related_name="mailings", blank=True)
+    audience = models.CharField(_("to whom"), max_length=10, choices=Audience.choices, default=Audience.SELECTED)
+    from_name = models.CharField(_("sender name"), max_length=100, blank=True)
+    reply_to = models.EmailField(_("reply address"), blank=True)
+    start_at = models.DateTimeField(_("first send"))
+    end_at = models.DateTimeField(_("end"), null=True, blank=True)
+    periodicity = models.CharField(
+        _("periodicity"), max_length=10, choices=Periodicity.choices, default=Periodicity.ONCE
+    )
+    status = models.CharField(
+        _("status"),
+        max_length=10,
+        choices=MailingStatus.choices,
+        default=MailingStatus.CREATED,
+        editable=False,
+    )
+    is_paused = models.BooleanField(
+        _("draft"), default=False, help_text=_("A draft sends nothing until you resume it.")
+    )
+    active_since = models.DateTimeField(_("active since"), null=True, blank=True, editable=False)
+    next_run_at = models.DateTimeField(_("next send"), null=True, blank=True, editable=False)
+    schedule = models.OneToOneField(
+        "django_q.Schedule",
+        verbose_name=_("schedule"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="mailing",
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("author"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = MailingQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("mailing")
+        verbose_name_plural = _("mailings")
+        ordering = ("-created_at", "-pk")
+        constraints = (
+            models.CheckConstraint(
+                name="mailing_ends_after_start",
+                condition=Q(end_at=None) | Q(end_at__gte=F("start_at")),
+                violation_error_message=_("The end is before the first send."),
+            ),
+        )
+        indexes = (models.Index(fields=["next_run_at"], name="mailing_by_next_run"),)
+        permissions = (("send_mailing", _("Can send and activate mailings")),)
+
+    def __str__(self) -> str:
+        return self.name or self.message.subject
+
+    def audience_clients(self) -> ClientQuerySet:
+        """The clients a run would reach if it started now: of the audience, and not on the stop list."""
+        clients = Client.objects.all() if self.audience == Audience.EVERYONE else self.clients.all()
+        return clients.receiving()
+
+    @property
+    def is_active(self) -> bool:
+        return not self.is_paused and self.status != MailingStatus.FINISHED
+
+    def window_contains(self, moment: datetime) -> bool:
+        """Whether the moment lies between start and end (both included)."""
+        return self.start_at <= moment and (self.end_at is None or moment <= self.end_at)

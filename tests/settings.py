@@ -1,0 +1,23 @@
+"""The installation the tests run against: the product's own settings, read from a known environment.
+
+Nothing here changes what the product does; the environment is what a person could write into `.env`, and
+child processes (qcluster, run_mailing) inherit it.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ |= {
+    "DEBUG": "true",
+    "LANGUAGE_CODE": "en",
+    "TIME_ZONE": "Europe/Moscow",
+    "DEFAULT_FROM_EMAIL": "Samovar <samovar@example.com>",
+    "ADMINS": "Admin <admin@example.com>",
+    "EMAIL_HOST": "127.0.0.1",
+    "EMAIL_PORT": "1",  # nobody listens there: a test that sends starts its own server
+}
+
+from backoffice.settings import *  # noqa: F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
