@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
-from mailing.choices import Audience, MailingStatus, Periodicity
+from mailing.choices import AttemptStatus, Audience, MailingStatus, Periodicity
+from mailing.models.attempts import Attempt
 from mailing.models.clients import Client, ClientQuerySet
+
+OVERDUE_AFTER = timedelta(minutes=5)  # several ticks: whoever is later than that was forgotten, not queued
 
 
 class MailingQuerySet(models.QuerySet["Mailing"]):
@@ -24,6 +27,36 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
     def due(self, now: datetime) -> MailingQuerySet:
         """Active mailings whose next run is at or before `now`, and those never seen by the calendar yet."""
         return self.active().filter(Q(next_run_at__lte=now) | Q(active_since=None))
+
+    def sending(self) -> MailingQuerySet:
+        """Mailings with a run that is going on right now, or waits to go on."""
+        return self.filter(Exists(Attempt.objects.running().filter(mailing=OuterRef("pk"))))
+
+    def overdue(self, now: datetime) -> MailingQuerySet:
+        """Mailings whose time passed a while ago, and nothing is being sent."""
+        late = self.active().filter(next_run_at__lte=now - OVERDUE_AFTER)
+        return late.exclude(Exists(Attempt.objects.running().filter(mailing=OuterRef("pk"))))
+
+    def failing(self) -> MailingQuerySet:
+        """Mailings whose newest closed run did not succeed."""
+        closed = Attempt.objects.filter(mailing=OuterRef("pk")).exclude(status=AttemptStatus.RUNNING)
+        newest = Subquery(closed.order_by("-started_at", "-pk").values("status")[:1])
+        return self.annotate(newest_result=newest).filter(
+            newest_result__in=(AttemptStatus.FAILED, AttemptStatus.MISSED)
+        )
+
+    def with_errors(self) -> MailingQuerySet:
+        """Mailings that were ever refused by somebody."""
+        return self.filter(Exists(Attempt.objects.filter(mailing=OuterRef("pk"), failed__gt=0)))
+
+    def ending(self, now: datetime, until: datetime) -> MailingQuerySet:
+        """Unfinished mailings whose end lies between the two moments."""
+        return self.unfinished().filter(end_at__gte=now, end_at__lt=until)
+
+    def without_recipients(self) -> MailingQuerySet:
+        """Unfinished mailings to selected clients with nobody selected."""
+        chosen = Mailing.clients.through.objects.filter(mailing=OuterRef("pk"))
+        return self.unfinished().filter(~Exists(chosen), audience=Audience.SELECTED)
 
 
 class Mailing(models.Model):
