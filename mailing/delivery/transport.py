@@ -1,0 +1,112 @@
+"""The seam between those who decide what is sent and those who carry it.
+
+A `Transport` opens `Line`s; a line takes letters from a `Source`, one after the other, and tells the source what
+became of each. Three carriers keep this contract (tests/delivery/test_transport_contract.py runs over all of them):
+the SMTP engine (`connection.py` around `session.py`), an in-memory twin for tests (`memory.py`) and an adapter for
+any Django e-mail backend (`djangobackend.py`). None of them touches the database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from mailing.replies import Outcome
+
+DJANGO_SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+@dataclass(slots=True, eq=False)
+class Letter:
+    """One claimed letter for one recipient.
+
+    `data` is the plain message (RFC 5322): CRLF line ends only, the last line ended, no dot-stuffing and no final
+    dot; both belong to the dialogue and are added by the session.
+    """
+
+    key: int  # the delivery's id, opaque for the transport
+    sender: str  # envelope address, ASCII
+    to: str  # envelope address, ASCII (IDNA domain)
+    data: bytes
+
+
+class Source(Protocol):
+    """Where a line gets its letters. All calls come from the event loop's thread; none but `wait` may block.
+
+    For every letter taken exactly one of `done` and `give_back` is called, exactly once, before `run` returns.
+    """
+
+    def take(self, eight_bit: bool) -> Letter | None:
+        """The next letter whose claim is durable, or None when none is ready now.
+
+        With `eight_bit` its data may hold bytes over 127 (the server speaks 8BITMIME), else it is pure ASCII.
+        """
+
+    async def wait(self) -> bool:
+        """Return True when `take` is worth another try, False when this line gets no more letters.
+
+        May be called while letters are still in flight, and is cancelled when the line ends meanwhile.
+        """
+
+    def done(self, letter: Letter, outcome: Outcome) -> None:
+        """The letter is decided: sent, failed, deferred, unconfirmed, or the message itself is unusable.
+
+        Trouble of the service or of our configuration never comes here: it marks nobody (see `give_back`).
+        """
+
+    def give_back(self, letter: Letter) -> None:
+        """The letter was certainly not accepted, and nobody said anything against its recipient: queue it again."""
+
+
+class End(Enum):
+    """Why a line stopped taking letters."""
+
+    EXHAUSTED = "exhausted"  # the source has no more for it; every letter was decided
+    RECYCLED = "recycled"  # old or worn, or the server closed it while idle: open another at once
+    LOST = "lost"  # it broke in the middle of a letter, which got its own outcome (deferred or unconfirmed)
+    TROUBLE = "trouble"  # the service or our configuration: `outcome` says what; letters were given back
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    end: End
+    outcome: Outcome | None = None  # for LOST what the letter got, for TROUBLE what the service said
+
+
+class NotOpened(Exception):
+    """No line: the service or our configuration is in trouble. `outcome` carries the decision."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+class Line(Protocol):
+    """One connection, ready for letters. It is run once, then closed."""
+
+    async def run(self, source: Source) -> Ending:
+        """Carry letters until the source has no more or the line ends. Cancelling it decides what is in flight."""
+
+    async def close(self) -> None:
+        """Say goodbye within a short wait. Changes no outcome; may be called at any time, twice too."""
+
+
+class Transport(Protocol):
+    async def open(self) -> Line:
+        """A new line, logged in and ready. Raises `NotOpened`; bounded by SMTP_CONNECT_TIMEOUT."""
+
+
+def from_settings() -> Transport:
+    """The transport this installation sends with: our SMTP engine, or the Django backend it names."""
+    if settings.EMAIL_BACKEND == DJANGO_SMTP:
+        from mailing.delivery.connection import SmtpTransport
+        from mailing.delivery.options import Options
+
+        return SmtpTransport(Options.from_settings())
+    from mailing.delivery.djangobackend import BackendTransport
+
+    return BackendTransport()
