@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import os
 
+import environ
+
+environ.Env.read_env = staticmethod(lambda *args, **kwargs: None)  # a developer's own .env changes no test
+os.environ.setdefault("DATABASE_URL", "sqlite:///var/samovar.sqlite3")  # a test database is made beside it
 os.environ |= {
     "DEBUG": "true",
     "LANGUAGE_CODE": "en",

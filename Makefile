@@ -1,0 +1,63 @@
+# `make help` lists the commands. They need python3 (3.11 or newer, with venv) and make, nothing else.
+
+PORT ?= 8000
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+STAMP := .venv/.installed
+RUNTIME := .venv/.runtime
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# What `check --deploy` must like: a production installation as docs/configuration.md describes it.
+PRODUCTION := DEBUG=false SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(50))") \
+	SITE_URL=https://letters.example.com ALLOWED_HOSTS=letters.example.com TRUST_PROXY=true \
+	EMAIL_HOST=smtp.example.com EMAIL_PORT=587 EMAIL_SECURITY=starttls \
+	DEFAULT_FROM_EMAIL=news@example.com ADMINS=admin@example.com DATABASE_URL=sqlite:///var/check.sqlite3
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench pages shots messages
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## create .venv with everything for work on the code
+
+run: $(RUNTIME)  ## start the demo: web, qcluster and mail server (PORT=8000)
+	@$(BIN)/python manage.py demo --port $(PORT)
+
+test: $(STAMP)  ## all tests, on SQLite and on a PostgreSQL of their own (ARGS="tests/doors -x")
+	@$(BIN)/python -m tests $(ARGS)
+
+check: $(STAMP)  ## style, types, import contracts, migrations, production settings, catalogues
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python -m tests.catalogues
+	$(BIN)/python -m pip check
+
+bench: $(STAMP)  ## speed of sending beside its peers, as ratios
+	$(BIN)/python -m benchmarks $(ARGS)
+
+pages: $(STAMP)  ## queries, bytes and milliseconds per page at 1 000 and 100 000 clients
+	$(BIN)/python -m benchmarks.pages $(ARGS)
+
+shots: $(STAMP)  ## pictures of every page into var/shots
+	$(BIN)/python -m tests.browser.shots $(ARGS)
+
+messages: $(STAMP)  ## collect the strings, then compile the catalogues (needs gettext)
+	cd mailing && ../$(BIN)/python ../manage.py makemessages --locale ru --no-location --no-wrap
+	cd backoffice && ../$(BIN)/python ../manage.py makemessages --locale ru --no-location --no-wrap
+	$(BIN)/python manage.py compilemessages --ignore .venv
+
+$(RUNTIME): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Samovar needs Python 3.11 or newer; name it: make PYTHON=python3.12 …")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@touch $@
+
+$(STAMP): $(RUNTIME) requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@
