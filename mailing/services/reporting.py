@@ -1,0 +1,130 @@
+"""Attempts and the report by mailing as files: CSV as Excel in Russia opens it, XLSX with real numbers and dates.
+
+Names, subjects and server replies are other people's text: no cell of them may become a formula.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.styles import Font
+from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+
+from mailing.models import Attempt
+from mailing.services import statistics
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+CHUNK = 2000
+
+CONTENT_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+Table = Iterable[list[Any]]
+
+
+def safe(value: Any) -> Any:
+    """A text cell that Excel shows as text, whatever it begins with."""
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return "'" + value
+    return value
+
+
+def attempts_table(attempts: QuerySet[Attempt]) -> Iterator[list[Any]]:
+    """Header and one row per attempt; read in chunks, bodies left out."""
+    columns = attempt_columns()
+    yield [title for title, _value in columns]
+    found = attempts.select_related("mailing__message", "started_by").defer("html_body", "text_body", "reasons")
+    for attempt in found.iterator(chunk_size=CHUNK):
+        yield [value(attempt) for _title, value in columns]
+
+
+def attempt_columns() -> list[tuple[str, Callable[[Attempt], Any]]]:
+    """Titles in the reader's language, and where each value comes from."""
+    return [
+        (_("Number"), lambda attempt: attempt.pk),
+        (_("Started"), lambda attempt: attempt.started_at),
+        (_("Finished"), lambda attempt: attempt.finished_at),
+        (_("Planned time"), lambda attempt: attempt.occurrence),
+        (_("Mailing"), lambda attempt: str(attempt.mailing)),
+        (_("Subject"), lambda attempt: attempt.subject),
+        (_("Status"), lambda attempt: attempt.get_status_display()),
+        (_("How it started"), lambda attempt: attempt.get_trigger_display()),
+        (_("Who"), lambda attempt: attempt.started_by.get_username() if attempt.started_by else ""),
+        (_("Recipients"), lambda attempt: attempt.audience),
+        (_("Accepted"), lambda attempt: attempt.sent),
+        (_("Refused"), lambda attempt: attempt.failed),
+        (_("Unconfirmed"), lambda attempt: attempt.unconfirmed),
+        (_("Skipped"), lambda attempt: attempt.skipped),
+        (_("Not sent yet"), lambda attempt: attempt.open),
+        (_("Server response"), lambda attempt: attempt.response),
+        (_("Note"), lambda attempt: attempt.note_text),
+    ]
+
+
+def mailings_table(attempts: QuerySet[Attempt]) -> Iterator[list[Any]]:
+    """The report by mailing: one row per mailing, summed over the given attempts."""
+    yield [
+        *(_("Mailing"), _("Attempts"), _("Succeeded"), _("Missed"), _("Recipients"), _("Accepted")),
+        *(_("Refused"), _("Unconfirmed"), _("Skipped"), _("Errors, %"), _("Last attempt")),
+    ]
+    for row in statistics.by_mailing(attempts):
+        sums = row.totals
+        share = None if sums.error_share is None else round(sums.error_share * 100, 1)
+        yield [
+            *(row.name, sums.attempts, sums.succeeded, row.missed, sums.audience, sums.sent),
+            *(sums.failed, sums.unconfirmed, sums.skipped, share, row.last_at),
+        ]
+
+
+def as_csv(table: Table) -> Iterator[bytes]:
+    """Rows as Excel in Russia opens them by a double click: UTF-8 with a mark, semicolons, decimal comma."""
+    yield b"\xef\xbb\xbf"
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=";")
+    for row in table:
+        writer.writerow([_csv_cell(value) for value in row])
+        yield buffer.getvalue().encode()
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return timezone.localtime(value).strftime("%d.%m.%Y %H:%M:%S")
+    if isinstance(value, float):
+        return str(value).replace(".", ",")
+    return safe(value)
+
+
+def as_xlsx(table: Table) -> bytes:
+    """Rows as a workbook; numbers stay numbers, dates are dates in the installation's time zone."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet(_("Report"))
+    for number, row in enumerate(table):
+        sheet.append([_xlsx_cell(sheet, value, bold=number == 0) for value in row])
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def _xlsx_cell(sheet: WriteOnlyWorksheet, value: Any, *, bold: bool) -> Any:
+    if isinstance(value, datetime):
+        # A workbook knows no time zones; microseconds only confuse its reader.
+        return timezone.localtime(value).replace(tzinfo=None, microsecond=0)
+    if not isinstance(value, str):
+        return value
+    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", safe(value)))
+    cell.data_type = "s"
+    cell.font = Font(bold=bold)
+    return cell
