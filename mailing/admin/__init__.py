@@ -1,0 +1,1 @@
+"""Screens of the back office. Each room registers its own when it is imported."""
