@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
 class MailingConfig(AppConfig):
     name = "mailing"
     verbose_name = _("Mailings")
+
+    def ready(self) -> None:
+        from mailing.services import groups
+
+        post_migrate.connect(groups.create_missing, sender=self)

@@ -37,7 +37,9 @@ def server(programs: Path, *, durable: bool = False) -> Iterator[str]:
     if user:
         shutil.chown(folder, user["user"])
     try:
-        _run([programs / "initdb", "-D", data, "-U", "samovar", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"], user)
+        _run(
+            [programs / "initdb", "-D", data, "-U", "samovar", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"], user
+        )
         durability = "" if durable else "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
         options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c max_connections=200 {durability}"
         _run([programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"], user)

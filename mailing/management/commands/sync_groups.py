@@ -1,0 +1,17 @@
+"""Brings the groups Manager, Editor and Viewer back to what the product says they may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from mailing.services import groups
+
+
+class Command(BaseCommand):
+    help = "Sets the permissions of the groups Manager, Editor and Viewer. Other groups are left alone."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for name, permissions in groups.sync().items():
+            self.stdout.write(f"{name}: {permissions} permissions")
