@@ -1,8 +1,85 @@
-"""Normalise and judge an e-mail address."""
+"""Normalise and judge an e-mail address.
+
+One stored form, the same in the database, in look-ups and on the wire: trimmed, lower case, the domain in
+ASCII (IDNA 2008 with the UTS 46 mapping). `иван@пример.рф` and `иван@xn--e1afmkfd.xn--p1ai` are one client
+that way, and nothing behind the database has to know about Unicode domains; `display()` shows them to people.
+
+Judged is what plain SMTP (RFC 5321 without SMTPUTF8, RFC 6531) can carry. Quoted local parts and address
+literals are valid there and refused here: no client has one, and they are how commands get smuggled in.
+"""
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
+import idna
+
+MAX_ADDRESS = 254  # RFC 5321, 4.5.3.1.3: a path of 256 octets with its angle brackets (erratum 1690 of RFC 3696)
+MAX_LOCAL = 64  # RFC 5321, 4.5.3.1.1
+
+# Zero-width characters and marks of direction that come along when an address is copied from a web page or a PDF.
+_INVISIBLE = dict.fromkeys(
+    map(ord, "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff")
+)
+
+_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_ADDRESS = re.compile(rf"(?P<local>{_ATOM}(?:\.{_ATOM})*)@(?:{_LABEL}\.)+(?!\d+\Z){_LABEL}", re.IGNORECASE | re.ASCII)
+_IN_BRACKETS = re.compile(r"<([^<>]*)>\s*[,;.]?\s*\Z")
+_AROUND = " \t\r\n\u00a0<>()[]\"'«»“”„,;:"
+
 
 def normalize(address: str) -> str:
-    """The one stored form of an address: trimmed, in lower case."""
-    return address.strip().lower()
+    """The one stored form of an address. Never fails: what is no address comes back tidied and stays invalid."""
+    if address.isascii():
+        return address.strip().lower()
+    tidy = unicodedata.normalize("NFC", address.translate(_INVISIBLE).strip().lower())
+    local, at, host = tidy.rpartition("@")
+    return f"{local}@{_to_ascii(host)}" if at else tidy
+
+
+def extract(text: str) -> str:
+    """The normalised address in a cell of somebody's table: "Имя <a@b.ru>", "mailto:a@b.ru", "a@b.ru;"."""
+    found = _IN_BRACKETS.search(text)
+    text = (found.group(1) if found else text).translate(_INVISIBLE).strip(_AROUND)
+    if text[:7].lower() == "mailto:":
+        text = text[7:].partition("?")[0]
+    return normalize(text.strip(_AROUND))
+
+
+def is_valid(address: str) -> bool:
+    """Whether plain SMTP can carry a letter to this (normalised) address."""
+    if len(address) > MAX_ADDRESS:
+        return False
+    found = _ADDRESS.fullmatch(address)
+    return found is not None and len(found["local"]) <= MAX_LOCAL
+
+
+def sendable(address: str) -> str | None:
+    """The address as it goes on the wire, or None where plain SMTP cannot carry it."""
+    wire = normalize(address)
+    return wire if is_valid(wire) else None
+
+
+def domain(address: str) -> str:
+    """What stands behind the last @; empty where there is none."""
+    return address.rpartition("@")[2] if "@" in address else ""
+
+
+def display(address: str) -> str:
+    """The address as people write it: a domain like xn--p1ai in its own letters."""
+    local, at, host = address.rpartition("@")
+    if "xn--" not in host:
+        return address
+    try:
+        return local + at + idna.decode(host)
+    except idna.IDNAError:
+        return address
+
+
+def _to_ascii(host: str) -> str:
+    try:
+        return idna.encode(host, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        return host
