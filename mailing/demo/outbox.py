@@ -1,0 +1,99 @@
+"""What the demo mail server has taken: letters, newest first, for the page "Mail (demo)"."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import message_from_binary_file
+from email.message import EmailMessage
+from email.policy import default as modern
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+MAILDIR = "letters"
+_FOLDERS = ("new", "cur")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One letter as it arrived; `key` is its file name."""
+
+    key: str
+    path: Path
+    message: EmailMessage
+
+    @property
+    def to(self) -> str:
+        return str(self.message.get("Delivered-To", ""))
+
+    @property
+    def subject(self) -> str:
+        return str(self.message.get("Subject", ""))
+
+    @property
+    def arrived(self) -> datetime:
+        return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
+
+    @property
+    def dated(self) -> datetime | None:
+        text = self.message.get("Date")
+        return parsedate_to_datetime(str(text)) if text else None
+
+    @property
+    def html(self) -> str:
+        return self._part("html")
+
+    @property
+    def text(self) -> str:
+        return self._part("plain")
+
+    @property
+    def source(self) -> str:
+        return self.path.read_bytes().decode(errors="replace")
+
+    def _part(self, kind: str) -> str:
+        part = self.message.get_body(preferencelist=(kind,))
+        return str(part.get_content()) if part else ""
+
+
+class Outbox:
+    """The letters below a directory; empty while nothing was ever received."""
+
+    def __init__(self, directory: Path) -> None:
+        self.folders = [directory / MAILDIR / name for name in _FOLDERS]
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._files())
+
+    def page(self, number: int, size: int) -> list[Letter]:
+        """The `number`th page (from 1) of letters, newest first. Only the letters of the page are read."""
+        newest = sorted(self._files(), key=lambda entry: (entry.stat().st_mtime_ns, entry.name), reverse=True)
+        found = (self._read(Path(entry.path)) for entry in newest[(number - 1) * size : number * size])
+        return [letter for letter in found if letter]
+
+    def get(self, key: str) -> Letter | None:
+        """The letter of that key. The key comes from an address line, so it is looked up, never joined to a path."""
+        return next((self._read(Path(entry.path)) for entry in self._files() if entry.name == key), None)
+
+    def clear(self) -> int:
+        """Deletes every letter; returns how many there were."""
+        removed = 0
+        for entry in list(self._files()):
+            Path(entry.path).unlink(missing_ok=True)
+            removed += 1
+        return removed
+
+    def _files(self) -> Iterator[os.DirEntry[str]]:
+        for folder in self.folders:
+            if folder.is_dir():
+                with os.scandir(folder) as entries:
+                    yield from entries
+
+    def _read(self, path: Path) -> Letter | None:
+        try:
+            with path.open("rb") as file:
+                return Letter(path.name, path, message_from_binary_file(file, EmailMessage, policy=modern))
+        except FileNotFoundError:  # cleared meanwhile
+            return None
