@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from mailing.models.attempts import Attempt, Delivery
 from mailing.models.clients import Client, Suppression
+from mailing.models.imports import ClientImport
 from mailing.models.mailings import Mailing
 from mailing.models.messages import Message
 from mailing.models.service import Heartbeat, MailService
 
-__all__ = ["Attempt", "Client", "Delivery", "Heartbeat", "MailService", "Mailing", "Message", "Suppression"]
+__all__ = [
+    "Attempt",
+    "Client",
+    "ClientImport",
+    "Delivery",
+    "Heartbeat",
+    "MailService",
+    "Mailing",
+    "Message",
+    "Suppression",
+]

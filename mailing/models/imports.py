@@ -1,0 +1,58 @@
+"""Files of clients: kept while somebody checks them, their counters afterwards."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class ClientImportQuerySet(models.QuerySet["ClientImport"]):
+    def of(self, user: User) -> ClientImportQuerySet:
+        """Files this person chose; nobody else may look at them or load them."""
+        return self.filter(created_by=user.pk)
+
+    def with_personal_data(self) -> ClientImportQuerySet:
+        return self.filter(Q(data__isnull=False) | Q(problems__isnull=False))
+
+    def expired(self, now: datetime) -> ClientImportQuerySet:
+        return self.filter(expires_at__lte=now)
+
+
+class ClientImport(models.Model):
+    """One file of clients on its way through File → Check → Done.
+
+    `data` (the file) goes as soon as it is loaded or given up, `problems` (a CSV of the rows that were left out) when
+    the row expires; what stays is who loaded which file, and the counters.
+    """
+
+    file_name = models.CharField(_("file"), max_length=200)
+    data = models.BinaryField(null=True)
+    problems = models.BinaryField(null=True)
+    counters: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    mailing = models.ForeignKey(
+        "mailing.Mailing", verbose_name=_("mailing"), null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("loaded by"), null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(_("checked at"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("kept until"), db_index=True)
+    started_at = models.DateTimeField(null=True)  # somebody pressed "Load"; a second press finds it set
+    loaded_at = models.DateTimeField(_("loaded at"), null=True)
+
+    objects = ClientImportQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("import of clients")
+        verbose_name_plural = _("imports of clients")
+        ordering = ("-created_at", "-pk")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.file_name
