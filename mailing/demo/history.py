@@ -1,0 +1,155 @@
+"""A month of runs that could have happened: attempts and deliveries, refusals in a server's words, a missed run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+from django.utils.translation import gettext_noop
+
+from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, Trigger
+from mailing.models import Attempt, Client, Delivery, Mailing, Suppression
+
+SECONDS_PER_LETTER = 0.02
+MISSED = gettext_noop("Nothing was running at this time: the planner was switched off for longer than a day.")
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What one address got instead of "accepted"."""
+
+    status: DeliveryStatus
+    reason: DeliveryReason
+    code: int | None = None
+    response: str = ""
+    tries: int = 1
+
+
+NO_SUCH_USER = Trouble(
+    DeliveryStatus.FAILED,
+    DeliveryReason.NO_SUCH_MAILBOX,
+    550,
+    "550 5.1.1 <{email}>: Recipient address rejected: User unknown in virtual mailbox table",
+)
+OVER_QUOTA = Trouble(
+    DeliveryStatus.FAILED,
+    DeliveryReason.REFUSED,
+    552,
+    "552 5.2.2 <{email}>: The recipient's mailbox is over its quota",
+)
+GREYLISTED = Trouble(
+    DeliveryStatus.FAILED,
+    DeliveryReason.TRIES_USED_UP,
+    451,
+    "451 4.7.1 <{email}>: Greylisting in action, please come back later",
+    tries=4,
+)
+LINE_LOST = Trouble(DeliveryStatus.UNCONFIRMED, DeliveryReason.LINE_LOST)
+# Which troubles a run meets, by its place in the history: most runs meet none.
+TROUBLES: tuple[tuple[Trouble, ...], ...] = (
+    (),
+    (),
+    (NO_SUCH_USER, NO_SUCH_USER, OVER_QUOTA),
+    (),
+    (GREYLISTED,) * 5,
+    (),
+    (),
+    (LINE_LOST, LINE_LOST),
+    (),
+    (OVER_QUOTA,),
+)
+
+
+def write(mailing: Mailing, occurrences: Iterable[datetime], *, missed: int = -1) -> None:
+    """One attempt per occurrence for the clients of the mailing; the one at index `missed` did not run."""
+    clients = list(mailing.audience_clients().order_by("pk"))
+    written: list[Delivery] = []
+    for index, occurrence in enumerate(occurrences):
+        if index == missed:
+            _missed(mailing, occurrence)
+            continue
+        deliveries = _run(mailing, clients, occurrence, TROUBLES[(index + mailing.pk) % len(TROUBLES)])
+        gone = {delivery.client_id for delivery in deliveries if delivery.reason == DeliveryReason.NO_SUCH_MAILBOX}
+        clients = [client for client in clients if client.pk not in gone]
+        written += deliveries
+    Delivery.objects.bulk_create(written, batch_size=1000)
+
+
+def _missed(mailing: Mailing, occurrence: datetime) -> None:
+    Attempt.objects.create(
+        mailing=mailing,
+        occurrence=occurrence,
+        status=AttemptStatus.MISSED,
+        note=MISSED,
+        started_at=occurrence + timedelta(hours=25),
+        finished_at=occurrence + timedelta(hours=25),
+    )
+
+
+def _run(
+    mailing: Mailing, clients: list[Client], occurrence: datetime, troubles: tuple[Trouble, ...]
+) -> list[Delivery]:
+    chance = Random(occurrence.timestamp())
+    places = chance.sample(range(len(clients)), min(len(troubles), len(clients)))
+    struck = dict(zip(places, troubles, strict=False))
+    begun = occurrence + timedelta(seconds=chance.uniform(0.5, 4))
+    attempt = _attempt(mailing, occurrence, begun)
+    deliveries = [_delivery(attempt, client, begun, struck.get(index)) for index, client in enumerate(clients)]
+    _count(attempt, deliveries)
+    attempt.save()
+    for delivery in deliveries:
+        delivery.attempt_id = attempt.pk
+        delivery.message_id = f"<{attempt.pk}.{delivery.client_id}@u-samovara.example>"
+    _suppress(attempt, deliveries)
+    return deliveries
+
+
+def _attempt(mailing: Mailing, occurrence: datetime, begun: datetime) -> Attempt:
+    message = mailing.message
+    return Attempt(
+        mailing=mailing,
+        occurrence=occurrence,
+        trigger=Trigger.SCHEDULE,
+        subject=message.subject,
+        from_email="Чайная лавка <news@u-samovara.example>",
+        html_body=message.body if message.is_html else "",
+        text_body="" if message.is_html else message.body,
+        started_at=begun,
+    )
+
+
+def _delivery(attempt: Attempt, client: Client, begun: datetime, trouble: Trouble | None) -> Delivery:
+    met = trouble or Trouble(DeliveryStatus.SENT, DeliveryReason.REFUSED, 250, "250 2.0.0 Ok: queued")
+    return Delivery(
+        client=client,
+        email=client.email,
+        status=met.status,
+        reason=met.reason if trouble else "",
+        code=met.code,
+        response=met.response.format(email=client.email) if trouble else "",
+        tries=met.tries,
+        updated_at=begun + timedelta(seconds=SECONDS_PER_LETTER * 20),
+    )
+
+
+def _count(attempt: Attempt, deliveries: list[Delivery]) -> None:
+    """The counters, the result and the grouped refusals, as the runner leaves them."""
+    by_status = Counter(delivery.status for delivery in deliveries)
+    attempt.audience = len(deliveries)
+    attempt.sent, attempt.failed = by_status[DeliveryStatus.SENT], by_status[DeliveryStatus.FAILED]
+    attempt.unconfirmed, attempt.skipped = by_status[DeliveryStatus.UNCONFIRMED], by_status[DeliveryStatus.SKIPPED]
+    spoilt = attempt.failed or attempt.unconfirmed
+    attempt.status = AttemptStatus.FAILED if spoilt else AttemptStatus.SUCCEEDED
+    attempt.finished_at = attempt.started_at + timedelta(seconds=1 + SECONDS_PER_LETTER * len(deliveries))
+    refusals = [delivery.response for delivery in deliveries if delivery.response]
+    attempt.response = Counter(refusals).most_common(1)[0][0] if refusals else "250 2.0.0 Ok: queued"
+
+
+def _suppress(attempt: Attempt, deliveries: list[Delivery]) -> None:
+    for delivery in deliveries:
+        if delivery.reason == DeliveryReason.NO_SUCH_MAILBOX:
+            values = {"reason": "hard_bounce", "attempt": attempt, "note": delivery.response}
+            Suppression.objects.get_or_create(email=delivery.email, defaults=values)
