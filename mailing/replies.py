@@ -1,0 +1,287 @@
+"""*What the server meant*: phase + reply (or trouble) → outcome, as a table.
+
+Everything the server says is hostile input: `clean` bounds it before anybody stores or shows it.
+Sources: RFC 5321 (SMTP), 3463 (enhanced codes), 1870 (SIZE), 3207 (STARTTLS), 4954 (AUTH), 7504 (521, 556).
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import NamedTuple
+
+from mailing.choices import DeliveryReason
+
+MAX_LINE = 2_000  # bytes of one line (RFC 5321, 4.5.3.1.5 allows 512)
+MAX_LINES = 100
+MAX_STORED = 8_000  # bytes
+BLANK = "***"
+
+
+class Phase(Enum):
+    """What the answer belongs to; named after the command it answers."""
+
+    CONNECT = "connect"  # name look-up, TCP, implicit TLS, greeting
+    EHLO = "ehlo"
+    STARTTLS = "starttls"  # the command and the handshake
+    AUTH = "auth"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"  # until the final dot is on its way
+    DOT = "dot"  # from the moment the final dot may have reached the server
+
+
+class Trouble(Enum):
+    """What came in place of a reply."""
+
+    LOST = "lost"  # the line broke, or could not be made
+    TIMEOUT = "timeout"
+    GARBAGE = "garbage"  # no SMTP reply, one out of bounds, or a code that does not belong there
+    CERTIFICATE = "certificate"  # not trusted, expired, another name
+    NO_TLS = "no_tls"  # EMAIL_SECURITY asks for STARTTLS, the server does not offer it; never downgraded
+    NO_AUTH = "no_auth"  # we have a password, the server offers no way to give it
+    TOO_BIG = "too_big"  # larger than the SIZE the server announced (RFC 1870): not even tried
+    BAD_ADDRESS = "bad_address"  # plain SMTP cannot carry it: not even tried
+
+
+class Verdict(Enum):
+    """What happens to the delivery, and to the run."""
+
+    SENT = "sent"  # accepted
+    FAILED = "failed"  # this recipient was refused for good
+    DEFERRED = "deferred"  # not now: tried again later, counts as a try
+    UNCONFIRMED = "unconfirmed"  # handed over, the answer is unknown: never resent by itself
+    SERVICE = "service"  # nobody's fault here: back to the queue, no try counted, the breaker counts
+    CONFIGURATION = "configuration"  # like SERVICE, but somebody must act: the breaker opens at once
+    MESSAGE = "message"  # the message itself was refused: its own attempt fails, at once
+
+
+class Reply(NamedTuple):
+    """One reply of the server, as it was said (lines joined by newlines, without the code in front)."""
+
+    code: int
+    enhanced: str
+    text: str
+
+    @classmethod
+    def of(cls, code: int, text: str) -> Reply:
+        return cls(code, enhanced_code(code, text), text)
+
+
+Answer = Reply | Trouble | None  # None: the line was lost
+
+
+class Outcome(NamedTuple):
+    """What an answer means. `response` is the server's own words, bounded and cleaned; empty if it never spoke.
+
+    A named tuple, because one is made per letter: a frozen dataclass cost 2 µs more.
+    """
+
+    verdict: Verdict
+    reason: DeliveryReason | None = None  # where the verdict is final for the delivery
+    suppress: bool = False  # never write to this address again
+    sender_side: bool = False  # may mean us instead of the recipient: many in a row are service trouble
+    code: int | None = None
+    enhanced: str = ""
+    response: str = ""
+    phase: Phase | None = None
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row: the first whose phases, code and enhanced code all fit decides.
+
+    `codes` are prefixes ("5" is any 5yz); an enhanced code fits exactly, with a star by its beginning,
+    and "" fits a reply without one.
+    """
+
+    phases: frozenset[Phase]
+    answers: tuple[str, ...] | tuple[Trouble, ...]
+    verdict: Verdict
+    reason: DeliveryReason | None = None
+    enhanced: tuple[str, ...] | None = None
+    suppress: bool = False
+    sender_side: bool = False
+
+    def fits(self, phase: Phase, answer: str | Trouble, enhanced: str) -> bool:
+        return (
+            phase in self.phases
+            and any(_same(pattern, answer) for pattern in self.answers)
+            and (self.enhanced is None or any(_fits(pattern, enhanced) for pattern in self.enhanced))
+        )
+
+
+def _same(pattern: str | Trouble, answer: str | Trouble) -> bool:
+    if isinstance(pattern, str) and isinstance(answer, str):
+        return answer.startswith(pattern)
+    return pattern is answer
+
+
+def _fits(pattern: str, enhanced: str) -> bool:
+    return enhanced.startswith(pattern[:-1]) if pattern.endswith("*") else enhanced == pattern
+
+
+ANYWHERE = frozenset(Phase)
+BEFORE = frozenset({Phase.CONNECT, Phase.EHLO, Phase.STARTTLS, Phase.AUTH, Phase.MAIL})  # no recipient named yet
+AUTH = frozenset({Phase.AUTH})
+RCPT = frozenset({Phase.RCPT})
+UNDELIVERED = frozenset({Phase.RCPT, Phase.DATA})  # named, but the letter cannot have been accepted
+DOT = frozenset({Phase.DOT})
+ABOUT_RECIPIENT = frozenset({Phase.RCPT, Phase.DOT})
+OF_LETTER = frozenset({Phase.RCPT, Phase.DATA, Phase.DOT})
+OF_CONTENT = frozenset({Phase.MAIL, Phase.DATA, Phase.DOT})  # where a size or a content can be refused for all
+
+_LINE = (Trouble.LOST, Trouble.TIMEOUT)
+_SILENT = (*_LINE, Trouble.GARBAGE)
+_R, _V = DeliveryReason, Verdict
+
+RULES: tuple[Rule, ...] = (
+    # --- not even tried ---
+    Rule(ANYWHERE, (Trouble.BAD_ADDRESS,), _V.FAILED, _R.BAD_ADDRESS),
+    Rule(ANYWHERE, (Trouble.TOO_BIG,), _V.MESSAGE, _R.MESSAGE),
+    # --- the line ---
+    Rule(ANYWHERE, (Trouble.CERTIFICATE, Trouble.NO_TLS, Trouble.NO_AUTH), _V.CONFIGURATION, _R.CONFIGURATION),
+    Rule(BEFORE, _SILENT, _V.SERVICE),
+    Rule(UNDELIVERED, _SILENT, _V.DEFERRED),
+    Rule(DOT, _LINE, _V.UNCONFIRMED, _R.LINE_LOST),
+    Rule(DOT, (Trouble.GARBAGE,), _V.UNCONFIRMED, _R.UNINTELLIGIBLE),
+    # --- accepted: the final dot hands over the responsibility (RFC 5321, 4.2.5) ---
+    Rule(DOT, ("2",), _V.SENT),
+    # --- 421 says "I am closing the line", whatever was asked (RFC 5321, 3.8); after the dot it also says that the
+    # letter was not taken (Gmail's and Yahoo's rate limits come this way), so no try is counted ---
+    Rule(ANYWHERE, ("421",), _V.SERVICE),
+    # --- logging in: 4yz means "later" (454: RFC 4954, 6), except 432, "change your password first" ---
+    Rule(AUTH, ("432",), _V.CONFIGURATION, _R.CONFIGURATION),
+    # --- too big or broken for everybody ---
+    # 552 alone means the fixed maximum size (RFC 1870, 6); with 5.2.2 it is one full mailbox, and Gmail says
+    # "552 5.7.0 blocked because of its content": neither is about the size. At RCPT a size is one mailbox's
+    # limit (RFC 1870, 6.2), so it fails only that recipient.
+    Rule(OF_CONTENT, ("552",), _V.MESSAGE, _R.MESSAGE, enhanced=("",)),
+    Rule(OF_CONTENT, ("5",), _V.MESSAGE, _R.MESSAGE, enhanced=("5.3.4",)),
+    # RFC 3463, 3.7: 5.6.z speaks of the content, which is the same for everybody. 5.6.7 to 5.6.10 do not: they are
+    # about Unicode in one address (RFC 6531). 5.7.1 and a bare 554 may be the mood of a spam filter.
+    Rule(
+        DOT,
+        ("5",),
+        _V.MESSAGE,
+        _R.MESSAGE,
+        enhanced=("5.6.0", "5.6.1", "5.6.2", "5.6.3", "5.6.4", "5.6.5", "5.6.6", "5.6.11"),
+    ),
+    # --- before anybody is named: 4yz passes, 5yz (535, 530, a refused sender, a blocked host) needs somebody ---
+    Rule(BEFORE, ("4",), _V.SERVICE),
+    Rule(BEFORE, ("5",), _V.CONFIGURATION, _R.CONFIGURATION),
+    # --- this recipient does not exist: the only refusals that reach the stop list (RFC 3463, 3.2 and 3.3) ---
+    # 5.1.1 no such mailbox · 5.1.6 moved, no forwarding · 5.1.10 domain takes no mail (RFC 7505) · 5.2.1 disabled
+    Rule(
+        ABOUT_RECIPIENT,
+        ("5",),
+        _V.FAILED,
+        _R.NO_SUCH_MAILBOX,
+        enhanced=("5.1.1", "5.1.6", "5.1.10", "5.2.1"),
+        suppress=True,
+    ),
+    # --- a relay that dislikes the sender says so at RCPT, too: 5.1.7 and 5.1.8 name the sender's address,
+    # 5.7.z is policy ("relay access denied", "listed by …"), and a bare 550 does not say whom it means ---
+    Rule(RCPT, ("5",), _V.FAILED, _R.REFUSED, enhanced=("5.1.7", "5.1.8", "5.7.*", ""), sender_side=True),
+    # --- everything else about this letter ---
+    Rule(OF_LETTER, ("4",), _V.DEFERRED),
+    Rule(OF_LETTER, ("5",), _V.FAILED, _R.REFUSED),
+)
+# What no row knows (a code that cannot stand there, such as 250 to DATA) is no answer at all.
+UNKNOWN = Trouble.GARBAGE
+
+_POSITIVE = {Phase.AUTH: (200, 400), Phase.DATA: (300, 400)}
+
+
+def is_positive(phase: Phase, code: int) -> bool:
+    """Whether the code lets the dialogue go on (DATA asks for a letter by 354, AUTH may ask for more by 334)."""
+    lowest, beyond = _POSITIVE.get(phase, (200, 300))
+    return lowest <= code < beyond
+
+
+def classify(phase: Phase, answer: Answer, *, said: str | bytes = "", secrets: tuple[str, ...] = ()) -> Outcome:
+    """What the answer means in this phase. `said`: the unintelligible words, where the answer is a trouble.
+
+    A positive reply before the dot is no outcome; asked about one, the table calls it garbage.
+    """
+    if not isinstance(answer, Reply):
+        rule, trouble = _decide(phase, answer or Trouble.LOST, "")
+        return _outcome(rule, None, "", clean(said, secrets), phase, trouble)
+    code, enhanced = answer.code, answer.enhanced
+    response = clean(f"{code} {answer.text}", secrets)
+    rule, trouble = _decide(phase, f"{code:03}", enhanced[:12])
+    return _outcome(rule, code, enhanced, response, phase, trouble)
+
+
+def _outcome(
+    rule: Rule, code: int | None, enhanced: str, response: str, phase: Phase, trouble: Trouble | None
+) -> Outcome:
+    return Outcome(
+        rule.verdict, rule.reason, rule.suppress, rule.sender_side, code, enhanced, response, phase, trouble
+    )
+
+
+@lru_cache(maxsize=512)
+def _decide(phase: Phase, answer: str | Trouble, enhanced: str) -> tuple[Rule, Trouble | None]:
+    for rule in RULES:
+        if rule.fits(phase, answer, enhanced):
+            return rule, answer if isinstance(answer, Trouble) else None
+    return _decide(phase, UNKNOWN, "")
+
+
+_ENHANCED = re.compile(r"([245])\.\d{1,3}\.\d{1,3}(?=\s|\Z)", re.ASCII)
+
+
+def enhanced_code(code: int, text: str) -> str:
+    """The enhanced code a reply begins with (RFC 2034); empty where its class contradicts the code."""
+    found = _ENHANCED.match(text)
+    return found[0] if found and int(found[1]) == code // 100 else ""
+
+
+def clean(text: str | bytes, secrets: tuple[str, ...] = ()) -> str:
+    """The server's words fit to be stored and shown: bounded, without control characters and our credentials."""
+    if isinstance(text, bytes):
+        text = text[: MAX_LINE * MAX_LINES].decode("utf-8", "replace")
+    if len(text) <= MAX_LINE and text.isascii() and text.isprintable():  # nearly every reply
+        return _blank(text, secrets)
+    lines = _LINE_END.split(text[: MAX_LINE * MAX_LINES])[:MAX_LINES]
+    said = _blank("\n".join(map(_tidy, lines)).strip(), secrets)
+    return _cut("\n".join(_cut(line, MAX_LINE) for line in said.split("\n")), MAX_STORED)
+
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_UNFIT = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def _tidy(line: str) -> str:
+    return _UNFIT.sub("", line).replace("\t", " ").rstrip()
+
+
+def _cut(text: str, size: int) -> str:
+    """At most so many bytes of UTF-8, and no half character."""
+    data = text.encode()
+    return text if len(data) <= size else data[:size].decode("utf-8", "ignore")
+
+
+def _blank(text: str, secrets: tuple[str, ...]) -> str:
+    pattern = _secret_pattern(secrets) if secrets else None
+    return pattern.sub(BLANK, text) if pattern else text
+
+
+@lru_cache(maxsize=16)
+def _secret_pattern(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
+    forms = {form for secret in secrets for form in (secret, *_in_base64(secret)) if len(form) >= 4}
+    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
+
+
+def _in_base64(secret: str) -> list[str]:
+    """How the secret looks inside base64, whatever stands before and after it (AUTH PLAIN joins three words)."""
+    data = secret.encode()
+    if len(data) < 3:
+        return []
+    inner = [base64.b64encode(b"\0" * k + data).decode()[(0, 2, 3)[k] : (k + len(data)) * 8 // 6] for k in range(3)]
+    return [base64.b64encode(data).decode(), *inner]
