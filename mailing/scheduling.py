@@ -1,0 +1,222 @@
+"""The gateway to django-q: one Schedule row per active mailing, and tasks put into the queue.
+
+With `cluster` the only module that knows django-q. django-q says *now*; our calendar says *when* and *whether*.
+Rows are written with `update()`, never `save()`: an update waits for the scheduler's transaction and wins.
+"""
+
+from __future__ import annotations
+
+import ast
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+from django_q.conf import Conf
+from django_q.models import Failure, Schedule
+from django_q.signing import SignedPackage
+from django_q.tasks import async_task
+
+from mailing.choices import Periodicity
+from mailing.models import Mailing
+
+logger = logging.getLogger(__name__)
+
+RUN_DUE = "mailing.tasks.run_due"
+RUN_SLICE = "mailing.tasks.run_slice"
+TELL_STAFF = "mailing.tasks.tell_staff"
+PING = "mailing.tasks.ping"
+
+NAME = "mailing:"  # + the mailing's number
+FAILURES_KEPT = timedelta(days=30)
+
+# What people see in the list of schedules; never trusted. A mailing that runs once has a DAILY row, because
+# django-q deletes a ONCE row when it queues its task, and with it the fall-back.
+KINDS = {
+    Periodicity.ONCE: Schedule.DAILY,
+    Periodicity.DAILY: Schedule.DAILY,
+    Periodicity.WEEKLY: Schedule.WEEKLY,
+    Periodicity.MONTHLY: Schedule.MONTHLY,
+}
+
+
+# --- Tasks ------------------------------------------------------------------------------------------
+
+
+def enqueue(task: str, *args: Any) -> None:
+    """Queues a task when the transaction is through. A broker that is away costs a log line: the tick repairs."""
+    transaction.on_commit(lambda: async_task(task, *args) and None, robust=True)
+
+
+def enqueue_slice(attempt_id: int) -> None:
+    """Wakes a worker for this attempt; a doubled call meets a live lease and goes away."""
+    enqueue(RUN_SLICE, attempt_id)
+
+
+def enqueue_run(mailing_id: int) -> None:
+    """Lets a worker look at this mailing at once instead of at the next tick."""
+    enqueue(RUN_DUE, mailing_id)
+
+
+# --- Rows -------------------------------------------------------------------------------------------
+
+
+def row_fields(mailing_id: int, periodicity: str, next_run: datetime) -> dict[str, Any]:
+    """The canonical Schedule row of an active mailing."""
+    return {
+        "name": f"{NAME}{mailing_id}",
+        "func": RUN_DUE,
+        "hook": None,
+        "args": str(mailing_id),
+        "kwargs": None,
+        "schedule_type": KINDS[Periodicity(periodicity)],
+        "minutes": None,
+        "repeats": -1,
+        "next_run": next_run,
+        "cron": None,
+        "cluster": None,
+        "intended_date_kwarg": "due",
+    }
+
+
+def sync_row(mailing: Mailing) -> None:
+    """Makes the mailing's row say what `next_run_at` says: written, created, or dropped when nothing is to come.
+
+    Call it last in a transaction: an open one that changed a due row stalls the scheduler of all clusters.
+    """
+    if not mailing.is_active or mailing.next_run_at is None:
+        drop_row(mailing)
+        return
+    fields = row_fields(mailing.pk, mailing.periodicity, mailing.next_run_at)
+    if mailing.schedule_id and Schedule.objects.filter(pk=mailing.schedule_id).update(**fields):
+        return
+    row = Schedule.objects.filter(name=fields["name"]).order_by("pk").first()
+    if row is None:
+        row = Schedule.objects.create(**fields)
+    else:
+        Schedule.objects.filter(pk=row.pk).update(**fields)
+    Mailing.objects.filter(pk=mailing.pk).update(schedule=row)
+    mailing.schedule = row
+
+
+def drop_row(mailing: Mailing) -> None:
+    """A paused or finished mailing has no row."""
+    mine = Q(name=f"{NAME}{mailing.pk}")
+    if mailing.schedule_id:
+        mine |= Q(pk=mailing.schedule_id)
+        Mailing.objects.filter(pk=mailing.pk).update(schedule=None)
+        mailing.schedule = None
+    Schedule.objects.filter(mine).delete()
+
+
+def astray() -> QuerySet[Mailing]:
+    """Mailings whose row is missing, or says anything but what it should: one query over all mailings."""
+    right = Schedule.objects.filter(
+        pk=OuterRef("schedule_id"),
+        func=RUN_DUE,
+        next_run=OuterRef("next_run_at"),
+        repeats=-1,
+        cluster=None,
+        schedule_type__in=KINDS.values(),
+        hook=None,
+        kwargs=None,
+        intended_date_kwarg="due",
+    )
+    return Mailing.objects.active().exclude(next_run_at=None).exclude(Exists(right))
+
+
+def disputed() -> Iterator[tuple[Schedule, Mailing | None]]:
+    """Rows under our names which no active mailing owns, or whose arguments name another mailing."""
+    ours = Schedule.objects.filter(Q(name__startswith=NAME) | Q(func=RUN_DUE)).select_related("mailing")
+    for row in ours.iterator():
+        mailing: Mailing | None = getattr(row, "mailing", None)
+        if mailing is None or not mailing.is_active or mailing.next_run_at is None:
+            yield row, None
+        elif (row.name, row.args) != (f"{NAME}{mailing.pk}", str(mailing.pk)):
+            yield row, mailing
+
+
+def remove(row: Schedule) -> None:
+    Schedule.objects.filter(pk=row.pk).delete()
+
+
+# --- Broken rows ------------------------------------------------------------------------------------
+
+
+def trouble(row: Schedule) -> str:
+    """Why this row would make django-q's scheduler fail for all rows; empty when it would not.
+
+    The same steps as `django_q.scheduler.scheduler`: one exception there rolls back every due row, every time.
+    """
+    try:
+        arguments = ast.literal_eval(row.args) if row.args else ()
+        keywords = _keywords(row.kwargs or "")
+        options = keywords.get("q_options", {})
+        if not isinstance(options, dict):
+            return "q_options is not a dictionary"
+        if taken := {"func", "broker"} & (set(keywords) | {row.intended_date_kwarg}):
+            return f"the name {taken.pop()} is taken"
+        if row.schedule_type != Schedule.ONCE:
+            row.calculate_next_run(row.next_run or timezone.now())
+        package = {"func": row.func, "args": arguments, "kwargs": keywords, "name": row.name}
+        if "\0" in SignedPackage.dumps(package) + repr(package):
+            return "NUL"
+    except Exception as error:  # whatever django-q would stumble over
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _keywords(text: str) -> dict[str, Any]:
+    """Keyword arguments as the scheduler reads them; garbage is silently no arguments there."""
+    if not text:
+        return {}
+    try:
+        value = ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        try:
+            call: Any = ast.parse(f"f({text})").body[0]
+            return {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.value.keywords}
+        except (SyntaxError, ValueError):
+            return {}
+    if not isinstance(value, dict):
+        raise TypeError("kwargs is not a dictionary")
+    return value
+
+
+def park_broken(now: datetime, *, repair: Callable[[int], bool]) -> list[tuple[Schedule, str]]:
+    """Takes every due row that would stop the scheduler out of its way; returns the rows with the reason.
+
+    A row of ours is given back to `repair` (the mailing's number → done?), any other is parked: `next_run` empty.
+    """
+    broken = []
+    for row in Schedule.objects.filter(next_run__lt=now + timedelta(seconds=10)).exclude(repeats=0):
+        reason = trouble(row)
+        if not reason:
+            continue
+        broken.append((row, reason))
+        mailing_id = Mailing.objects.filter(schedule=row.pk).values_list("pk", flat=True).first()
+        if mailing_id is None or not repair(mailing_id):
+            Schedule.objects.filter(pk=row.pk).update(next_run=None)
+            logger.error("Schedule row %s (%s) is broken and was parked: %s", row.pk, row.name, reason)
+    return broken
+
+
+def parked() -> list[tuple[Schedule, str]]:
+    """Rows taken out of the scheduler's way, with the reason."""
+    rows = Schedule.objects.filter(next_run=None).exclude(repeats=0)
+    return [(row, reason) for row in rows if (reason := trouble(row))]
+
+
+# --- Housekeeping -----------------------------------------------------------------------------------
+
+
+def purge_failures(now: datetime) -> int:
+    """Deletes django-q's failure rows older than 30 days; it never does so itself."""
+    return Failure.objects.filter(stopped__lt=now - FAILURES_KEPT).delete()[0]
+
+
+def queue_uses_redis() -> bool:
+    return bool(Conf.REDIS)

@@ -1,0 +1,32 @@
+"""A second mailing like the first."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db import connections, router
+from django.utils.translation import gettext
+
+from mailing.models import Mailing
+
+COPIED = ("message_id", "audience", "from_name", "reply_to", "start_at", "end_at", "periodicity")
+
+
+def copy(mailing: Mailing, by: User | None) -> Mailing:
+    """A draft with the same content, dates and recipients, and no history."""
+    name = gettext("%(name)s (copy)") % {"name": mailing}
+    same = {field: getattr(mailing, field) for field in COPIED}
+    twin = Mailing.objects.create(name=name[:200], is_paused=True, created_by=by, **same)
+    _copy_recipients(mailing, twin)
+    return twin
+
+
+def _copy_recipients(source: Mailing, target: Mailing) -> None:
+    """One statement, however many there are."""
+    through = Mailing.clients.through
+    connection = connections[router.db_for_write(through)]
+    table = connection.ops.quote_name(through._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (mailing_id, client_id) SELECT %s, client_id FROM {table} WHERE mailing_id = %s",
+            [target.pk, source.pk],
+        )

@@ -1,0 +1,81 @@
+"""May this installation write to its clients at all?
+
+A copy of the database (a restore, a staging machine) must not: the address of the site is remembered in the
+database, and when the settings name another one, sending stays off until a superuser confirms.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils.translation import gettext_noop as _
+
+from mailing.errors import NotAllowed, NotStarted
+from mailing.models import MailService
+
+DISABLED = _("Sending is switched off on this installation (MAILING_SENDING_ENABLED).")
+COPY = _(
+    "This looks like a copy: the data belong to %(remembered)s, but this installation is %(here)s. "
+    "Nothing is sent until an administrator confirms that it may write to the clients."
+)
+SUPERUSERS_ONLY = _("Only an administrator may confirm that this installation writes to the clients.")
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+LOOPBACK = "loopback"
+
+
+def identity(url: str) -> str:
+    """What tells one site from another: host, port where it is unusual, path. All loopback addresses are one."""
+    parts = urlsplit(url.strip().lower().rstrip("/"))
+    host = parts.hostname or ""
+    if _is_loopback(host):
+        return LOOPBACK
+    port = "" if parts.port in {None, DEFAULT_PORTS.get(parts.scheme)} else f":{parts.port}"
+    return f"{host}{port}{parts.path}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def refusal() -> NotStarted | None:
+    """Why nothing may be sent now, or None. The first use of an installation remembers its address."""
+    if not settings.MAILING_SENDING_ENABLED:
+        return NotStarted(DISABLED)
+    known = remembered()
+    if identity(known) != identity(settings.SITE_URL):
+        return NotStarted(COPY, remembered=known, here=settings.SITE_URL)
+    return None
+
+
+def closed() -> bool:
+    return refusal() is not None
+
+
+def is_copy() -> bool:
+    """Whether the data belong to another installation (staff are not written to from a copy either)."""
+    return identity(remembered()) != identity(settings.SITE_URL)
+
+
+def remembered() -> str:
+    service = MailService.load()
+    if not service.site_url:
+        MailService.objects.filter(pk=service.pk, site_url="").update(site_url=settings.SITE_URL)
+        service.refresh_from_db(fields=["site_url"])
+    return service.site_url
+
+
+def confirm_site(*, by: User | None) -> None:
+    """From now on the data belong to this installation; what fell due meanwhile stays missed."""
+    if by is not None and not by.is_superuser:
+        raise NotAllowed(SUPERUSERS_ONLY)
+    service = MailService.load()
+    MailService.objects.filter(pk=service.pk).update(site_url=settings.SITE_URL)

@@ -1,0 +1,155 @@
+"""Occurrences that did not run: why, and the rows that say so. Nothing is ever missed in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, Trigger
+from mailing.models import Attempt, Mailing
+from mailing.services import calendar, gate, sending
+
+KEPT_IN_A_ROW = 100  # older ones are summed up in one row
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an occurrence did not run: an English msgid and its parameters."""
+
+    note: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+DOWN = Reason(_("Nothing was running at the planned time (computer off, qcluster stopped), and it became too late."))
+SKIPPED = Reason(_("Nothing was running at the planned time; only the latest planned time was made up for."))
+PASSED = Reason(_("The end of the mailing had passed before it could be sent."))
+DISABLED = Reason(_("Sending was switched off on this installation (MAILING_SENDING_ENABLED)."))
+CHANGED = Reason(_("The mailing was changed before it could be sent."))
+PAUSED = Reason(_("The mailing was paused before it could be sent."))
+FINISHED = Reason(_("The mailing was finished before it could be sent."))
+LATER = Reason("")  # not decided yet: somebody is about to let go of the previous run
+
+COPY = _("Sending was held back: the data belonged to %(site)s, another installation.")
+OVERLAP = _("The previous run (attempt %(attempt)s) was still handing over letters.")
+SUMMARY = _("%(count)s planned times from %(first)s to %(last)s were missed.")
+
+
+def why(mailing: Mailing, due: datetime, now: datetime) -> Reason | None:
+    """Why the due occurrence must not run now; None: it may. A previous run that only waits is closed."""
+    if gate.closed():
+        return _closed_gate()
+    if calendar.ended(mailing, now):
+        return PASSED
+    if calendar.too_late(mailing, due, now):
+        return DOWN
+    previous = mailing.attempts.running().first()
+    if previous is None:
+        return None
+    return _make_way(previous, now)
+
+
+def _closed_gate() -> Reason:
+    if not settings.MAILING_SENDING_ENABLED:
+        return DISABLED
+    return Reason(COPY, {"site": gate.remembered()})
+
+
+def _make_way(previous: Attempt, now: datetime) -> Reason | None:
+    """Rule 6, overlap. Handing over: fresh letters, and somebody at work or about to be (between two slices).
+
+    Waiting: for deferred letters or the service (`resume_at`), or left behind by a dead worker. While a worker
+    holds the lease only for deferred letters, the decision waits for the few seconds that takes.
+    """
+    worked_on = sending.is_worked_on(previous)
+    between_slices = previous.lease_until is None and previous.resume_at is None
+    if (worked_on or between_slices) and _has_fresh(previous):
+        return Reason(OVERLAP, {"attempt": previous.pk})
+    if worked_on:
+        return LATER
+    sending.close(previous, reason=DeliveryReason.NEXT_RUN)
+    return None
+
+
+def _has_fresh(attempt: Attempt) -> bool:
+    return attempt.deliveries.filter(status=DeliveryStatus.QUEUED, tries=0).exists()
+
+
+def earlier(reason: Reason | None) -> Reason:
+    """The reason for the occurrences before the due one."""
+    return SKIPPED if reason is None else reason
+
+
+def write_off(mailing: Mailing, was: Mailing | None, now: datetime, reason: Reason) -> None:
+    """Records what fell due before a change, a pause or the end, and had not been looked at yet.
+
+    The latest occurrence of a mailing that never ran is kept: it runs when the mailing is activated again.
+    """
+    if mailing.next_run_at is None or mailing.next_run_at > now:
+        return
+    if was is None:
+        pending: Sequence[datetime] = (mailing.next_run_at,)
+    else:
+        was.active_since = mailing.active_since
+        pending = calendar.standing(was, now).pending
+    record(mailing, pending if calendar.has_run(mailing) else pending[:-1], reason, now)
+
+
+def record(mailing: Mailing, occurrences: Sequence[datetime], reason: Reason, now: datetime) -> None:
+    """One row per missed occurrence; who was faster, another row of the same occurrence, wins."""
+    if not occurrences:
+        return
+    older, recent = occurrences[:-KEPT_IN_A_ROW], occurrences[-KEPT_IN_A_ROW:]
+    rows = [_row(mailing, moment, reason, now) for moment in recent]
+    if older:
+        rows.insert(0, _summary(mailing, len(older), older[0], older[-1], now))
+    Attempt.objects.bulk_create(rows, ignore_conflicts=True)
+    _sum_up(mailing, now)
+
+
+def _row(mailing: Mailing, occurrence: datetime, reason: Reason, now: datetime) -> Attempt:
+    """Stands in the list at its planned time."""
+    return Attempt(
+        mailing=mailing,
+        occurrence=occurrence,
+        trigger=Trigger.SCHEDULE,
+        status=AttemptStatus.MISSED,
+        subject=mailing.message.subject,
+        note=reason.note,
+        note_params=reason.params,
+        started_at=occurrence,
+        finished_at=now,
+    )
+
+
+def _summary(mailing: Mailing, count: int, first: datetime, last: datetime, now: datetime) -> Attempt:
+    params = {"count": count, "first": _text(first), "last": _text(last)}
+    return _row(mailing, last, Reason(SUMMARY, params), now)
+
+
+def _text(moment: datetime) -> str:
+    return timezone.localtime(moment, timezone.get_default_timezone()).isoformat()
+
+
+def _sum_up(mailing: Mailing, now: datetime) -> None:
+    """After 100 missed in a row one row stands for all older ones of that row."""
+    row = mailing.attempts.exclude(occurrence=None)
+    ran = row.exclude(status=AttemptStatus.MISSED).order_by("-occurrence").first()
+    missed = row.filter(status=AttemptStatus.MISSED)
+    if ran is not None:
+        missed = missed.filter(occurrence__gt=ran.occurrence)
+    older = list(missed.order_by("-occurrence")[KEPT_IN_A_ROW:])
+    if len(older) < 2:
+        return
+    newest, oldest = older[0], older[-1]
+    count = sum(attempt.note_params.get("count", 1) for attempt in older)
+    assert newest.occurrence is not None and oldest.occurrence is not None
+    first = oldest.note_params.get("first") or _text(oldest.occurrence)
+    params = {"count": count, "first": first, "last": _text(newest.occurrence)}
+    Attempt.objects.filter(pk__in=[attempt.pk for attempt in older[1:]]).delete()
+    Attempt.objects.filter(pk=newest.pk).update(note=SUMMARY, note_params=params)

@@ -1,0 +1,69 @@
+"""What a worker of the cluster does: thin doors to the services. A task carries numbers only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from django.db import close_old_connections
+from django.utils import timezone
+
+from mailing import pulse, scheduling
+from mailing.services import gate, lifecycle, notifying, sending
+
+ROOM_AFTER = 2.0  # seconds a slice works before it gives its worker to somebody who waits
+
+
+def run_due(mailing_id: int, due: str | None = None) -> None:
+    """The alarm clock rang for a mailing. `due` is django-q's own idea of the time: our calendar decides."""
+    lifecycle.run_due(mailing_id, timezone.now())
+
+
+def run_slice(attempt_id: int) -> None:
+    """Sends letters of an attempt for a while, and asks for the next slice if any are left."""
+    if pulse.stop_requested() or gate.closed():
+        return
+    parent = os.getppid()
+    with _told_to_stop(parent) as stop:
+        result = sending.run_slice(attempt_id, stop=stop)
+    close_old_connections()
+    if os.getppid() != parent:
+        raise SystemExit(0)  # the cluster is gone: django-q leaves the task unacknowledged, the tick resumes
+    if result.state == "open" and result.next_at is None:
+        scheduling.enqueue_slice(attempt_id)
+    lifecycle.settle(result.mailing_id)
+
+
+def tell_staff() -> None:
+    """Sends the letters to staff that are waiting."""
+    notifying.send_waiting(timezone.now())
+
+
+def ping() -> None:
+    """Shows the watchdog that a worker takes tasks (the signal before each task does)."""
+
+
+@contextmanager
+def _told_to_stop(parent: int) -> Iterator[Callable[[], bool]]:
+    """A question for each pulse of a slice: stop now? The cluster, SIGTERM, a dead parent or others who wait say so."""
+    begun = time.time()
+    told: list[int] = []
+
+    def remember(signum: int, frame: FrameType | None) -> None:
+        told.append(signum)
+
+    def stop() -> bool:
+        pulse.beat(in_slice=True)
+        if time.time() - begun > ROOM_AFTER and pulse.room_wanted_since(begun):
+            return True
+        return bool(told) or pulse.stop_requested() or os.getppid() != parent
+
+    previous = signal.signal(signal.SIGTERM, remember)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGTERM, previous)
