@@ -209,17 +209,12 @@ def classify(phase: Phase, answer: Answer, *, said: str | bytes = "", secrets: t
     A positive reply before the dot is no outcome; asked about one, the table calls it garbage.
     """
     if not isinstance(answer, Reply):
-        rule, trouble = _decide(phase, answer or Trouble.LOST, "")
-        return _outcome(rule, None, "", clean(said, secrets), phase, trouble)
-    code, enhanced = answer.code, answer.enhanced
-    response = clean(f"{code} {answer.text}", secrets)
-    rule, trouble = _decide(phase, f"{code:03}", enhanced[:12])
-    return _outcome(rule, code, enhanced, response, phase, trouble)
-
-
-def _outcome(
-    rule: Rule, code: int | None, enhanced: str, response: str, phase: Phase, trouble: Trouble | None
-) -> Outcome:
+        answer, code, enhanced = answer or Trouble.LOST, None, ""
+        rule, trouble = _decide(phase, answer, "")
+    else:
+        code, enhanced, said = answer.code, answer.enhanced, f"{answer.code} {answer.text}"
+        rule, trouble = _decide(phase, f"{code:03}", enhanced[:12])
+    response = clean(said, secrets)
     return Outcome(
         rule.verdict, rule.reason, rule.suppress, rule.sender_side, code, enhanced, response, phase, trouble
     )
