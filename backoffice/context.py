@@ -1,0 +1,127 @@
+"""What stands around every page: navigation, mode, warnings. For templates, as the lazy variable `shell`.
+
+A context processor and not `each_context`, because the pages 403, 404 and 500 have the same shell.
+Nothing is computed, and no query made, before a template asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+
+from mailing.models import Attempt
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Link:
+    """One entry of the navigation."""
+
+    label: str
+    url: str
+    icon: str
+    is_current: bool = False
+    badge: int = 0
+    is_sub: bool = False
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What makes this installation different from production."""
+
+    label: str
+    tone: str
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    return {"shell": Shell(request)}
+
+
+def is_demo() -> bool:
+    """Letters go to the demo mailbox on this machine, to nobody else."""
+    return settings.DEBUG and settings.EMAIL_HOST in LOOPBACK
+
+
+class Shell:
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+        self.user = getattr(request, "user", None)
+
+    @cached_property
+    def is_staff(self) -> bool:
+        return bool(self.user and self.user.is_active and self.user.is_staff)
+
+    @cached_property
+    def sections(self) -> list[Link]:
+        """The sections this person may see, in the order of the working day."""
+        links = [
+            self._page(_("Overview"), "admin:index", "home"),
+            self._list(_("Mailings"), "mailing", "send", badge=Attempt.objects.running().count),
+            self._list(_("Messages"), "message", "mail"),
+            self._list(_("Clients"), "client", "users"),
+            self._list(_("Stop list"), "suppression", "stop", is_sub=True),
+            self._list(_("Attempts"), "attempt", "history"),
+        ]
+        if is_demo():
+            links.append(self._page(_("Mail (demo)"), "admin:mailing_mailbox", "inbox"))
+        return [link for link in links if link]
+
+    @cached_property
+    def system(self) -> list[Link]:
+        """Everything else that is registered, for superusers."""
+        if not (self.user and self.user.is_superuser):
+            return []
+        models = [model for model in admin.site._registry if model._meta.app_label != "mailing"]
+        links = [
+            self._list(str(model._meta.verbose_name_plural), model._meta.model_name, "", model) for model in models
+        ]
+        return [link for link in links if link]
+
+    @cached_property
+    def is_system(self) -> bool:
+        """Whether the current page belongs to the group "System" (it is unfolded then)."""
+        return any(link.is_current for link in self.system)
+
+    @cached_property
+    def mode(self) -> Mode | None:
+        if not settings.MAILING_SENDING_ENABLED:
+            return Mode(_("Sending is switched off"), "red")
+        if is_demo():
+            return Mode(_("Demo: no letters leave this machine"), "amber")
+        return Mode(_("Test"), "amber") if settings.DEBUG else None
+
+    def _page(self, label: str, name: str, icon: str) -> Link | None:
+        try:
+            url = reverse(name)
+        except NoReverseMatch:
+            return None
+        return Link(label, url, icon, is_current=self.request.path == url) if self.is_staff else None
+
+    def _list(
+        self,
+        label: str,
+        model_name: str | None,
+        icon: str,
+        model: Any = None,
+        *,
+        badge: Any = None,
+        is_sub: bool = False,
+    ) -> Link | None:
+        app = model._meta.app_label if model else "mailing"
+        if not self.is_staff or not self.user or not self.user.has_perm(f"{app}.view_{model_name}"):
+            return None
+        try:
+            url = reverse(f"admin:{app}_{model_name}_changelist")
+        except NoReverseMatch:
+            return None
+        current = self.request.path.startswith(url)
+        label = label[:1].upper() + label[1:]
+        return Link(label, url, icon, is_current=current, badge=badge() if badge else 0, is_sub=is_sub)
