@@ -78,6 +78,7 @@ class DeliveryReason(TextChoices):
     SUPPRESSED = "suppressed", _("on the stop list")
     REMOVED = "removed", _("removed from the mailing")
     DELETED = "deleted", _("client deleted")
+    DUPLICATE = "duplicate", _("the address already got this letter")  # addresses moved between clients in mid-run
     # skipped: the run was cut short
     ENDED = "ended", _("the end of the mailing has passed")
     FINISHED = "finished", _("the mailing was finished")
@@ -101,6 +102,7 @@ HARMLESS_SKIPS = (
     DeliveryReason.SUPPRESSED,
     DeliveryReason.REMOVED,
     DeliveryReason.DELETED,
+    DeliveryReason.DUPLICATE,
 )
 
 

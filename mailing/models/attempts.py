@@ -76,6 +76,8 @@ class Attempt(models.Model):
     started_at = models.DateTimeField(_("started at"), default=timezone.now)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
     resume_at = models.DateTimeField(_("goes on at"), null=True, blank=True)
+    # Somebody asks the run to end before everybody was served: the reason its open deliveries get.
+    cut_short = models.CharField(max_length=20, choices=DeliveryReason.choices, blank=True, default="")
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     audience = models.PositiveIntegerField(_("recipients"), default=0)
