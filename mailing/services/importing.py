@@ -1,0 +1,161 @@
+"""A file of clients on its way in: received, checked, loaded or given up. One service for the admin and the command.
+
+The file lies in an own table while its owner looks at the preview: a web server with several machines shares it, and
+it goes with the loading, with giving up, or after a day (`purge_uploads`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.core.files import File
+from django.db.models import Q
+from django.utils import formats, timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
+from mailing.errors import NotAllowed, Refused
+from mailing.models import Client, ClientImport, Mailing
+from mailing.services import merging, permissions, recipients
+from mailing.services.merging import Merged, Progress, Report
+from mailing.tables import reading, writing
+from mailing.tables.reading import Sheet
+
+KEPT_FOR = timedelta(days=1)
+STUCK_AFTER = timedelta(minutes=15)  # a loading that died; loading once more changes nothing that is loaded already
+
+MAY_NOT_IMPORT = _("You may not import clients. Ask your administrator.")
+GONE = _("The file is no longer stored: it was loaded, given up or expired. Choose it once more.")
+BEING_LOADED = _("This file is being loaded right now.")
+
+
+def receive(file: File[bytes], *, by: User | None, mailing: Mailing | None = None) -> ClientImport:
+    """Keeps the file for its owner. Raises Refused: too large, not allowed."""
+    _require(by, mailing)
+    if file.size > reading.SIZE_LIMIT:
+        raise Refused(reading.TOO_LARGE, limit=reading.SIZE_LIMIT // 2**20)
+    file.seek(0)
+    return ClientImport.objects.create(
+        file_name=_short(file.name or ""),
+        data=file.read(),
+        mailing=mailing,
+        created_by=by,
+        expires_at=timezone.now() + KEPT_FOR,
+    )
+
+
+def check(upload: ClientImport) -> tuple[Sheet, Report]:
+    """Reads the file, writes no client; remembers the counters and the bad rows. An unreadable file is dropped."""
+    try:
+        sheet = reading.read(_data(upload))
+        report = merging.check(sheet)
+    except Refused:
+        give_up(upload)
+        raise
+    _remember(upload, report)
+    return sheet, report
+
+
+def load(upload: ClientImport, *, by: User | None, progress: Progress | None = None) -> Report:
+    """Writes the clients of a received file and drops the file. Raises Refused: gone, being loaded, not allowed."""
+    _require(by, upload.mailing)
+    _take(upload)
+    try:
+        report = merging.load(reading.read(_data(upload)), _store(upload), progress)
+    except BaseException:
+        ClientImport.objects.filter(pk=upload.pk).update(started_at=None)
+        raise
+    _remember(upload, report, data=None, loaded_at=timezone.now())
+    _log(upload, report, by)
+    return report
+
+
+def give_up(upload: ClientImport) -> None:
+    """The owner does not want it: nothing of it stays."""
+    ClientImport.objects.filter(pk=upload.pk, loaded_at=None).delete()
+
+
+def purge_uploads(now: datetime) -> int:
+    """Drops files nobody loaded and the lists of bad rows, a day after the check. Returns how many were dropped."""
+    expired = ClientImport.objects.expired(now)
+    forgotten, _numbers = expired.filter(loaded_at=None).delete()
+    return forgotten + expired.with_personal_data().update(data=None, problems=None)
+
+
+def _require(by: User | None, mailing: Mailing | None) -> None:
+    if by is not None and not by.has_perm("mailing.import_client"):
+        raise NotAllowed(MAY_NOT_IMPORT)
+    if mailing is not None:
+        permissions.require_recipients(by, [mailing])
+
+
+def _data(upload: ClientImport) -> bytes:
+    if upload.data is None:
+        raise Refused(GONE)
+    return bytes(upload.data)
+
+
+def _take(upload: ClientImport) -> None:
+    """The first of two presses wins; the second is told so."""
+    now = timezone.now()
+    free = Q(started_at=None) | Q(started_at__lt=now - STUCK_AFTER)
+    if ClientImport.objects.filter(free, pk=upload.pk, data__isnull=False).update(started_at=now):
+        return
+    upload.refresh_from_db(fields=["loaded_at", "started_at"])
+    raise Refused(GONE if upload.loaded_at or not upload.started_at else BEING_LOADED)
+
+
+def _store(upload: ClientImport) -> merging.Store:
+    today = formats.date_format(timezone.localdate(), "SHORT_DATE_FORMAT")
+    source = gettext("import %(file)s, %(date)s") % {"file": upload.file_name[:150], "date": today}
+    mailing = upload.mailing
+
+    def store(rows: list[Merged]) -> None:
+        merging.write(rows, source=source, of=upload)
+        if mailing is not None:
+            recipients.insert(mailing, Client.objects.filter(email__in=[row.email for row in rows]))
+
+    return store
+
+
+def _remember(upload: ClientImport, report: Report, **fields: object) -> None:
+    upload.counters = report.counters()
+    upload.problems = problems_file(report) if report.problems else None
+    for name, value in fields.items():
+        setattr(upload, name, value)
+    upload.save(update_fields=["counters", "problems", *fields])
+
+
+def problems_file(report: Report) -> bytes:
+    """Every row that is left out, as a CSV for the person who corrects them."""
+    titles = (gettext("Row of the file"), gettext("Address"), gettext("Why"))
+    rows = ((str(problem.line), problem.address, problem.reason) for problem in report.problems)
+    return b"".join(writing.as_csv([titles, *rows]))
+
+
+def summary(report: Report) -> str:
+    """The four counters in a sentence."""
+    return gettext("new: %(new)s, changed: %(changed)s, unchanged: %(unchanged)s, rows left out: %(problems)s") % (
+        report.counters()
+    )
+
+
+def _log(upload: ClientImport, report: Report, by: User | None) -> None:
+    """One entry for the whole file: 100 000 of them would bury everything else."""
+    if by is not None:
+        LogEntry.objects.create(
+            user=by,
+            content_type=ContentType.objects.get_for_model(Client),
+            object_repr=upload.file_name,
+            action_flag=CHANGE,
+            change_message=gettext("Clients imported") + f" ({summary(report)})",
+        )
+    if by is not None and upload.mailing is not None:
+        recipients.log(upload.mailing, by, gettext("Recipients added from %(file)s") % {"file": upload.file_name})
+
+
+def _short(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2][-200:]

@@ -1,0 +1,199 @@
+"""What a table of clients changes: each row judged, compared with what is stored, and written.
+
+Bad rows are named and never stop the good ones. A blank cell never erases what is stored, and nothing here touches
+the stop list. `check` and `load` are the same pass, so the preview says what the loading will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from itertools import islice
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from mailing import addresses
+from mailing.models import Client, ClientImport
+from mailing.models.fields import fold
+from mailing.tables import cells
+from mailing.tables.reading import Row, Sheet
+
+SLICE = 1000  # rows per transaction: sending waits for a few milliseconds only
+KEPT_CHANGES = 50
+LENGTHS = {"full_name": 300, "greeting": 300}
+TEXTS = ("full_name", "greeting", "comment")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row that is left out, and why."""
+
+    line: int
+    address: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Merged:
+    """A good row beside what is stored under its address; `stored` is None for a new client."""
+
+    email: str
+    texts: tuple[str, ...]  # as they will be, in the order of TEXTS
+    stored: tuple[str, ...] | None
+
+    @property
+    def is_change(self) -> bool:
+        """Whether a stored client gets another value; a difference that tidying removes is none."""
+        return (
+            self.stored is not None
+            and self.texts != self.stored
+            and self.texts != tuple(map(cells.text, self.stored))
+        )
+
+
+@dataclass
+class Report:
+    """The four counters, every row that is left out, and the first changes."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    changes: list[Merged] = field(default_factory=list)
+
+    @property
+    def good(self) -> int:
+        return self.new + self.changed + self.unchanged
+
+    def counters(self) -> dict[str, int]:
+        return {
+            "new": self.new,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "problems": len(self.problems),
+        }
+
+    def count(self, merged: Merged) -> None:
+        if merged.stored is None:
+            self.new += 1
+        elif merged.is_change:
+            self.changed += 1
+        else:
+            self.unchanged += 1
+            return
+        if len(self.changes) < KEPT_CHANGES:
+            self.changes.append(merged)
+
+
+Store = Callable[[list[Merged]], None]
+Progress = Callable[[int], None]  # told how many rows are through
+
+
+def check(sheet: Sheet) -> Report:
+    """What loading the sheet would do. Reads outside any transaction and writes nothing. Raises Unreadable."""
+    return _run(sheet, None, None)
+
+
+def load(sheet: Sheet, store: Store, progress: Progress | None = None) -> Report:
+    """Writes the good rows, a transaction per slice. Raises Unreadable: the slices before it stay."""
+    return _run(sheet, store, progress)
+
+
+def _run(sheet: Sheet, store: Store | None, progress: Progress | None) -> Report:
+    report = Report()
+    judge = Judge(report.problems)
+    rows = iter(sheet)
+    done = 0
+    while batch := list(islice(rows, SLICE)):
+        good = {address: row for row in batch if (address := judge.address(row))}
+        with transaction.atomic() if store else nullcontext():
+            merged = list(_compare(good))
+            if store:
+                store(merged)
+        for one in merged:
+            report.count(one)
+        done += len(batch)
+        if progress:
+            progress(done)
+    return report
+
+
+class Judge:
+    """Decides row by row; remembers which address stood where."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        self.seen: dict[str, int] = {}
+
+    def address(self, row: Row) -> str:
+        """The address of a good row; empty for a bad one, which is then named in `problems`."""
+        address = addresses.extract(row.email)
+        reason = self._objection(address, row)
+        if reason:
+            self.problems.append(Problem(row.line, row.email[:254], reason))
+            return ""
+        self.seen[address] = row.line
+        return address
+
+    def _objection(self, address: str, row: Row) -> str:
+        if not address:
+            return gettext("There is no address in this row.")
+        if not addresses.is_valid(address):
+            return gettext("This is not an e-mail address.")
+        if address in self.seen:
+            return gettext("Repeated: this address is already in row %(line)s.") % {"line": self.seen[address]}
+        if len(row.full_name) > LENGTHS["full_name"]:
+            return gettext("The full name is longer than %(limit)s characters.") % {"limit": LENGTHS["full_name"]}
+        if len(row.greeting) > LENGTHS["greeting"]:
+            return gettext("The greeting is longer than %(limit)s characters.") % {"limit": LENGTHS["greeting"]}
+        return ""
+
+
+def _compare(good: dict[str, Row]) -> Iterator[Merged]:
+    stored = {
+        email: texts
+        for email, *texts in Client.objects.filter(email__in=list(good)).order_by().values_list("email", *TEXTS)
+    }
+    for email, row in good.items():
+        found = (row.full_name, row.greeting, row.comment)
+        before = stored.get(email)
+        if before is None:
+            yield Merged(email, found, None)
+        else:
+            yield Merged(email, tuple(new or old for new, old in zip(found, before, strict=True)), tuple(before))
+
+
+# Written by hand, not by bulk_create: 7 microseconds a row instead of 50, and two people who load the same
+# new address at the same moment meet in ON CONFLICT, not in an error. Their blank cells erase nothing either.
+_UPSERT = """
+    INSERT INTO mailing_client
+        (email, full_name, greeting, comment, search_text, source, last_import_id, created_at, updated_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (email) DO UPDATE SET
+        full_name = CASE WHEN excluded.full_name = '' THEN mailing_client.full_name ELSE excluded.full_name END,
+        greeting = CASE WHEN excluded.greeting = '' THEN mailing_client.greeting ELSE excluded.greeting END,
+        comment = CASE WHEN excluded.comment = '' THEN mailing_client.comment ELSE excluded.comment END,
+        search_text = excluded.search_text, last_import_id = excluded.last_import_id, updated_at = excluded.updated_at
+"""
+
+
+def write(rows: Iterable[Merged], *, source: str, of: ClientImport) -> None:
+    """Stores new and changed clients, and marks all of them as belonging to this import."""
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    params = []
+    same = []
+    for row in rows:
+        if row.stored is None or row.is_change:
+            full_name, greeting, comment = row.texts
+            search_text = fold(f"{full_name} {row.email} {comment}")
+            params.append((row.email, full_name, greeting, comment, search_text, source, of.pk, now, now))
+        else:
+            same.append(row.email)
+    if params:
+        with connection.cursor() as cursor:
+            cursor.executemany(_UPSERT, params)
+    if same:
+        Client.objects.filter(email__in=same).update(last_import=of)

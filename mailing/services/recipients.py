@@ -1,0 +1,105 @@
+"""Clients put into a mailing and taken out, any number at once, without loading one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import BigIntegerField, Value
+from django.utils.translation import ngettext
+
+from mailing.choices import Audience
+from mailing.models import Mailing, Suppression
+from mailing.services import permissions
+
+if TYPE_CHECKING:
+    from mailing.models.clients import ClientQuerySet
+    from mailing.models.mailings import MailingQuerySet
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What adding these clients to this mailing would do."""
+
+    chosen: int
+    already: int
+    not_receiving: int  # of the chosen: they are added, but get nothing while they are on the stop list
+
+    @property
+    def added(self) -> int:
+        return self.chosen - self.already
+
+
+def open_mailings(by: User | None) -> MailingQuerySet:
+    """The mailings this person may add clients to: with a list of their own, not finished, newest first."""
+    found = Mailing.objects.unfinished().filter(audience=Audience.SELECTED).select_related("message")
+    return found if permissions.may_send(by) else found.filter(is_paused=True)
+
+
+def forecast(mailing: Mailing, clients: ClientQuerySet) -> Forecast:
+    """Three counts; nothing is changed."""
+    chosen = clients.order_by()
+    return Forecast(
+        chosen=chosen.count(),
+        already=among(mailing, clients),
+        not_receiving=chosen.filter(email__in=Suppression.objects.values("email")).count(),
+    )
+
+
+def among(mailing: Mailing, clients: ClientQuerySet) -> int:
+    """How many of these clients are recipients of the mailing."""
+    links = Mailing.clients.through.objects.filter(mailing=mailing)
+    return clients.order_by().filter(pk__in=links.values("client_id")).count()
+
+
+def add_to_mailing(mailing: Mailing, clients: ClientQuerySet, *, by: User | None) -> int:
+    """Adds those who are not recipients yet; returns their number. Raises NotAllowed."""
+    permissions.require_recipients(by, [mailing])
+    number = insert(mailing, clients)
+    if number and by is not None:
+        log(mailing, by, ngettext("%(n)s recipient added", "%(n)s recipients added", number) % {"n": number})
+    return number
+
+
+def remove_from_mailing(mailing: Mailing, clients: ClientQuerySet, *, by: User | None) -> int:
+    """Takes them out; a run that is going on skips them at once. Returns their number. Raises NotAllowed."""
+    permissions.require_recipients(by, [mailing])
+    links = Mailing.clients.through.objects.filter(mailing=mailing, client__in=clients.order_by().values("pk"))
+    number, _numbers = links.delete()
+    if number and by is not None:
+        log(mailing, by, ngettext("%(n)s recipient removed", "%(n)s recipients removed", number) % {"n": number})
+    return number
+
+
+def insert(mailing: Mailing, clients: ClientQuerySet) -> int:
+    """One INSERT … SELECT: 50 000 links in a fraction of a second, where `clients.add(*ids)` loads every id."""
+    pairs = clients.order_by().annotate(target=Value(mailing.pk, BigIntegerField())).values_list("target", "pk")
+    try:
+        select, params = pairs.query.sql_with_params()
+    except EmptyResultSet:
+        return 0
+    links = Mailing.clients.through._meta.db_table
+    with connection.cursor() as cursor:
+        # "WHERE true" is for SQLite, whose parser would take ON CONFLICT for a join condition.
+        cursor.execute(
+            f"INSERT INTO {links} (mailing_id, client_id) SELECT * FROM ({select}) AS pairs WHERE true"
+            " ON CONFLICT DO NOTHING",
+            params,
+        )
+        return int(cursor.rowcount)
+
+
+def log(mailing: Mailing, by: User, words: str) -> None:
+    LogEntry.objects.create(
+        user=by,
+        content_type=ContentType.objects.get_for_model(Mailing),
+        object_id=str(mailing.pk),
+        object_repr=str(mailing)[:200],
+        action_flag=CHANGE,
+        change_message=words,
+    )
