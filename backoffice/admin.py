@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
@@ -19,3 +21,8 @@ class SamovarAdminSite(admin.AdminSite):
         super().__init__(name)
         self.disable_action("delete_selected")
         self.add_action(delete_selected, "delete_selected")
+
+    def get_urls(self) -> list[Any]:
+        from mailing.admin import mailbox  # late: the screens of mailing.admin register with this very site
+
+        return [*mailbox.urls(self), *super().get_urls()]

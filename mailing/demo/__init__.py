@@ -6,10 +6,12 @@ from pathlib import Path
 
 from django.conf import settings
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 
 def is_on() -> bool:
-    """Whether this installation is a demo (settings refuse DEBUG anywhere but on loopback)."""
-    return bool(settings.DEBUG)
+    """Whether letters of this installation go to the demo mail server of this machine, to nobody else."""
+    return bool(settings.DEBUG) and settings.EMAIL_HOST in LOOPBACK
 
 
 def mailbox_directory() -> Path:

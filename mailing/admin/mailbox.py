@@ -1,0 +1,137 @@
+"""Mail (demo): what the demo mail server has taken, and its fault knob. Exists only in the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.contrib.admin.models import CHANGE, DELETION, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from mailing import demo
+from mailing.admin import letters
+from mailing.demo import faults
+from mailing.demo.faults import Fault
+from mailing.demo.outbox import Letter, Outbox
+
+PER_PAGE = 50
+SEE, CHANGE_IT = "mailing.view_delivery", "mailing.send_mailing"
+TABS = ("html", "text", "source")
+
+View = Callable[..., HttpResponse]
+
+
+def urls(site: AdminSite) -> list[URLPattern]:
+    """Addresses below /admin/, named mailing_mailbox…"""
+    routes: list[tuple[str, str, View]] = [
+        ("mailbox/", "mailing_mailbox", listing),
+        ("mailbox/clear/", "mailing_mailbox_clear", clear),
+        ("mailbox/fault/", "mailing_mailbox_fault", choose_fault),
+        ("mailbox/<str:key>/", "mailing_mailbox_letter", letter),
+        ("mailbox/<str:key>/html/", "mailing_mailbox_html", letter_html),
+    ]
+    return [path(route, site.admin_view(view), name=name) for route, name, view in routes]
+
+
+def demo_page(permission: str) -> Callable[[View], View]:
+    """404 outside the demo, 403 without the permission."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, **kwargs: str) -> HttpResponse:
+            if not demo.is_on():
+                raise Http404
+            if not request.user.has_perm(permission):
+                raise PermissionDenied
+            return view(request, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+@demo_page(SEE)
+def listing(request: HttpRequest) -> HttpResponse:
+    outbox = Outbox(demo.mailbox_directory())
+    # The paginator counts; only the letters of the page are read.
+    page = Paginator(range(len(outbox)), PER_PAGE).get_page(request.GET.get("p"))
+    context = {
+        "title": _("Mail (demo)"),
+        "letters": outbox.page(page.number, PER_PAGE),
+        "page": page,
+        "faults": Fault.choices,
+        "fault": faults.current(demo.mailbox_directory()),
+        "may_change": request.user.has_perm(CHANGE_IT),
+    }
+    return _page(request, "list", context)
+
+
+@require_POST
+@demo_page(CHANGE_IT)
+def clear(request: HttpRequest) -> HttpResponse:
+    removed = Outbox(demo.mailbox_directory()).clear()
+    said = ngettext("%(n)s letter removed.", "%(n)s letters removed.", removed) % {"n": removed}
+    return _done(request, DELETION, said)
+
+
+@require_POST
+@demo_page(CHANGE_IT)
+def choose_fault(request: HttpRequest) -> HttpResponse:
+    if (value := request.POST.get("fault", "")) not in Fault.values:
+        raise Http404
+    fault = Fault(value)
+    faults.choose(demo.mailbox_directory(), fault)
+    return _done(request, CHANGE, _("The demo mail server now: %(fault)s") % {"fault": fault.label})
+
+
+@demo_page(SEE)
+def letter(request: HttpRequest, key: str) -> HttpResponse:
+    found = _find(key)
+    offered = [tab for tab in TABS if tab == "source" or getattr(found, tab)]
+    chosen = request.GET.get("tab", "")
+    labels = {"html": _("HTML"), "text": _("Text"), "source": _("Source")}
+    context = {
+        "title": found.subject or _("(no subject)"),
+        "letter": found,
+        "tab": chosen if chosen in offered else offered[0],
+        "tabs": [(tab, labels[tab]) for tab in offered],
+    }
+    return _page(request, "letter", context)
+
+
+@demo_page(SEE)
+def letter_html(request: HttpRequest, key: str) -> HttpResponse:
+    return letters.sandboxed(_find(key).html)
+
+
+def _find(key: str) -> Letter:
+    found = Outbox(demo.mailbox_directory()).get(key)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _page(request: HttpRequest, name: str, context: dict[str, object]) -> HttpResponse:
+    # The site's own context would be `admin.site.each_context`; the shell comes from the context processor.
+    shell = {"has_permission": True, "is_popup": False, "list_title": _("Mail (demo)")}
+    return TemplateResponse(request, f"admin/mailing/mailbox/{name}.html", shell | context)
+
+
+def _done(request: HttpRequest, flag: int, said: str) -> HttpResponse:
+    LogEntry.objects.create(
+        user=request.user,  # type: ignore[misc]  # demo_page lets nobody in without a permission
+        object_repr=_("Mail (demo)"),
+        action_flag=flag,
+        change_message=said,
+    )
+    messages.success(request, said)
+    return HttpResponseRedirect(reverse("admin:mailing_mailbox"))
