@@ -113,3 +113,11 @@ class SuppressionReason(TextChoices):
     HARD_BOUNCE = "hard_bounce", _("the address does not exist")
     COMPLAINT = "complaint", _("complaint")
     MANUAL = "manual", _("added by hand")
+
+
+class NoticeKind(TextChoices):
+    """What staff are told about by letter."""
+
+    FAILED = "failed", pgettext_lazy("notice", "a run did not succeed")
+    MISSED = "missed", pgettext_lazy("notice", "a planned time was missed")
+    WAITING = "waiting", pgettext_lazy("notice", "a run has been waiting for the mail service for an hour")

@@ -7,6 +7,7 @@ from mailing.models.clients import Client, Suppression
 from mailing.models.imports import ClientImport
 from mailing.models.mailings import Mailing
 from mailing.models.messages import Message
+from mailing.models.notices import StaffNotice
 from mailing.models.service import Heartbeat, MailService
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "MailService",
     "Mailing",
     "Message",
+    "StaffNotice",
     "Suppression",
 ]

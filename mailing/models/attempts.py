@@ -85,6 +85,7 @@ class Attempt(models.Model):
     failed = models.PositiveIntegerField(_("refused"), default=0)
     unconfirmed = models.PositiveIntegerField(_("unconfirmed"), default=0)
     skipped = models.PositiveIntegerField(_("skipped"), default=0)
+    staff_told = models.BooleanField(default=False, editable=False)  # of a failed or missed one: a notice was made
 
     objects = AttemptQuerySet.as_manager()
 
@@ -102,7 +103,14 @@ class Attempt(models.Model):
                 condition=Q(audience__gte=F("sent") + F("failed") + F("unconfirmed") + F("skipped")),
             ),
         )
-        indexes = (models.Index(fields=["-started_at", "-id"], name="attempt_by_started"),)
+        indexes = (
+            models.Index(fields=["-started_at", "-id"], name="attempt_by_started"),
+            models.Index(
+                fields=["id"],
+                condition=Q(status__in=[AttemptStatus.FAILED, AttemptStatus.MISSED], staff_told=False),
+                name="attempt_untold",
+            ),
+        )
         permissions = (("export_attempt", _("Can export attempts")),)
 
     def __str__(self) -> str:
