@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from email.header import decode_header, make_header
 
 import idna
 
@@ -60,6 +61,17 @@ def sendable(address: str) -> str | None:
     """The address as it goes on the wire, or None where plain SMTP cannot carry it."""
     wire = normalize(address)
     return wire if is_valid(wire) else None
+
+
+def split(text: str) -> tuple[str, str]:
+    """The name and the address of "Name <a@b.ru>" as our own settings and forms hold them; the name may be empty."""
+    name, bracket, address = text.strip().removesuffix(">").rpartition("<")
+    if not bracket:
+        return "", normalize(text)
+    name = name.strip()
+    if len(name) > 1 and name[0] == name[-1] == '"':
+        name = re.sub(r"\\(.)", r"\1", name[1:-1])
+    return (str(make_header(decode_header(name))) if "=?" in name else name), normalize(address)
 
 
 def domain(address: str) -> str:
