@@ -7,7 +7,8 @@ start-up with a sentence that says what to do. All durations are seconds and may
 from __future__ import annotations
 
 import math
-from email.utils import getaddresses
+import re
+from email.utils import getaddresses, parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -27,47 +29,71 @@ LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 DEMO_SECRET_KEY = "demo-only-" + "samovar" * 8
 
 
-def positive(name: str, default: float) -> float:
-    """A duration or count that must be greater than zero."""
-    value = env.float(name, default=default)
-    if not (math.isfinite(value) and value > 0):
-        raise ImproperlyConfigured(f"{name}={value}: give a number greater than zero.")
-    return value
+def given(name: str, default: str = "") -> str:
+    """The text of a variable; an empty one counts as left out."""
+    return env.str(name, default="").strip() or default
 
 
-def positive_list(name: str, default: list[float]) -> list[float]:
-    """Comma-separated durations, each greater than zero."""
-    values = [float(part) for part in env.list(name, default=default)]
-    if not values or not all(math.isfinite(value) and value > 0 for value in values):
-        raise ImproperlyConfigured(f"{name}: give one or more numbers greater than zero, separated by commas.")
-    return values
+def refused(name: str, advice: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"{name}={given(name)}: {advice}")
 
 
-def count(name: str, default: int) -> int:
-    """A whole number of at least one."""
-    value = env.int(name, default=default)
-    if value < 1:
-        raise ImproperlyConfigured(f"{name}={value}: give a whole number of at least 1.")
-    return value
+def words(name: str) -> list[str]:
+    """Values separated by commas."""
+    return [word for word in (part.strip() for part in given(name).split(",")) if word]
+
+
+def flag(name: str, *, default: bool) -> bool:
+    value = given(name, str(default)).lower()
+    if value not in {"true", "yes", "on", "1", "false", "no", "off", "0"}:
+        raise refused(name, "give true or false.")
+    return value in {"true", "yes", "on", "1"}
 
 
 def one_of(name: str, allowed: tuple[str, ...], default: str) -> str:
-    value = env.str(name, default=default).lower()
+    value = given(name, default).lower()
     if value not in allowed:
-        raise ImproperlyConfigured(f"{name}={value}: give one of {', '.join(allowed)}.")
+        raise refused(name, f"give one of {', '.join(allowed)}.")
     return value
+
+
+def positive_list(name: str, default: str) -> list[float]:
+    """Durations greater than zero, separated by commas."""
+    try:
+        values = [float(part) for part in given(name, default).split(",")]
+    except ValueError:
+        values = []
+    if not values or not all(math.isfinite(value) and value > 0 for value in values):
+        raise refused(name, "give one or more numbers greater than zero, separated by commas.")
+    return values
+
+
+def positive(name: str, default: float) -> float:
+    """A duration that must be greater than zero."""
+    values = positive_list(name, str(default))
+    if len(values) != 1:
+        raise refused(name, "give one number greater than zero.")
+    return values[0]
+
+
+def count(name: str, default: int, *, least: int = 1, most: int = 1_000_000) -> int:
+    """A whole number between the two."""
+    value = given(name, str(default))
+    if not value.isdecimal() or not least <= int(value) <= most:
+        raise refused(name, f"give a whole number from {least} to {most}.")
+    return int(value)
 
 
 # --- Installation -----------------------------------------------------------------------------------
 
-DEBUG = env.bool("DEBUG", default=True)
-SECRET_KEY = env.str("SECRET_KEY", default=DEMO_SECRET_KEY if DEBUG else "")
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=LOOPBACK_HOSTS)
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
-ADMINS = [(name or address, address) for name, address in getaddresses(env.list("ADMINS", default=[]))]
-TRUST_PROXY = env.bool("TRUST_PROXY", default=False)
+DEBUG = flag("DEBUG", default=True)
+SECRET_KEY = given("SECRET_KEY", DEMO_SECRET_KEY if DEBUG else "")
+SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = words("ALLOWED_HOSTS") or LOOPBACK_HOSTS
+CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
+SITE_URL = given("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+ADMINS = [(name or address, address) for name, address in getaddresses(words("ADMINS"))]
+TRUST_PROXY = flag("TRUST_PROXY", default=False)
 
 if not DEBUG and (len(SECRET_KEY) < 40 or len(set(SECRET_KEY)) < 10 or SECRET_KEY == DEMO_SECRET_KEY):
     raise ImproperlyConfigured(
@@ -80,9 +106,9 @@ if DEBUG and not set(ALLOWED_HOSTS) <= set(LOOPBACK_HOSTS):
         "Set DEBUG=false and a SECRET_KEY, or leave ALLOWED_HOSTS out."
     )
 if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).hostname:
-    raise ImproperlyConfigured(
-        f"SITE_URL={SITE_URL}: give the full address, for example https://letters.example.com."
-    )
+    raise refused("SITE_URL", "give the full address, for example https://letters.example.com.")
+if not all("@" in address for _name, address in ADMINS):
+    raise refused("ADMINS", "give addresses separated by commas: Anna <anna@example.com>, boris@example.com.")
 
 ROOT_URLCONF = "backoffice.urls"
 WSGI_APPLICATION = "backoffice.wsgi.application"
@@ -134,7 +160,14 @@ TEMPLATES = [
 
 # --- Database ---------------------------------------------------------------------------------------
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'samovar.sqlite3'}")}
+DATABASE_ADVICE = "DATABASE_URL: give postgres://user:password@host:5432/name or sqlite:////full/path."
+_database_url = given("DATABASE_URL", f"sqlite:///{VAR_DIR / 'samovar.sqlite3'}")
+try:
+    DATABASES = {"default": env.db_url_config(_database_url)}  # type: ignore[no-untyped-call]
+except Exception as error:  # whatever the parser raises; the value holds a password and is not repeated
+    raise ImproperlyConfigured(DATABASE_ADVICE) from error
+if DATABASES["default"].get("ENGINE") not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
+    raise ImproperlyConfigured(DATABASE_ADVICE)
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     VAR_DIR.mkdir(exist_ok=True)
@@ -149,14 +182,14 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 
 LANGUAGE_CODE = one_of("LANGUAGE_CODE", ("ru", "en"), default="ru")
 LANGUAGES = [("ru", _("Russian")), ("en", _("English"))]
-TIME_ZONE = env.str("TIME_ZONE", default="Europe/Moscow")
+TIME_ZONE = given("TIME_ZONE", "Europe/Moscow")
 USE_TZ = True
 USE_I18N = True
 
 try:
     ZoneInfo(TIME_ZONE)
 except (ZoneInfoNotFoundError, ValueError) as error:
-    raise ImproperlyConfigured(f"TIME_ZONE={TIME_ZONE}: give a name such as Europe/Moscow.") from error
+    raise refused("TIME_ZONE", "give a name such as Europe/Moscow.") from error
 
 # --- Security ---------------------------------------------------------------------------------------
 
@@ -226,15 +259,21 @@ IMPORT_EXPORT_IMPORT_IGNORE_BLANK_LINES = True
 
 # --- Mail server ------------------------------------------------------------------------------------
 
-EMAIL_HOST = env.str("EMAIL_HOST", default="127.0.0.1")
-EMAIL_PORT = env.int("EMAIL_PORT", default=1025)
-EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST = given("EMAIL_HOST", "127.0.0.1")
+EMAIL_PORT = count("EMAIL_PORT", default=1025, most=65535)
+EMAIL_HOST_USER = given("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
 EMAIL_SECURITY = one_of("EMAIL_SECURITY", ("none", "starttls", "tls"), default="none")
 EMAIL_USE_TLS = EMAIL_SECURITY == "starttls"
 EMAIL_USE_SSL = EMAIL_SECURITY == "tls"
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Samovar <samovar@localhost.localdomain>")
+EMAIL_BACKEND = given("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+DEFAULT_FROM_EMAIL = given("DEFAULT_FROM_EMAIL", "Samovar <samovar@localhost.localdomain>")
+if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1]:
+    raise refused("DEFAULT_FROM_EMAIL", "give an address, with a name if you like: Tea shop <news@example.com>.")
+try:
+    import_string(EMAIL_BACKEND)
+except ImportError as error:
+    raise refused("EMAIL_BACKEND", f"there is no such class ({error}).") from error
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 SMTP_CONNECTIONS = count("SMTP_CONNECTIONS", default=4)
@@ -244,19 +283,19 @@ SMTP_DOT_TIMEOUT = positive("SMTP_DOT_TIMEOUT", default=600)
 SMTP_LETTER_BUDGET = positive("SMTP_LETTER_BUDGET", default=900)
 SMTP_LETTERS_PER_CONNECTION = count("SMTP_LETTERS_PER_CONNECTION", default=500)
 SMTP_CONNECTION_AGE = positive("SMTP_CONNECTION_AGE", default=600)
-SMTP_CLAIMS_AHEAD = env.int("SMTP_CLAIMS_AHEAD", default=100)
-if SMTP_CLAIMS_AHEAD < 0:
-    raise ImproperlyConfigured(f"SMTP_CLAIMS_AHEAD={SMTP_CLAIMS_AHEAD}: give 0 or more.")
+SMTP_CLAIMS_AHEAD = count("SMTP_CLAIMS_AHEAD", default=100, least=0)
 EMAIL_TIMEOUT = SMTP_REPLY_TIMEOUT
 
 # --- Mailings ---------------------------------------------------------------------------------------
 
-MAILING_SENDING_ENABLED = env.bool("MAILING_SENDING_ENABLED", default=True)
-MAILING_RETRY_DELAYS = positive_list("MAILING_RETRY_DELAYS", default=[300, 900, 2700])
+MAILING_SENDING_ENABLED = flag("MAILING_SENDING_ENABLED", default=True)
+MAILING_RETRY_DELAYS = positive_list("MAILING_RETRY_DELAYS", default="300,900,2700")
 MAILING_RETRY_WINDOW = positive("MAILING_RETRY_WINDOW", default=86400)
 MAILING_BREAKER_THRESHOLD = count("MAILING_BREAKER_THRESHOLD", default=3)
-MAILING_BREAKER_PAUSES = positive_list("MAILING_BREAKER_PAUSES", default=[60, 120, 240, 480, 900, 1800, 3600])
-MAILING_RATE_LIMIT = env.str("MAILING_RATE_LIMIT", default="")
+MAILING_BREAKER_PAUSES = positive_list("MAILING_BREAKER_PAUSES", default="60,120,240,480,900,1800,3600")
+MAILING_RATE_LIMIT = given("MAILING_RATE_LIMIT")
+if MAILING_RATE_LIMIT and not re.fullmatch("[1-9][0-9]{0,8}/[smhd]", MAILING_RATE_LIMIT):
+    raise refused("MAILING_RATE_LIMIT", "give a number per second, minute, hour or day: 14/s, 600/m, 5000/h, 2000/d.")
 MAILING_SLICE_SECONDS = positive("MAILING_SLICE_SECONDS", default=60)
 MAILING_LEASE_SECONDS = positive("MAILING_LEASE_SECONDS", default=120)
 MAILING_TICK_SECONDS = positive("MAILING_TICK_SECONDS", default=60)
@@ -265,7 +304,9 @@ DELIVERY_RETENTION_DAYS = count("DELIVERY_RETENTION_DAYS", default=90)
 
 # --- Queue (docs/decisions/: why each value) --------------------------------------------------------
 
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = given("REDIS_URL")
+if REDIS_URL and urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
+    raise ImproperlyConfigured("REDIS_URL: give redis://host:6379/0, or leave it empty.")
 _task_timeout = math.ceil(MAILING_SLICE_SECONDS + SMTP_LETTER_BUDGET + 30)
 Q_CLUSTER = {
     "name": "samovar",
