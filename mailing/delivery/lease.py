@@ -1,0 +1,123 @@
+"""The lease: at most one process works on an attempt, and every write proves that it still does.
+
+Taking it is a conditional UPDATE: one row changed means it is ours. The owner's name carries host and process, so a
+process of this machine that is dead need not be waited for.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from datetime import datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from mailing.choices import DeliveryReason, DeliveryStatus
+from mailing.errors import LeaseLost
+from mailing.models import Attempt, Delivery
+
+
+def new_owner() -> str:
+    """A name for this process and this slice: machine, process id, its start, something random."""
+    pid = os.getpid()
+    return f"{_machine()}:{pid}:{_started(pid)}:{secrets.token_hex(6)}"
+
+
+def is_live(attempt: Attempt, now: datetime) -> bool:
+    """Whether somebody works on the attempt: a lease that has not run out, of a process that is not known dead."""
+    return attempt.lease_until is not None and attempt.lease_until > now and not _is_dead(attempt.lease_owner)
+
+
+def take(attempt: Attempt, owner: str, now: datetime) -> int | None:
+    """Takes the lease of a running attempt that nobody works on; None: somebody does, or it has ended.
+
+    What a dead owner left on its way becomes unconfirmed; returns how many those were.
+    """
+    if is_live(attempt, now):
+        return None
+    with transaction.atomic():
+        mine = Attempt.objects.running().filter(
+            pk=attempt.pk, lease_owner=attempt.lease_owner, lease_until=attempt.lease_until
+        )
+        if not mine.update(lease_owner=owner, lease_until=_until(now)):
+            return None
+        left = _give_up_on_the_way(attempt.pk, now) if attempt.lease_owner else 0
+    attempt.lease_owner, attempt.lease_until = owner, _until(now)
+    return left
+
+
+def renew(attempt_id: int, owner: str, now: datetime) -> None:
+    """The heartbeat. Raises LeaseLost."""
+    mine = Attempt.objects.running().filter(pk=attempt_id, lease_owner=owner)
+    if not mine.update(lease_until=_until(now)):
+        raise LeaseLost
+
+
+def _until(now: datetime) -> datetime:
+    return now + timedelta(seconds=settings.MAILING_LEASE_SECONDS)
+
+
+def _give_up_on_the_way(attempt_id: int, now: datetime) -> int:
+    """Nobody knows what became of the letters the dead process held: they are never resent by themselves."""
+    on_the_way = Delivery.objects.filter(attempt_id=attempt_id, status=DeliveryStatus.SENDING)
+    count = on_the_way.update(
+        status=DeliveryStatus.UNCONFIRMED, reason=DeliveryReason.WORKER_DIED, tries=F("tries") + 1, updated_at=now
+    )
+    if count:
+        Attempt.objects.filter(pk=attempt_id).update(unconfirmed=F("unconfirmed") + count)
+    return count
+
+
+# --- Who is alive on this machine -------------------------------------------------------------------
+
+
+def _is_dead(owner: str) -> bool:
+    """Whether the owner is a process of this machine that has gone (its number may have a new bearer)."""
+    machine, pid, started, _ = (*owner.split(":"), "", "", "", "")[:4]
+    if machine != _machine() or not pid.isdigit():
+        return False
+    return _started(int(pid)) != started
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    """Host, boot and process namespace: two containers with one name must not judge each other's processes."""
+    marks = [_read("/proc/sys/kernel/random/boot_id")]
+    try:
+        marks.append(os.readlink("/proc/self/ns/pid"))
+    except OSError:
+        marks.append("")
+    return f"{socket.gethostname()[:40]}.{sha256(''.join(marks).encode()).hexdigest()[:12]}".replace(":", "-")
+
+
+def _started(pid: int) -> str:
+    """When a process started, in ticks since boot (proc(5), field 22); "gone" where there is none, "" unknown."""
+    if not Path("/proc/self/stat").exists():
+        return "" if _exists(pid) else "gone"
+    stat = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    if not stat or stat[0] == "Z":  # a zombie has died, its parent has not looked yet
+        return "gone"
+    return stat[19]
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

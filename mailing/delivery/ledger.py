@@ -1,0 +1,314 @@
+"""The ledger of one attempt: what is claimed, and what became of it.
+
+A letter is claimed (`sending`, durably) before anything about it is composed; its outcome is written by the same
+thread. Outcomes and new claims share one transaction, which first moves the attempt's counters under the fence of
+the lease: the balance is exact at every commit, and who lost the lease writes nothing more.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Min
+from django.utils import timezone
+
+from mailing import addresses
+from mailing.choices import Audience, DeliveryReason, DeliveryStatus, SuppressionReason
+from mailing.delivery import ledger_sql
+from mailing.errors import LeaseLost
+from mailing.models import Attempt, Delivery, Suppression
+from mailing.models.attempts import DeliveryQuerySet
+
+QUEUED, SENDING, DEFERRED = DeliveryStatus.QUEUED, DeliveryStatus.SENDING, DeliveryStatus.DEFERRED
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+COUNTED = (DeliveryStatus.SENT, DeliveryStatus.FAILED, DeliveryStatus.UNCONFIRMED, DeliveryStatus.SKIPPED)
+
+
+@dataclass(slots=True, eq=False)
+class Claim:
+    """One letter that may be handed over now, and what composing it needs."""
+
+    id: int
+    email: str
+    to: str  # the address as it goes on the wire
+    full_name: str
+    greeting: str
+    message_id: str
+    tries: int  # finished before this one
+
+
+class Settled(NamedTuple):
+    """What a delivery becomes."""
+
+    id: int
+    status: str
+    reason: str = ""
+    code: int | None = None
+    response: str = ""
+    tries: int = 0
+    retry_at: datetime | None = None
+    before: str = SENDING
+    suppress: str = ""  # an address that is never to be written to again
+
+
+class _Row(NamedTuple):
+    """A delivery that waits, beside what its client looks like now (`client` None: deleted)."""
+
+    id: int
+    status: str
+    email: str
+    message_id: str
+    tries: int
+    client_id: int | None
+    client: str | None
+    full_name: str | None
+    greeting: str | None
+    suppressed: str | None
+    member: int | None
+
+
+class Ledger:
+    """Used by one thread only, the one that owns the database connection."""
+
+    def __init__(self, attempt: Attempt, owner: str) -> None:
+        self.attempt_id, self.owner = attempt.pk, owner
+        self.mailing_id = attempt.mailing_id
+        self.members_only = attempt.mailing.audience == Audience.SELECTED
+        self.counts: Counter[str] = Counter()  # since this ledger was opened
+        self.last_response = ""
+        self._domain = attempt.from_email.rpartition("@")[2].rstrip("> ") or "localhost"
+        self._sql = ledger_sql.statements()
+        self._cursor = 0
+        self._queue_read = False  # no queued row lies beyond the cursor
+        self._deferred_at: datetime | None = LONG_AGO  # unknown: looked up when the queue has been read
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When there may be something to claim; None: as far as we know, never."""
+        return self._deferred_at if self._queue_read else timezone.now()
+
+    # --- One transaction -------------------------------------------------------------------------
+
+    def exchange(self, settled: Sequence[Settled], want: int, *, doubtful: bool = False) -> list[Claim]:
+        """Writes outcomes and claims up to `want` more letters, all in one durable transaction.
+
+        `doubtful`: the same outcomes were handed in before, and nobody knows whether that commit went through.
+        Raises LeaseLost; then nothing was written.
+        """
+        now = timezone.now()
+        before = (self._cursor, self._queue_read, self._deferred_at)
+        try:
+            with transaction.atomic():
+                if doubtful and settled and self._is_written(settled):
+                    settled = ()
+                self._settle(settled, now)
+                claims, skipped = self._claim(want, now) if want > 0 else ([], [])
+        except BaseException:
+            self._cursor, self._queue_read, self._deferred_at = before
+            raise
+        self._remember([*settled, *skipped])
+        return claims
+
+    def release(self, doubtful: Collection[int] = ()) -> None:
+        """Returns what was claimed and never begun to the queue. `doubtful`: begun, and nobody knows what became."""
+        now = timezone.now()
+        lost = [Settled(pk, DeliveryStatus.UNCONFIRMED, DeliveryReason.LINE_LOST, tries=1) for pk in doubtful]
+        with transaction.atomic():
+            self._settle(lost, now)
+            self._open(SENDING).update(status=QUEUED, updated_at=now)
+        self._remember(lost)
+
+    def _remember(self, settled: Sequence[Settled]) -> None:
+        for row in settled:
+            self.counts[row.status] += 1
+            if row.before != SENDING:
+                self.counts[row.before] -= 1
+            if row.status == DEFERRED and row.retry_at:
+                self._deferred_at = min(self._deferred_at or row.retry_at, row.retry_at)
+        self.last_response = next((row.response for row in reversed(settled) if row.response), self.last_response)
+
+    # --- Outcomes --------------------------------------------------------------------------------
+
+    def _settle(self, settled: Sequence[Settled], now: datetime) -> None:
+        self._count(settled)
+        accepted = {row.id: row.response for row in settled if row.status == DeliveryStatus.SENT and row.code == 250}
+        if accepted:
+            self._change(len(accepted), self._sql.sent, now, json.dumps(accepted), self.attempt_id)
+        others = [row for row in settled if row.id not in accepted or row.before != SENDING]
+        for before, rows in groupby(others, lambda row: row.before):
+            texts = [self._as_json(row) for row in rows]
+            self._change(len(texts), self._sql.settle, now, f"[{','.join(texts)}]", self.attempt_id, before)
+        self._suppress(row for row in others if row.suppress)
+
+    def _count(self, settled: Sequence[Settled]) -> None:
+        """Moves the counters; this is also the fence, and on PostgreSQL the lock that a take-over waits for."""
+        moved: Counter[str] = Counter(row.status for row in settled)
+        moved.subtract(row.before for row in settled)
+        values = [moved[status] for status in COUNTED]
+        if self._execute(self._sql.count, *values, self.attempt_id, self.owner) != 1:
+            raise LeaseLost
+
+    def _change(self, expected: int, sql: str, now: datetime, *params: Any) -> None:
+        if self._execute(sql, _stored(now), *params) != expected:
+            raise LeaseLost  # somebody else wrote our rows: whoever it was, we are not alone
+
+    def _as_json(self, row: Settled) -> str:
+        retry_at = str(_stored(row.retry_at)) if row.retry_at else None
+        return json.dumps([row.id, row.status, row.reason, row.code, row.response, row.tries, retry_at])
+
+    def _suppress(self, rows: Iterable[Settled]) -> None:
+        found = [
+            Suppression(
+                email=row.suppress,
+                reason=SuppressionReason.HARD_BOUNCE,
+                note=row.response,
+                attempt_id=self.attempt_id,
+            )
+            for row in rows
+        ]
+        if found:
+            Suppression.objects.bulk_create(found, ignore_conflicts=True)
+
+    def _is_written(self, settled: Sequence[Settled]) -> bool:
+        """One transaction wrote all of them or none: any row tells."""
+        row = settled[0]
+        return not Delivery.objects.filter(pk=row.id, status=row.before).exists()
+
+    # --- Claims ----------------------------------------------------------------------------------
+
+    def _claim(self, want: int, now: datetime) -> tuple[list[Claim], list[Settled]]:
+        rows = self._read_queued(want)
+        if len(rows) < want:
+            rows += self._read_deferred(want - len(rows), now)
+        claims, skipped = self._judge(rows)
+        if claims:
+            self._change(len(claims), self._sql.claim, now, json.dumps([c.id for c in claims]), self.attempt_id)
+        if skipped:
+            self._settle(skipped, now)
+        return claims, skipped
+
+    def _read_queued(self, want: int) -> list[_Row]:
+        if self._queue_read:
+            return []
+        rows = self._rows(self._sql.read_queued, self.attempt_id, QUEUED, self._cursor, want, self.mailing_id)
+        self._cursor = rows[-1].id if rows else self._cursor
+        self._queue_read = len(rows) < want
+        return rows
+
+    def _read_deferred(self, want: int, now: datetime) -> list[_Row]:
+        """Deferred rows whose time has come.
+
+        The status has no index (PostgreSQL would then move every row it updates), so this reads all rows of the
+        attempt, and takes ten times as long off before it looks again.
+        """
+        if self._deferred_at is None or self._deferred_at > now:
+            return []
+        begun = time.monotonic()
+        sql = self._sql.read_deferred
+        rows = self._rows(sql, self.attempt_id, DEFERRED, 0, _stored(now), want, self.mailing_id)
+        if len(rows) < want:
+            first = self._open(DEFERRED).filter(retry_at__gt=now).aggregate(first=Min("retry_at"))["first"]
+            rest = timedelta(seconds=10 * (time.monotonic() - begun))
+            self._deferred_at = max(first, now + rest) if first else None
+        return rows
+
+    def _judge(self, rows: Sequence[_Row]) -> tuple[list[Claim], list[Settled]]:
+        """Each client is looked at again: who must not be written to is skipped, a changed address is used."""
+        claims: list[Claim] = []
+        skipped: list[Settled] = []
+        for row in rows:
+            decided = self._decide(row)
+            if isinstance(decided, Claim):
+                claims.append(decided)
+            elif decided is not None:
+                skipped.append(decided)
+            else:  # rows traded their clients: what was read is no longer true, so read again
+                self._cursor, self._queue_read = 0, False
+                break
+        return claims, skipped
+
+    def _decide(self, row: _Row) -> Claim | Settled | None:
+        reason = self._why_not(row)
+        if reason is not None:
+            return _skip(row, reason)
+        if row.client != row.email:
+            other = Delivery.objects.filter(attempt_id=self.attempt_id, email=row.client).first()
+            if other is not None:
+                return self._trade(row, other)
+            Delivery.objects.filter(pk=row.id).update(email=row.client)
+            row = row._replace(email=row.client or "")
+        to = addresses.sendable(row.email)
+        if to is None:
+            return _skip(row, DeliveryReason.BAD_ADDRESS, DeliveryStatus.FAILED)
+        return self._as_claim(row, to)
+
+    def _trade(self, row: _Row, other: Delivery) -> Settled | None:
+        """The client's new address has a row of its own in this attempt (addresses moved between clients).
+
+        Where that address got its letter already, this client is skipped; else the two rows trade their clients.
+        """
+        if other.status not in (QUEUED, DEFERRED, DeliveryStatus.SKIPPED):
+            return _skip(row, DeliveryReason.DUPLICATE)
+        Delivery.objects.filter(pk=row.id).update(client_id=other.client_id)
+        Delivery.objects.filter(pk=other.pk).update(client_id=row.client_id)
+        if other.status == DeliveryStatus.SKIPPED:
+            again = Settled(other.pk, QUEUED, tries=other.tries, before=DeliveryStatus.SKIPPED)
+            self._settle([again], timezone.now())
+        return None
+
+    def _why_not(self, row: _Row) -> DeliveryReason | None:
+        if row.client is None:
+            return DeliveryReason.DELETED
+        if row.suppressed == SuppressionReason.UNSUBSCRIBED:
+            return DeliveryReason.UNSUBSCRIBED
+        if row.suppressed is not None:
+            return DeliveryReason.SUPPRESSED
+        if self.members_only and row.member is None:
+            return DeliveryReason.REMOVED
+        return None
+
+    def _as_claim(self, row: _Row, to: str) -> Claim:
+        message_id = row.message_id
+        if not message_id:  # a row made by a script: the insert of a run gives every row its own
+            message_id = f"<{row.id}.{self.attempt_id}.{time.time_ns():x}@{self._domain}>"
+            Delivery.objects.filter(pk=row.id).update(message_id=message_id)
+        return Claim(row.id, row.email, to, row.full_name or "", row.greeting or "", message_id, row.tries)
+
+    # --- Rows ------------------------------------------------------------------------------------
+
+    def _open(self, status: str) -> DeliveryQuerySet:
+        return Delivery.objects.filter(attempt_id=self.attempt_id, status=status)
+
+    def _rows(self, sql: str, *params: Any) -> list[_Row]:
+        with _cursor() as cursor:
+            cursor.execute(sql, params)
+            return [_Row._make(row) for row in cursor.fetchall()]
+
+    def _execute(self, sql: str, *params: Any) -> int:
+        with _cursor() as cursor:
+            cursor.execute(sql, params)
+            return int(cursor.rowcount)
+
+
+def _cursor() -> CursorWrapper:
+    """A cursor without DEBUG's log of queries, which would keep the last 9000 with all their rows."""
+    connection.ensure_connection()
+    return connection.make_cursor(connection.create_cursor())
+
+
+def _stored(moment: datetime) -> Any:
+    """The moment as a raw statement takes it: text on SQLite."""
+    return connection.ops.adapt_datetimefield_value(moment)
+
+
+def _skip(row: _Row, reason: DeliveryReason, status: DeliveryStatus = DeliveryStatus.SKIPPED) -> Settled:
+    return Settled(row.id, status, reason, tries=row.tries, before=row.status)
