@@ -78,11 +78,16 @@ class Ending:
 
 
 class NotOpened(Exception):
-    """No line: the service or our configuration is in trouble. `outcome` carries the decision."""
+    """No line: the service or our configuration is in trouble. `outcome` carries the decision.
 
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome)
+    `detail` is what this machine saw where the server said nothing ("certificate has expired"): technical English,
+    for the log and the dry run.
+    """
+
+    def __init__(self, outcome: Outcome, detail: str = "") -> None:
+        super().__init__(outcome, detail)
         self.outcome = outcome
+        self.detail = detail
 
 
 class Line(Protocol):
@@ -97,13 +102,16 @@ class Line(Protocol):
 
 class Transport(Protocol):
     async def open(self) -> Line:
-        """A new line, logged in and ready. Raises `NotOpened`; bounded by SMTP_CONNECT_TIMEOUT."""
+        """A new line, logged in and ready. Raises `NotOpened`.
+
+        DNS, TCP and TLS together are bounded by SMTP_CONNECT_TIMEOUT, each exchange by SMTP_REPLY_TIMEOUT.
+        """
 
 
 def from_settings() -> Transport:
     """The transport this installation sends with: our SMTP engine, or the Django backend it names."""
     if settings.EMAIL_BACKEND == DJANGO_SMTP:
-        from mailing.delivery.connection import SmtpTransport
+        from mailing.delivery.dialling import SmtpTransport
         from mailing.delivery.options import Options
 
         return SmtpTransport(Options.from_settings())

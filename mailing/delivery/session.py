@@ -1,0 +1,350 @@
+"""The letters of one connection: bytes from the server in, bytes for the server and outcomes out.
+
+Knows no socket and no event loop. With PIPELINING (RFC 2920) MAIL, RCPT and DATA leave in one write, and the next
+letter's three together with the end of the letter before: one write and one read per letter. Without it, one command
+at a time. Replies are matched strictly in order, and a letter's body leaves only when every byte the server sent has
+been accounted for: what is unintelligible or unasked for ends the line.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+from mailing.delivery import commands
+from mailing.delivery.handshake import Abilities, judge
+from mailing.delivery.options import Options
+from mailing.delivery.replyparser import Answer, ReplyParser
+from mailing.delivery.transport import End, Ending, Letter, Source
+from mailing.replies import Outcome, Phase, Trouble, Verdict, classify
+
+PIECE = 65_536  # bytes of a long letter handed over at once; the final dot leaves with the last piece
+NOBODYS_FAULT = frozenset({Verdict.SERVICE, Verdict.CONFIGURATION})
+
+
+class Transaction:
+    """One letter on its way. `refusal`: its outcome is known, but answers to commands already said are still due."""
+
+    __slots__ = ("began", "letter", "refusal")
+
+    def __init__(self, letter: Letter, began: float) -> None:
+        self.letter = letter
+        self.began = began
+        self.refusal: Outcome | None = None
+
+
+class Session:
+    """`ending` is set once, when every letter has been decided or given back and the line takes no more.
+
+    `deadline` is the moment (of `clock`) by which the server must have said, or taken, what is due now.
+    `hungry`: a letter could be sent but the source had none; call `resume` when it has, `finish` when it never will.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        abilities: Abilities,
+        write: Callable[[bytes | memoryview], object],
+        clock: Callable[[], float],
+    ) -> None:
+        self.ending: Ending | None = None
+        self.hungry = False
+        self.orderly = True  # nothing is on its way: a QUIT would be understood
+        self.deadline = inf
+        self._options, self._abilities, self._write, self._clock = options, abilities, write, clock
+        self._opened = clock()
+        self._parser = ReplyParser()
+        # Answers still due, in order: to what, of which letter, and who takes the answer.
+        self._due: deque[tuple[Phase, Transaction | None, Callable[[Any, Answer], None]]] = deque()
+        # What to do once it is sure that the server said nothing beyond the answer to this phase.
+        self._next: tuple[Phase, Transaction, Callable[[Transaction], None]] | None = None
+        self._sending: tuple[Transaction, memoryview] | None = None  # a long letter and what is left of it
+        self._open: list[Transaction] = []  # at most two
+        self._timed: object = None  # what `deadline` was set for
+        self._letters = 0
+        self._finishing = self._must_reset = self._paused = self._was_idle = False
+
+    @property
+    def over(self) -> bool:
+        return self.ending is not None
+
+    # --- called from outside ------------------------------------------------------------------------
+
+    def start(self, source: Source) -> None:
+        self._source = source
+        self._advance()
+
+    def resume(self) -> None:
+        """The source may have something."""
+        if self.hungry and not self.over:
+            self._was_idle = self._was_idle or not self._open
+            self._advance()
+
+    def finish(self) -> None:
+        """Take no more letters; those on their way go on."""
+        self._finishing = True
+        self.resume()
+
+    def receive(self, data: bytes) -> None:
+        for answer in () if self.over else self._parser.feed(data):
+            if not self._due:
+                self._unasked(answer)
+            else:
+                _, transaction, take = self._due.popleft()
+                take(transaction, answer)
+            if self.over:
+                return
+        if self._parser.broken is not None or (self._parser.unfinished and not self._due):
+            self.fail(Trouble.GARBAGE, self._parser.broken or b"")
+        else:
+            self._advance()
+
+    def pause(self, paused: bool) -> None:
+        """The network takes no more bytes for now, or takes them again."""
+        self._paused = paused
+        if not paused and self._sending is not None and not self.over:
+            self._send_pieces()
+            self._set_deadline()
+
+    def fail(self, trouble: Trouble, said: bytes = b"") -> None:
+        """The line is lost, out of time, or no longer understood."""
+        if self.over:
+            return
+        self.orderly = False
+        phase, transaction = self._head()
+        if transaction is None or (self._was_idle and phase is Phase.MAIL and trouble is Trouble.LOST):
+            self._end(End.RECYCLED)  # nobody's letter; or the server had left before our MAIL could reach it
+        elif transaction.refusal is not None and trouble is not Trouble.GARBAGE:
+            self._break(transaction, transaction.refusal)
+        else:
+            self._break(transaction, classify(phase, trouble, said=said, secrets=self._options.secrets))
+
+    def abandon(self) -> None:
+        """We leave: what may have been accepted is unconfirmed, everything else goes back."""
+        if not self.over and self._head()[0] is Phase.DOT:
+            self.fail(Trouble.LOST)
+        elif not self.over:
+            self._end(End.RECYCLED)
+
+    # --- what answers mean --------------------------------------------------------------------------
+
+    def _mail_answered(self, transaction: Transaction, answer: Answer) -> None:
+        if self._was_idle and answer.code == 421:
+            self._end(End.RECYCLED)  # "idle for too long" crossed our MAIL
+        elif 250 <= answer.code <= 259:
+            if not self._abilities.pipelining:
+                self._next = (Phase.MAIL, transaction, self._say_rcpt)
+        else:
+            self._refuse(Phase.MAIL, transaction, answer)
+        self._was_idle = False
+
+    def _rcpt_answered(self, transaction: Transaction, answer: Answer) -> None:
+        if not 250 <= answer.code <= 259 or transaction.refusal is not None:
+            self._refuse(Phase.RCPT, transaction, answer)
+        elif not self._abilities.pipelining:
+            self._next = (Phase.RCPT, transaction, self._say_data)
+
+    def _data_answered(self, transaction: Transaction, answer: Answer) -> None:
+        if answer.code != 354:
+            self._refuse(Phase.DATA, transaction, answer)
+        elif transaction.refusal is None:
+            self._next = (Phase.DATA, transaction, self._send_letter)
+        else:
+            self._next = (Phase.DATA, transaction, self._send_lone_dot)
+
+    def _refuse(self, phase: Phase, transaction: Transaction, answer: Answer) -> None:
+        """Whatever is no consent. After a refusal the answers that follow from it (503, 554) change nothing."""
+        outcome = judge(self._options, phase, answer)
+        follows = transaction.refusal is not None and answer.code != 421
+        if outcome.trouble is not None or (outcome.verdict in NOBODYS_FAULT and not follows):
+            self._break(transaction, outcome)  # a trouble: this code cannot stand here; whose answer is it?
+        else:
+            transaction.refusal = transaction.refusal or outcome
+            if not self._due:
+                self._next = (phase, transaction, self._conclude)
+
+    def _dot_answered(self, transaction: Transaction, answer: Answer) -> None:
+        outcome = judge(self._options, Phase.DOT, answer)
+        if outcome.verdict in NOBODYS_FAULT or outcome.trouble is not None:
+            self._break(transaction, outcome)
+        else:
+            self._decide(transaction, outcome)
+
+    def _rset_answered(self, _: Transaction | None, answer: Answer) -> None:
+        if answer.code != 250:  # what the server still remembers is unknown: start afresh
+            self._end(End.RECYCLED)
+
+    def _lone_dot_answered(self, _: Transaction | None, answer: Answer) -> None:
+        """The recipient's refusal stands, whatever the server says to a letter without one (RFC 2920 3.1)."""
+        if answer.code in {354, 421}:
+            self._end(End.RECYCLED)
+
+    def _unasked(self, answer: Answer) -> None:
+        phase, transaction = self._head()
+        early = answer.code == 421 or (self._sending is not None and answer.code >= 400)
+        if transaction is not None and early:  # the server breaks off; the dot has not left
+            self._break(transaction, judge(self._options, phase, answer))
+        else:
+            self.fail(Trouble.GARBAGE, b"%d %b" % answer)
+
+    # --- what is said next --------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        if self._next is not None:
+            _, transaction, act = self._next
+            self._next = None
+            act(transaction)
+        elif self._may_begin():
+            self._begin()
+        self._set_deadline()
+
+    def _may_begin(self) -> bool:
+        """Nothing is on its way, or only the answer to a final dot (RFC 2920 3.1: a body may begin a group)."""
+        if self._sending is not None:
+            return False
+        return not self._due or (self._abilities.pipelining and len(self._due) == 1 and self._due[0][0] is Phase.DOT)
+
+    def _begin(self) -> None:
+        group = self._group()
+        if group:
+            self._write(group)
+        elif not self._due and not self.over:
+            if self._finishing:
+                self._end(End.EXHAUSTED)
+            elif self._worn():
+                self._end(End.RECYCLED)
+
+    def _group(self) -> bytes:
+        """The commands that begin the next letter, or nothing when there is none to begin."""
+        self.hungry = False
+        if self._must_reset and not self._abilities.pipelining:
+            return self._reset()
+        letter = None if self._finishing or self._worn() else self._take()
+        if letter is None:
+            return b""
+        transaction = Transaction(letter, self._clock())
+        self._open.append(transaction)
+        self._letters += 1
+        before = self._reset() if self._must_reset else b""
+        self._due.append((Phase.MAIL, transaction, self._mail_answered))
+        if not self._abilities.pipelining:
+            return commands.mail(letter, self._abilities)
+        self._due.append((Phase.RCPT, transaction, self._rcpt_answered))
+        self._due.append((Phase.DATA, transaction, self._data_answered))
+        return b"%b%b%bDATA\r\n" % (before, commands.mail(letter, self._abilities), commands.rcpt(letter))
+
+    def _take(self) -> Letter | None:
+        """The next letter that can be said; the others are decided at once."""
+        while letter := self._source.take(self._abilities.eight_bit):
+            flaw = commands.flaw(letter, self._abilities)
+            if flaw is None:
+                return letter
+            self._source.done(letter, flaw)
+        self.hungry = True
+        return None
+
+    def _worn(self) -> bool:
+        return (
+            self._letters >= self._options.letters_per_connection
+            or self._clock() - self._opened >= self._options.connection_age
+        )
+
+    def _reset(self) -> bytes:
+        self._must_reset = False
+        self._due.append((Phase.MAIL, None, self._rset_answered))
+        return b"RSET\r\n"
+
+    def _say_rcpt(self, transaction: Transaction) -> None:
+        self._due.append((Phase.RCPT, transaction, self._rcpt_answered))
+        self._write(commands.rcpt(transaction.letter))
+
+    def _say_data(self, transaction: Transaction) -> None:
+        self._due.append((Phase.DATA, transaction, self._data_answered))
+        self._write(b"DATA\r\n")
+
+    def _send_letter(self, transaction: Transaction) -> None:
+        body = commands.body(transaction.letter)
+        if len(body) <= PIECE:
+            self._send_end(transaction, body)
+        else:
+            self._sending = (transaction, memoryview(body))
+            self._send_pieces()
+
+    def _send_pieces(self) -> None:
+        """As much as the network takes; while some is left the dot has not left, and nothing can be accepted."""
+        while self._sending is not None and not self._paused:
+            transaction, rest = self._sending
+            self._timed = None  # a piece was taken: the time for the next begins
+            if len(rest) <= PIECE:
+                self._sending = None
+                self._send_end(transaction, rest)
+            else:
+                self._sending = (transaction, rest[PIECE:])
+                self._write(rest[:PIECE])
+
+    def _send_end(self, transaction: Transaction, end: bytes | memoryview) -> None:
+        """The end of the letter with its dot and, with PIPELINING, the beginning of the next letter."""
+        self._due.append((Phase.DOT, transaction, self._dot_answered))
+        self._write(b"".join((end, self._group() if self._abilities.pipelining else b"")))
+
+    def _send_lone_dot(self, transaction: Transaction) -> None:
+        """DATA was granted although nobody is left to receive anything: end it empty (RFC 2920 3.1)."""
+        assert transaction.refusal is not None
+        self._due.append((Phase.DOT, None, self._lone_dot_answered))
+        self._write(b".\r\n")
+        self._decide(transaction, transaction.refusal)
+
+    def _conclude(self, transaction: Transaction) -> None:
+        """A refused letter is over; without RSET its sender and recipient would stay with the next one."""
+        assert transaction.refusal is not None
+        self._must_reset = True
+        self._decide(transaction, transaction.refusal)
+        self._begin()
+
+    # --- what becomes of letters --------------------------------------------------------------------
+
+    def _decide(self, transaction: Transaction, outcome: Outcome) -> None:
+        self._open.remove(transaction)
+        self._source.done(transaction.letter, outcome)
+
+    def _break(self, transaction: Transaction, outcome: Outcome) -> None:
+        """The line ends with this letter; one that was begun behind it goes back."""
+        if outcome.verdict in NOBODYS_FAULT:
+            self._end(End.TROUBLE, outcome)
+        else:
+            self._decide(transaction, outcome)
+            self._end(End.LOST, outcome)
+
+    def _end(self, end: End, outcome: Outcome | None = None) -> None:
+        self.orderly = self.orderly and not self._open and not self._due and self._sending is None
+        self.ending = Ending(end, outcome)
+        self.deadline = inf
+        self._due.clear()
+        for transaction in self._open:
+            self._source.give_back(transaction.letter)
+        self._open.clear()
+
+    def _head(self) -> tuple[Phase, Transaction | None]:
+        """What the dialogue stands at."""
+        if self._sending is not None:
+            return Phase.DATA, self._sending[0]
+        if self._next is not None:
+            return self._next[:2]
+        return self._due[0][:2] if self._due else (Phase.MAIL, None)
+
+    def _set_deadline(self) -> None:
+        """Counted anew only when something else has become due: a trickle of bytes buys no time."""
+        due = self._due[0] if self._due else self._sending
+        if due is self._timed or self.over:
+            return
+        self._timed = due
+        if due is None:
+            self.deadline = inf
+            return
+        phase, transaction = self._head()
+        limit = self._options.dot_timeout if phase is Phase.DOT else self._options.reply_timeout
+        self.deadline = self._clock() + limit
+        if transaction is not None:
+            self.deadline = min(self.deadline, transaction.began + self._options.letter_budget)
