@@ -90,6 +90,12 @@ def display(address: str) -> str:
         return address
 
 
+def masked(address: str) -> str:
+    """Enough for its owner to know it again, and for nobody else to learn it: m•••@example.ru."""
+    local, at, host = address.rpartition("@")
+    return f"{local[:1]}•••{at}{display(at + host)[1:]}"
+
+
 def _to_ascii(host: str) -> str:
     try:
         return idna.encode(host, uts46=True).decode("ascii")

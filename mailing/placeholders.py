@@ -95,6 +95,15 @@ def names(text: str) -> set[str]:
     return {part.name for part in _scan(text)[0] if isinstance(part, Field)}
 
 
+def source(field: Field) -> str:
+    """The field as it is written in a text."""
+    return (
+        f'{{{{ {field.name}|default:"{html.escape(field.default)}" }}}}'
+        if field.default
+        else f"{{{{ {field.name} }}}}"
+    )
+
+
 def fill(parts: Iterable[Part], values: Mapping[str, str], *, as_html: bool = False) -> str:
     """The text with its values; an empty or missing value becomes the default of its place."""
     return "".join(part if isinstance(part, str) else value_of(part, values, as_html=as_html) for part in parts)

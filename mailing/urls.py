@@ -9,4 +9,5 @@ from mailing import views
 app_name = "mailing"
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
+    path("u/<str:token>/", views.unsubscribe, name="unsubscribe"),
 ]

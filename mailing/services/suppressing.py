@@ -1,0 +1,150 @@
+"""The stop list: who is never written to, and why.
+
+An address has one entry. A weightier reason takes the place of a lighter one and never the other way round:
+what a person asked for must outlive what a mail server said, or undoing the bounces of a bad day would also
+undo somebody's goodbye. The reason that was there before stays in the note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext_noop, ngettext
+
+from mailing import addresses
+from mailing.choices import SuppressionReason
+from mailing.errors import NotAllowed
+from mailing.models import Attempt, Suppression
+
+WEIGHT = {
+    SuppressionReason.HARD_BOUNCE: 0,  # what a server said
+    SuppressionReason.MANUAL: 1,  # what staff decided
+    SuppressionReason.UNSUBSCRIBED: 2,  # what the person asked for
+    SuppressionReason.COMPLAINT: 3,  # and could not be undone by a click on an old link
+}
+AT_ONCE = 500
+NEEDS_SENDING = gettext_noop("Only those who may send mailings may let letters go to an address again.")
+
+
+def suppress(
+    email: str,
+    reason: str,
+    *,
+    note: str = "",
+    attempt: Attempt | None = None,
+    by: User | None = None,
+) -> Suppression:
+    """Never write to this address again. Twice is the same as once."""
+    suppress_many([email], reason, note=note, attempt=attempt, by=by)
+    return Suppression.objects.get(email=email)
+
+
+def suppress_many(
+    emails: Iterable[str],
+    reason: str,
+    *,
+    note: str = "",
+    attempt: Attempt | None = None,
+    by: User | None = None,
+) -> int:
+    """How many of the addresses are new on the list; the others keep the weightier reason."""
+    wanted = list(dict.fromkeys(map(addresses.normalize, emails)))
+    added = 0
+    for start in range(0, len(wanted), AT_ONCE):
+        added += _suppress_slice(wanted[start : start + AT_ONCE], SuppressionReason(reason), note, attempt, by)
+    return added
+
+
+def lift(entry: Suppression, *, by: User) -> bool:
+    """Letters go to this address again. False: it was not on the list any more."""
+    return lift_many(Suppression.objects.filter(pk=entry.pk), by=by) == 1
+
+
+def lift_many(entries: QuerySet[Suppression], *, by: User) -> int:
+    """Letters go to these addresses again; returns how many."""
+    if not by.has_perm("mailing.send_mailing"):
+        raise NotAllowed(NEEDS_SENDING)
+    with transaction.atomic():
+        emails = list(entries.values_list("email", flat=True))
+        lifted = _delete(entries)
+        if lifted:
+            _log(emails, by, DELETION)
+    return lifted
+
+
+def lift_all_of_attempt(attempt: Attempt, *, by: User) -> int:
+    """Undo what this attempt put on the list; what a person asked for since then stays."""
+    return lift_many(of_attempt(attempt), by=by)
+
+
+def of_attempt(attempt: Attempt) -> QuerySet[Suppression]:
+    """The entries that undoing this attempt's stop-list entries would lift."""
+    return Suppression.objects.filter(attempt=attempt, reason=SuppressionReason.HARD_BOUNCE)
+
+
+def leave(email: str) -> None:
+    """The client unsubscribes by the link in a letter."""
+    suppress(email, SuppressionReason.UNSUBSCRIBED)
+
+
+def come_back(email: str) -> bool:
+    """The client changes their mind. Only what they did themselves is undone."""
+    return bool(_delete(Suppression.objects.filter(email=email, reason=SuppressionReason.UNSUBSCRIBED)))
+
+
+@transaction.atomic
+def _suppress_slice(
+    emails: list[str], reason: SuppressionReason, note: str, attempt: Attempt | None, by: User | None
+) -> int:
+    here = set(Suppression.objects.filter(email__in=emails).values_list("email", flat=True))
+    new = [email for email in emails if email and email not in here]
+    Suppression.objects.bulk_create(
+        [Suppression(email=email, reason=reason, note=note, attempt=attempt, created_by=by) for email in new],
+        ignore_conflicts=True,  # somebody else may have put it there meanwhile: the next step settles the reason
+    )
+    raised = [entry.email for entry in _lighter(emails, reason) if _raise(entry, reason, note, attempt, by)]
+    if by is not None:
+        _log(new, by, ADDITION)
+        _log(raised, by, CHANGE)
+    return len(new)
+
+
+def _lighter(emails: list[str], reason: SuppressionReason) -> QuerySet[Suppression]:
+    reasons = [other for other, weight in WEIGHT.items() if weight < WEIGHT[reason]]
+    return Suppression.objects.filter(email__in=emails, reason__in=reasons)
+
+
+def _raise(
+    entry: Suppression, reason: SuppressionReason, note: str, attempt: Attempt | None, by: User | None
+) -> bool:
+    before = SuppressionReason(entry.reason).label
+    history = f"{before} ({entry.note})" if entry.note else str(before)
+    mine = Suppression.objects.filter(pk=entry.pk, reason=entry.reason)
+    return bool(
+        mine.update(reason=reason, note="\n".join(filter(None, (note, history))), attempt=attempt, created_by=by)
+    )
+
+
+def _delete(entries: QuerySet[Suppression]) -> int:
+    return entries.delete()[0]
+
+
+def _log(emails: list[str], by: User, action: int) -> None:
+    """One line in the journal, however many addresses."""
+    if not emails:
+        return
+    entry = Suppression.objects.filter(email=emails[0]).first() if len(emails) == 1 else None
+    counted = ngettext("%(count)d address", "%(count)d addresses", len(emails)) % {"count": len(emails)}
+    LogEntry.objects.create(
+        user=by,
+        content_type=ContentType.objects.get_for_model(Suppression),
+        object_id=str(entry.pk) if entry else None,
+        object_repr=emails[0][:200] if len(emails) == 1 else counted,
+        action_flag=action,
+        change_message="" if len(emails) == 1 else ", ".join(emails[:20]),
+    )
