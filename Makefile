@@ -48,8 +48,8 @@ shots: $(STAMP)  ## pictures of every page into var/shots
 	$(BIN)/python -m tests.browser.shots $(ARGS)
 
 messages: $(STAMP)  ## collect the strings, then compile the catalogues (needs gettext)
-	cd mailing && ../$(BIN)/python ../manage.py makemessages --locale ru --no-location --no-wrap
-	cd backoffice && ../$(BIN)/python ../manage.py makemessages --locale ru --no-location --no-wrap
+	$(BIN)/python manage.py makemessages --locale ru --no-location --no-wrap --ignore backoffice/locale \
+		--ignore .venv --ignore var --ignore tests --ignore benchmarks --ignore staticfiles
 	$(BIN)/python manage.py compilemessages --ignore .venv
 
 $(RUNTIME): requirements.txt

@@ -185,6 +185,8 @@ LANGUAGES = [("ru", _("Russian")), ("en", _("English"))]
 TIME_ZONE = given("TIME_ZONE", "Europe/Moscow")
 USE_TZ = True
 USE_I18N = True
+# Strings of templates/ and backoffice/ are collected here, too; backoffice/locale only rewords Django's own.
+LOCALE_PATHS = [BASE_DIR / "mailing" / "locale"]
 
 try:
     ZoneInfo(TIME_ZONE)
