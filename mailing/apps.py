@@ -12,6 +12,8 @@ class MailingConfig(AppConfig):
     verbose_name = _("Mailings")
 
     def ready(self) -> None:
+        from mailing import checks, scheduling  # noqa: F401  (importing checks registers them)
         from mailing.services import groups
 
+        scheduling.listen()
         post_migrate.connect(groups.create_missing, sender=self)

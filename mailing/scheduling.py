@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import ast
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import router, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
-from django_q.conf import Conf
 from django_q.models import Failure, Schedule
+from django_q.signals import pre_execute
 from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
+from mailing import pulse
 from mailing.choices import Periodicity
 from mailing.models import Mailing
 
@@ -48,7 +50,7 @@ KINDS = {
 
 def enqueue(task: str, *args: Any) -> None:
     """Queues a task when the transaction is through. A broker that is away costs a log line: the tick repairs."""
-    transaction.on_commit(lambda: async_task(task, *args) and None, robust=True)
+    transaction.on_commit(partial(async_task, task, *args), robust=True)
 
 
 def enqueue_slice(attempt_id: int) -> None:
@@ -59,6 +61,20 @@ def enqueue_slice(attempt_id: int) -> None:
 def enqueue_run(mailing_id: int) -> None:
     """Lets a worker look at this mailing at once instead of at the next tick."""
     enqueue(RUN_DUE, mailing_id)
+
+
+def ping() -> None:
+    """A task that only shows that a worker takes tasks. Raises when it could not be queued."""
+    async_task(PING)
+
+
+def listen() -> None:
+    """Each task a worker takes is a sign of life (`pulse`)."""
+    pre_execute.connect(_task_taken, dispatch_uid="samovar.pulse")
+
+
+def _task_taken(**signal_arguments: Any) -> None:
+    pulse.beat()
 
 
 # --- Rows -------------------------------------------------------------------------------------------
@@ -186,22 +202,21 @@ def _keywords(text: str) -> dict[str, Any]:
     return value
 
 
-def park_broken(now: datetime, *, repair: Callable[[int], bool]) -> list[tuple[Schedule, str]]:
-    """Takes every due row that would stop the scheduler out of its way; returns the rows with the reason.
+def broken(now: datetime) -> list[tuple[Schedule, str]]:
+    """Rows that are due, or about to be, and would stop the scheduler; with the reason."""
+    rows = Schedule.objects.filter(next_run__lt=now + timedelta(seconds=10)).exclude(repeats=0)
+    return [(row, reason) for row in rows if (reason := trouble(row))]
 
-    A row of ours is given back to `repair` (the mailing's number → done?), any other is parked: `next_run` empty.
-    """
-    broken = []
-    for row in Schedule.objects.filter(next_run__lt=now + timedelta(seconds=10)).exclude(repeats=0):
-        reason = trouble(row)
-        if not reason:
-            continue
-        broken.append((row, reason))
-        mailing_id = Mailing.objects.filter(schedule=row.pk).values_list("pk", flat=True).first()
-        if mailing_id is None or not repair(mailing_id):
-            Schedule.objects.filter(pk=row.pk).update(next_run=None)
-            logger.error("Schedule row %s (%s) is broken and was parked: %s", row.pk, row.name, reason)
-    return broken
+
+def owner(row: Schedule) -> int | None:
+    """The number of the mailing that owns the row."""
+    return Mailing.objects.filter(schedule=row.pk).values_list("pk", flat=True).first()
+
+
+def park(row: Schedule, reason: str) -> None:
+    """Takes a foreign row out of the scheduler's way: it is never due any more, and nothing else of it changes."""
+    Schedule.objects.filter(pk=row.pk).update(next_run=None)
+    logger.error("Schedule row %s (%s) is broken and was parked: %s", row.pk, row.name, reason)
 
 
 def parked() -> list[tuple[Schedule, str]]:
@@ -210,13 +225,14 @@ def parked() -> list[tuple[Schedule, str]]:
     return [(row, reason) for row in rows if (reason := trouble(row))]
 
 
+def alias() -> str:
+    """The database that holds the schedules."""
+    return router.db_for_write(Schedule)
+
+
 # --- Housekeeping -----------------------------------------------------------------------------------
 
 
 def purge_failures(now: datetime) -> int:
     """Deletes django-q's failure rows older than 30 days; it never does so itself."""
     return Failure.objects.filter(stopped__lt=now - FAILURES_KEPT).delete()[0]
-
-
-def queue_uses_redis() -> bool:
-    return bool(Conf.REDIS)

@@ -49,7 +49,7 @@ def ping() -> None:
 
 @contextmanager
 def _told_to_stop(parent: int) -> Iterator[Callable[[], bool]]:
-    """A question for each pulse of a slice: stop now? The cluster, SIGTERM, a dead parent or others who wait say so."""
+    """The question for each pulse of a slice: stop now? The cluster, SIGTERM, a dead parent, or others who wait."""
     begun = time.time()
     told: list[int] = []
 

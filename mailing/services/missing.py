@@ -136,6 +136,15 @@ def _text(moment: datetime) -> str:
     return timezone.localtime(moment, timezone.get_default_timezone()).isoformat()
 
 
+def _first(attempt: Attempt) -> str:
+    """The first planned time a row stands for."""
+    return attempt.note_params.get("first") or _last(attempt)
+
+
+def _last(attempt: Attempt) -> str:
+    return _text(attempt.occurrence or attempt.started_at)
+
+
 def _sum_up(mailing: Mailing, now: datetime) -> None:
     """After 100 missed in a row one row stands for all older ones of that row."""
     row = mailing.attempts.exclude(occurrence=None)
@@ -148,8 +157,6 @@ def _sum_up(mailing: Mailing, now: datetime) -> None:
         return
     newest, oldest = older[0], older[-1]
     count = sum(attempt.note_params.get("count", 1) for attempt in older)
-    assert newest.occurrence is not None and oldest.occurrence is not None
-    first = oldest.note_params.get("first") or _text(oldest.occurrence)
-    params = {"count": count, "first": first, "last": _text(newest.occurrence)}
+    params = {"count": count, "first": _first(oldest), "last": _last(newest)}
     Attempt.objects.filter(pk__in=[attempt.pk for attempt in older[1:]]).delete()
     Attempt.objects.filter(pk=newest.pk).update(note=SUMMARY, note_params=params)

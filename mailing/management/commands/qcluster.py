@@ -1,0 +1,17 @@
+"""The only worker command staff need to know; django-q's own is replaced (the first app in INSTALLED_APPS wins)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Sends what is due: runs the workers and keeps the time until it is stopped (SIGTERM or Ctrl-C)."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        from mailing import cluster
+
+        sys.exit(cluster.run())

@@ -1,0 +1,19 @@
+"""One pass of the reconciler, for those who want it from cron beside the cluster, and for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from mailing.services import reconciling
+
+
+class Command(BaseCommand):
+    help = "One pass of the clock: starts what is due, records what was missed, wakes what stalled. Sends nothing itself."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        report = reconciling.tick()
+        self.stdout.write(str(report))
+        if report.troubled:
+            raise CommandError("Not put right: " + "; ".join(report.troubled))

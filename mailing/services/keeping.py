@@ -1,0 +1,88 @@
+"""The columns of a mailing that only the clock writes, kept together with its Schedule row.
+
+`status`, `active_since`, `next_run_at` (and `is_paused`, where the clock makes a draft of it): read again and
+written inside the caller's transaction, nothing else of the row is touched.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from mailing import scheduling
+from mailing.choices import Audience, MailingStatus
+from mailing.errors import Refused
+from mailing.models import Mailing
+from mailing.services import calendar
+
+CLOCK_TOLERANCE = timedelta(minutes=1)  # machines may differ that much before we call a clock wrong
+
+GONE = _("The mailing does not exist any more.")
+
+
+def settle(mailing_id: int, now: datetime | None = None) -> Mailing | None:
+    """Brings status, next send and Schedule row in line with the calendar; starts nothing."""
+    with transaction.atomic():
+        mailing = Mailing.objects.select_for_update().filter(pk=mailing_id).first()
+        if mailing is not None:
+            write(mailing, now or timezone.now())
+    return mailing
+
+
+def locked(mailing: Mailing) -> Mailing:
+    current = Mailing.objects.select_for_update().filter(pk=mailing.pk).first()
+    if current is None:
+        raise Refused(GONE)
+    return current
+
+
+def adopt(mailing: Mailing, now: datetime) -> None:
+    """A row made by a script is treated as just saved."""
+    if mailing.active_since is not None:
+        if mailing.active_since > now + CLOCK_TOLERANCE:
+            # Changed by a clock that ran ahead: what comes until then must not be held back.
+            mailing.active_since = now
+        return
+    if has_recipients(mailing):
+        mailing.active_since = now
+    else:
+        mailing.is_paused = True
+
+
+def has_recipients(mailing: Mailing) -> bool:
+    return mailing.audience == Audience.EVERYONE or mailing.clients.exists()
+
+
+def write(mailing: Mailing, now: datetime, *, finish: bool = False) -> None:
+    """Writes the columns we own, then the Schedule row: last, because it holds up the scheduler."""
+    mailing.next_run_at = None
+    if mailing.is_active:
+        standing = calendar.standing(mailing, now)
+        if standing.ran:
+            mailing.status = MailingStatus.RUNNING
+        mailing.next_run_at = standing.next_run_at
+        if standing.due is not None and mailing.active_since is not None:
+            mailing.next_run_at = max(standing.due, mailing.active_since)
+        over = finish or mailing.next_run_at is None
+        if over and not mailing.attempts.running().exists():
+            mailing.status, mailing.next_run_at = MailingStatus.FINISHED, None
+    Mailing.objects.filter(pk=mailing.pk).update(
+        status=mailing.status,
+        is_paused=mailing.is_paused,
+        active_since=mailing.active_since,
+        next_run_at=mailing.next_run_at,
+    )
+    scheduling.sync_row(mailing)
+
+
+def wake(mailing: Mailing, now: datetime) -> None:
+    """Lets workers look at once at what is due, and at the run that was stopped."""
+    if not mailing.is_active:
+        return
+    if mailing.next_run_at is not None and mailing.next_run_at <= now:
+        scheduling.enqueue_run(mailing.pk)
+    for attempt_id in mailing.attempts.running().values_list("pk", flat=True):
+        scheduling.enqueue_slice(attempt_id)

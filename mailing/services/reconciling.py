@@ -1,0 +1,185 @@
+"""The tick: what should have happened and did not is found, and put right.
+
+Independent of django-q's scheduler, idempotent, safe on every machine at once. Each finding knows its remedy;
+the findings are looked for lazily, one kind after the other, so that a later kind sees what an earlier remedy did.
+One mailing's trouble never stops the others.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
+from mailing import recurrence, scheduling
+from mailing.choices import DeliveryReason, MailingStatus, Trigger
+from mailing.models import Attempt, Mailing
+from mailing.services import calendar, gate, importing, keeping, lifecycle, notifying, sending
+
+logger = logging.getLogger(__name__)
+
+SENTENCES = {
+    "broken_row": _("Schedule row %(number)s would stop the scheduler: %(detail)s"),
+    "due": _("Mailing %(number)s is due."),
+    "unplanned": _("Mailing %(number)s has no next send."),
+    "clock": _("Mailing %(number)s was changed in the future: the clock of a machine is wrong."),
+    "wrong_time": _("Mailing %(number)s has a wrong next send: %(detail)s"),
+    "ended": _("Attempt %(number)s is open, but its mailing has ended."),
+    "stalled": _("Attempt %(number)s is open, and nobody is working on it."),
+    "astray": _("The schedule row of mailing %(number)s is missing or wrong."),
+    "disputed": _("Schedule row %(number)s belongs to no active mailing."),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be. `number` is a mailing's, an attempt's or a row's."""
+
+    kind: str
+    number: int
+    remedy: Callable[[], object]
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return gettext(SENTENCES[self.kind]) % {"number": self.number, "detail": self.detail}
+
+
+@dataclass
+class Report:
+    """What one tick did: findings by kind, runs started, and what could not be put right."""
+
+    findings: Counter[str] = field(default_factory=Counter)
+    started: int = 0
+    told: int = 0
+    purged: int = 0
+    troubled: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        parts = [f"{kind}: {count}" for kind, count in self.findings.items()]
+        parts += [f"{name}: {value}" for name in ("started", "told", "purged") if (value := getattr(self, name))]
+        return ", ".join(parts) or "nothing to do"
+
+
+def tick(now: datetime | None = None, *, purge: bool = True) -> Report:
+    """One pass: decides and queues, sends nothing itself. With nothing due it costs a handful of queries."""
+    moment = now or timezone.now()
+    report = Report()
+    for finding in look(moment):
+        report.findings[finding.kind] += 1
+        _cure(finding, report)
+    _attempt(report, "told", partial(notifying.collect, moment))
+    _attempt(report, "told", partial(notifying.watch_waiting, moment))
+    _attempt(report, "told", partial(notifying.wake, moment))
+    if purge:
+        for clean in (sending.purge, scheduling.purge_failures, importing.purge_uploads, notifying.purge):
+            _attempt(report, "purged", partial(clean, moment))
+    return report
+
+
+def look(now: datetime) -> Iterator[Finding]:
+    """All that is not as it should be; the same for the tick and for `check_mailings`."""
+    yield from _broken_rows(now)
+    yield from _undecided(now)
+    yield from _wrong_times(now)
+    yield from _open_attempts(now)
+    yield from _astray_rows(now)
+
+
+def disarm(now: datetime) -> None:
+    """Before each pass of django-q's scheduler: no due row may make it fail."""
+    for finding in _broken_rows(now):
+        finding.remedy()
+
+
+def _cure(finding: Finding, report: Report) -> None:
+    try:
+        result = finding.remedy()
+    except Exception:
+        logger.exception("Not put right: %s", finding)
+        report.troubled.append(str(finding))
+        return
+    report.started += finding.kind in {"due", "unplanned"} and isinstance(result, Attempt)
+
+
+def _attempt(report: Report, counter: str, step: Callable[[], Any]) -> None:
+    try:
+        setattr(report, counter, getattr(report, counter) + int(step() or 0))
+    except Exception as error:
+        logger.exception("A step of the tick failed")
+        report.troubled.append(str(error))
+
+
+# --- Findings ---------------------------------------------------------------------------------------
+
+
+def _broken_rows(now: datetime) -> Iterator[Finding]:
+    for row, reason in scheduling.broken(now):
+        mailing_id = scheduling.owner(row)
+        remedy: Callable[[], object] = partial(scheduling.park, row, reason)
+        if mailing_id is not None:
+            remedy = partial(lifecycle.settle, mailing_id, now)
+        yield Finding("broken_row", row.pk, remedy, f"{row.name}: {reason}")
+
+
+def _undecided(now: datetime) -> Iterator[Finding]:
+    """Due, never seen, without a next send (over, or never planned), or changed by a clock that ran ahead."""
+    ahead = Q(active_since__gt=now + keeping.CLOCK_TOLERANCE)
+    due = Q(next_run_at__lte=now) | Q(active_since=None)
+    wanted = Mailing.objects.active().filter(due | Q(next_run_at=None) | ahead)
+    for pk, planned, since in wanted.order_by("next_run_at", "pk").values_list("pk", "next_run_at", "active_since"):
+        kind = "due" if since is None or (planned and planned <= now) else "unplanned"
+        if since is not None and since > now + keeping.CLOCK_TOLERANCE:
+            kind = "clock"
+        yield Finding(kind, pk, partial(lifecycle.run_due, pk, now))
+
+
+def _wrong_times(now: datetime) -> Iterator[Finding]:
+    """Active mailings whose next send is not what the calendar says: a script changed it, or TIME_ZONE did."""
+    zone = calendar.zone()
+    rows = Mailing.objects.active().filter(next_run_at__gt=now)
+    for pk, start, periodicity, end, planned in rows.values_list(
+        "pk", "start_at", "periodicity", "end_at", "next_run_at"
+    ):
+        try:
+            right = recurrence.next_after(start, periodicity, now, zone, end=end)
+        except Exception as error:  # nonsense in one row, written past all checks
+            yield Finding("wrong_time", pk, partial(lifecycle.settle, pk, now), str(error))
+            continue
+        if right != planned:
+            yield Finding("wrong_time", pk, partial(lifecycle.run_due, pk, now), f"{planned} ≠ {right}")
+
+
+def _open_attempts(now: datetime) -> Iterator[Finding]:
+    """Nobody works on them: after the end they are closed, otherwise a worker is woken when it is time."""
+    open_ = Attempt.objects.without_lease(now).filter(mailing__is_paused=False)
+    over = Q(mailing__end_at__lt=now) | Q(mailing__status=MailingStatus.FINISHED)
+    for attempt in open_.filter(over).exclude(trigger=Trigger.RETRY):
+        yield Finding("ended", attempt.pk, partial(_close, attempt, now))
+    if gate.closed():
+        return
+    for pk in Attempt.objects.ready(now).filter(mailing__is_paused=False).values_list("pk", flat=True):
+        yield Finding("stalled", pk, partial(scheduling.enqueue_slice, pk))
+
+
+def _close(attempt: Attempt, now: datetime) -> None:
+    sending.close(attempt, reason=DeliveryReason.ENDED)
+    lifecycle.settle(attempt.mailing_id, now)
+
+
+def _astray_rows(now: datetime) -> Iterator[Finding]:
+    for pk in scheduling.astray().values_list("pk", flat=True):
+        yield Finding("astray", pk, partial(lifecycle.settle, pk, now))
+    for row, mailing in scheduling.disputed():
+        remedy: Callable[[], object] = partial(scheduling.remove, row)
+        if mailing is not None:
+            remedy = partial(lifecycle.settle, mailing.pk, now)
+        yield Finding("disputed", row.pk, remedy)

@@ -1,0 +1,180 @@
+"""How a run begins: by the clock, by hand, as a retry. The one that comes second gets an answer, not a second run."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from mailing import scheduling
+from mailing.choices import AttemptStatus, Audience, MailingStatus, Trigger
+from mailing.errors import AlreadyRunning, NotStarted
+from mailing.models import Attempt, Client, Mailing
+from mailing.services import calendar, gate, journal, keeping, missing, permissions, sending
+
+JUST_SENT_WITHIN = timedelta(minutes=1)
+
+NOBODY = _("Nobody to send to: add recipients.")
+PAUSED = _("The mailing is paused. Resume it first.")
+NOT_BEGUN = _("The mailing starts only at %(start)s. Move its start, then send.")
+ENDED = _("The mailing ended at %(end)s. Move its end, then send.")
+NOTHING_DUE = _("Nothing is due. The next send: %(next)s.")
+NOTHING_LEFT = _("Nothing is due, and no send is left.")
+ALREADY_SENDING = _("Already being sent: attempt %(attempt)s.")
+JUST_SENT = _("Just sent: attempt %(attempt)s.")
+
+
+def run_due(mailing_id: int, now: datetime | None = None) -> Attempt | None:
+    """Starts what is due and records what was missed; the run it started, if any.
+
+    Called by schedule, tick and queue as often as they like: the calendar decides, and an occurrence runs once.
+    """
+    moment = now or timezone.now()
+    with transaction.atomic():
+        mailing = Mailing.objects.select_for_update().filter(pk=mailing_id).first()
+        if mailing is None:
+            return None
+        attempt = None
+        if mailing.is_active:
+            keeping.adopt(mailing, moment)
+            attempt = _decide(mailing, moment)
+        keeping.write(mailing, moment)
+    return attempt
+
+
+def _decide(mailing: Mailing, now: datetime) -> Attempt | None:
+    if not mailing.is_active:
+        return None
+    standing = calendar.standing(mailing, now)
+    if standing.due is None:
+        return None
+    reason = missing.why(mailing, standing.due, now)
+    if reason is missing.LATER:
+        return None
+    missing.record(mailing, standing.pending[:-1], missing.earlier(reason), now)
+    if reason is not None:
+        missing.record(mailing, (standing.due,), reason, now)
+        return None
+    try:
+        with transaction.atomic():
+            attempt = sending.start(mailing, occurrence=standing.due, trigger=Trigger.SCHEDULE)
+    except AlreadyRunning:
+        return None
+    scheduling.enqueue_slice(attempt.pk)
+    return attempt
+
+
+def retry(attempt: Attempt, by: User | None = None, unconfirmed: bool = False) -> Attempt:
+    """A new attempt for those the letter did not reach; also after the end. Raises NotAllowed, NotStarted."""
+    permissions.require_send(by)
+    _require_open_gate()
+    with transaction.atomic():
+        mailing = keeping.locked(attempt.mailing)
+        if mailing.is_paused:
+            raise NotStarted(PAUSED)
+        again = sending.start_retry(attempt, by=by, unconfirmed=unconfirmed)
+        scheduling.enqueue_slice(again.pk)
+        journal.changed(mailing, by, _("Retry of attempt %(attempt)s."), attempt=attempt.pk)
+    return again
+
+
+def send_now(
+    mailing: Mailing,
+    *,
+    by: User | None = None,
+    seen_attempt: int | None = None,
+    trigger: Trigger = Trigger.MANUAL,
+    again: bool = False,
+    due_only: bool = False,
+    now: datetime | None = None,
+) -> Attempt:
+    """Rule 7 of the calendar: take up the unfinished run, else run what is due, else make an extra run.
+
+    Pressing twice never sends twice, unless the person saw the last attempt (`seen_attempt`, its number) or
+    says `again`. With trigger COMMAND the caller sends the letters itself, otherwise a worker is woken.
+    Raises NotAllowed, NotStarted, AlreadyRunning (which names the attempt).
+    """
+    permissions.require_send(by)
+    _require_open_gate()
+    moment = now or timezone.now()
+    with transaction.atomic():
+        current = keeping.locked(mailing)
+        _require_open_window(current, moment)
+        attempt = _unfinished(current, trigger, seen_attempt, moment)
+        if attempt is None:
+            _require_not_just_sent(current, seen_attempt, again, moment)
+            attempt = _start(current, trigger, by, due_only, moment)
+        if trigger != Trigger.COMMAND:
+            scheduling.enqueue_slice(attempt.pk)
+        journal.changed(current, by, _("Sent: attempt %(attempt)s."), attempt=attempt.pk)
+        keeping.write(current, moment)
+    return attempt
+
+
+def _require_open_gate() -> None:
+    refusal = gate.refusal()
+    if refusal is not None:
+        raise refusal
+
+
+def _require_open_window(mailing: Mailing, now: datetime) -> None:
+    if mailing.is_paused:
+        raise NotStarted(PAUSED)
+    if now < mailing.start_at:
+        raise NotStarted(NOT_BEGUN, start=journal.when(mailing.start_at))
+    if mailing.end_at is not None and now > mailing.end_at:
+        raise NotStarted(ENDED, end=journal.when(mailing.end_at))
+
+
+def _unfinished(mailing: Mailing, trigger: Trigger, seen: int | None, now: datetime) -> Attempt | None:
+    """The run that nobody is working on; AlreadyRunning when somebody is, or is just about to."""
+    attempt = mailing.attempts.running().first()
+    if attempt is None:
+        return None
+    if sending.is_worked_on(attempt):
+        raise AlreadyRunning(ALREADY_SENDING, attempt=attempt)
+    begun_by_a_press = attempt.lease_until is None and trigger == Trigger.MANUAL
+    if begun_by_a_press and _is_fresh(attempt, now) and not _was_seen(attempt, seen):
+        raise AlreadyRunning(ALREADY_SENDING, attempt=attempt)
+    Attempt.objects.without_lease(now).filter(pk=attempt.pk).update(resume_at=None)
+    return attempt
+
+
+def _require_not_just_sent(mailing: Mailing, seen: int | None, again: bool, now: datetime) -> None:
+    latest = mailing.attempts.exclude(status=AttemptStatus.MISSED).order_by("-started_at", "-pk").first()
+    if latest is not None and _is_fresh(latest, now) and not again and not _was_seen(latest, seen):
+        raise AlreadyRunning(JUST_SENT, attempt=latest)
+
+
+def _is_fresh(attempt: Attempt, now: datetime) -> bool:
+    return abs(now - attempt.started_at) < JUST_SENT_WITHIN
+
+
+def _was_seen(attempt: Attempt, seen: int | None) -> bool:
+    return seen is not None and attempt.pk <= seen
+
+
+def _start(mailing: Mailing, trigger: Trigger, by: User | None, due_only: bool, now: datetime) -> Attempt:
+    """Runs what is due, or makes an extra run that leaves the schedule alone."""
+    if (mailing.audience == Audience.EVERYONE and not Client.objects.exists()) or not keeping.has_recipients(mailing):
+        raise NotStarted(NOBODY)
+    keeping.adopt(mailing, now)
+    standing = calendar.standing(mailing, now)
+    due = standing.due
+    if due is not None and calendar.too_late(mailing, due, now):
+        due = None
+    if due is None and due_only:
+        raise _nothing_due(standing.coming)
+    skipped = standing.pending[:-1] if due else standing.pending
+    missing.record(mailing, skipped, missing.DOWN, now)
+    with transaction.atomic():
+        attempt = sending.start(mailing, occurrence=due, trigger=trigger, by=by)
+    mailing.status = MailingStatus.RUNNING  # a finished one runs once more; it is finished again afterwards
+    return attempt
+
+
+def _nothing_due(coming: datetime | None) -> NotStarted:
+    return NotStarted(NOTHING_DUE, next=journal.when(coming)) if coming else NotStarted(NOTHING_LEFT)
