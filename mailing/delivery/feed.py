@@ -1,0 +1,231 @@
+"""The feed: claimed letters for all lines of a slice, and what the lines say became of them.
+
+All of it happens in the event loop's thread, but for `take_settled` and `wanted`, which the writer's thread calls;
+outcomes go over to it through a queue, so that the last one cannot be overlooked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from django.conf import settings
+from django.utils import timezone
+
+from mailing.choices import DeliveryReason, DeliveryStatus
+from mailing.delivery.ledger import Claim, Settled
+from mailing.delivery.transport import Letter
+from mailing.replies import Outcome, Verdict
+
+logger = logging.getLogger(__name__)
+
+SENDER_SIDE_STREAK = 20  # so many refusals in a row that may mean us are trouble of the service
+LINGER = timedelta(seconds=2)  # so long connections are kept open for letters that will be ready then
+FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Stop(Enum):
+    """Why a slice sends nothing more."""
+
+    NOTHING_LEFT = "nothing_left"  # for now: `Feed.next_at` says when there will be something
+    TIME = "time"
+    ASKED = "asked"  # a signal, the cluster, somebody who waits
+    PAUSED = "paused"
+    CUT_SHORT = "cut_short"  # finished or ended
+    SERVICE = "service"  # the breaker is open
+    MESSAGE = "message"  # the message itself was refused
+    BROKEN = "broken"  # the lease was lost, or the database is away
+
+
+Compose = Callable[[Claim, bool], bytes]
+
+
+class Feed:
+    """The `Source` of all lines (see `transport`)."""
+
+    def __init__(self, compose: Compose, sender: str, *, lines: int, wake: Callable[[], None]) -> None:
+        self.stopped: Stop | None = None
+        self.outcome: Outcome | None = None  # the words behind the stop
+        self.next_at = FOREVER  # when there is something again
+        self.answered = 0  # letters about which the server decided: it works
+        self.on_streak: Callable[[Outcome], None] = lambda outcome: None
+        self.on_answer: Callable[[], None] = lambda: None  # the first one
+        self.on_stop: Callable[[], None] = lambda: None
+        self._compose, self._sender, self._wake, self._lines = compose, sender, wake, lines
+        self._ready: deque[Claim] = deque()
+        self._timed: deque[tuple[float, Claim]] = deque()  # not before their send time (rate limit)
+        self._out: dict[int, tuple[Claim, float]] = {}  # on a line: claim and when it was taken
+        self._settled: deque[Settled] = deque()
+        self._waiting: deque[asyncio.Future[bool]] = deque()
+        self._streak: list[Claim] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    # --- What lines call (transport.Source) ------------------------------------------------------
+
+    def take(self, eight_bit: bool) -> Letter | None:
+        while self._ready and self.stopped is None:
+            claim = self._ready.popleft()
+            try:
+                data = self._compose(claim, eight_bit)
+            except ValueError:
+                # One client's values; whoever they are, the others get their letters.
+                logger.exception("The letter of delivery %s could not be composed", claim.id)
+                self._settle(Settled(claim.id, DeliveryStatus.FAILED, DeliveryReason.MESSAGE, tries=claim.tries))
+                continue
+            self._out[claim.id] = (claim, time.monotonic())
+            return Letter(claim.id, self._sender, claim.to, data)
+        if self.stopped is None:
+            self._wake()
+        return None
+
+    async def wait(self) -> bool:
+        if self.stopped is not None:
+            return False
+        if self._ready:
+            return True
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        self._wake()
+        try:
+            return bool(await waiter)
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and self._ready:
+                self._call_waiting(1)  # its letter is for somebody else
+            raise
+
+    def done(self, letter: Letter, outcome: Outcome) -> None:
+        claim, _ = self._out.pop(letter.key)
+        verdict = outcome.verdict
+        if verdict is Verdict.MESSAGE:
+            self.stop(Stop.MESSAGE, outcome)
+        elif outcome.sender_side and self._is_streak(claim, outcome):
+            return
+        elif not outcome.sender_side and outcome.code is not None:
+            self._answer()
+        self._settle(settle(claim, outcome))
+
+    def give_back(self, letter: Letter) -> None:
+        claim, _ = self._out.pop(letter.key)
+        self._ready.appendleft(claim)
+        self._call_waiting(1)
+
+    def _answer(self) -> None:
+        self._streak.clear()
+        self.answered += 1
+        if self.answered == 1:
+            self.on_answer()
+
+    # --- Refusals that may mean the sender -------------------------------------------------------
+
+    def _is_streak(self, claim: Claim, outcome: Outcome) -> bool:
+        """Twenty in a row: all of them return to the queue, and so does every later one. True: this one does."""
+        if len(self._streak) >= SENDER_SIDE_STREAK:
+            self._settle(Settled(claim.id, DeliveryStatus.QUEUED, tries=claim.tries))
+            return True
+        self._streak.append(claim)
+        if len(self._streak) < SENDER_SIDE_STREAK:
+            return False
+        for earlier in self._streak[:-1]:
+            again = Settled(earlier.id, DeliveryStatus.QUEUED, tries=earlier.tries, before=DeliveryStatus.FAILED)
+            self._settle(again)
+        self._settle(Settled(claim.id, DeliveryStatus.QUEUED, tries=claim.tries))
+        self.on_streak(outcome)
+        return True
+
+    # --- What the writer brings ------------------------------------------------------------------
+
+    def arrived(self, claims: Sequence[Claim], times: Sequence[datetime], next_at: datetime) -> None:
+        """New claims, their send times (none without a rate limit), and when there may be more."""
+        if times:
+            now = timezone.now()
+            begin = asyncio.get_running_loop().time()
+            self._timed.extend((begin + (at - now).total_seconds(), c) for at, c in zip(times, claims, strict=True))
+            self._release_timed()
+        else:
+            self._ready.extend(claims)
+            self._call_waiting(len(claims))
+        self.next_at = next_at
+        if next_at - timezone.now() > LINGER and self.is_idle:
+            self.stop(Stop.NOTHING_LEFT)
+
+    def _release_timed(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._timed and self._timed[0][0] <= loop.time():
+            self._ready.append(self._timed.popleft()[1])
+            self._call_waiting(1)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(self._timed[0][0], self._release_timed) if self._timed else None
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is claimed, on a line, or waiting to be written."""
+        return not (self._ready or self._timed or self._out or self._settled)
+
+    def _call_waiting(self, count: int) -> None:
+        while self._waiting and count > 0:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(True)
+                count -= 1
+
+    # --- Stopping --------------------------------------------------------------------------------
+
+    def stop(self, why: Stop, outcome: Outcome | None = None) -> None:
+        """No further letter is handed out; the first reason stands."""
+        if self.stopped is not None:
+            return
+        self.stopped, self.outcome = why, outcome
+        if self._timer is not None:
+            self._timer.cancel()
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(False)
+        self.on_stop()
+        self._wake()
+
+    def on_a_line(self, before: float | None = None) -> Collection[int]:
+        """Deliveries that are on a line (since before a moment of `time.monotonic`)."""
+        return [pk for pk, (_, taken) in self._out.items() if before is None or taken < before]
+
+    # --- What the writer's thread calls ----------------------------------------------------------
+
+    def take_settled(self) -> list[Settled]:
+        """The outcomes so far, each handed over once."""
+        return [self._settled.popleft() for _ in range(len(self._settled))]
+
+    def wanted(self, last_batch: int) -> int:
+        """How many more letters to claim: a little ahead of the lines, and never less than idle ones need."""
+        if self.stopped is not None:
+            return 0
+        idle = len(self._waiting)
+        ahead = max(self._lines + idle, 2 * last_batch)
+        return max(idle, min(ahead, settings.SMTP_CLAIMS_AHEAD)) - len(self._ready) - len(self._timed)
+
+    def _settle(self, settled: Settled) -> None:
+        self._settled.append(settled)
+        self._wake()
+
+
+def settle(claim: Claim, outcome: Outcome) -> Settled:
+    """The outcome of a letter as the ledger writes it."""
+    tries = claim.tries + 1
+    verdict, code, response = outcome.verdict, outcome.code, outcome.response
+    if verdict is Verdict.SENT:
+        return Settled(claim.id, DeliveryStatus.SENT, "", code, response, tries)
+    if verdict is Verdict.DEFERRED:
+        delays = settings.MAILING_RETRY_DELAYS
+        if tries <= len(delays):
+            retry_at = timezone.now() + timedelta(seconds=delays[tries - 1])
+            return Settled(claim.id, DeliveryStatus.DEFERRED, "", code, response, tries, retry_at)
+        return Settled(claim.id, DeliveryStatus.FAILED, DeliveryReason.TRIES_USED_UP, code, response, tries)
+    status = DeliveryStatus.UNCONFIRMED if verdict is Verdict.UNCONFIRMED else DeliveryStatus.FAILED
+    reason = outcome.reason or DeliveryReason.REFUSED
+    suppress = claim.email if outcome.suppress else ""
+    return Settled(claim.id, status, reason, code, response, tries, suppress=suppress)

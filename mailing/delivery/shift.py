@@ -1,0 +1,91 @@
+"""A shift: feed, writer and pool at work on one attempt until something ends it. It knows no rule of mailings."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+
+from mailing.delivery.feed import Compose, Feed, Stop
+from mailing.delivery.ledger import Ledger
+from mailing.delivery.pool import Pool
+from mailing.delivery.rate import Rate, interval
+from mailing.delivery.transport import Transport
+from mailing.delivery.writer import Writer
+from mailing.replies import Outcome
+
+TURN = 0.2  # seconds between two looks at the clock and at who wants us to stop
+GRACE = 10.0  # seconds for the letters in flight when we are asked to go
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a shift is told; `stop` and `progress` are called by the event loop and must not touch the database."""
+
+    compose: Compose
+    sender: str
+    lines: int
+    seconds: float
+    probing: bool
+    stop: Callable[[], bool]
+    progress: Callable[[Ledger], None]
+    pulse: Callable[[], Stop | None]  # called in the writer's thread, about once a second
+
+
+@dataclass(frozen=True)
+class Report:
+    stopped: Stop
+    outcome: Outcome | None  # the words behind it
+    until: datetime | None  # the breaker is open
+    next_at: datetime  # when the feed expects something again
+    answered: int  # letters the server decided about
+
+
+def work(transport: Transport, ledger: Ledger, orders: Orders) -> Report:
+    """Sends until there is nothing left or something stops it. Raises LeaseLost, or what the database said."""
+    return asyncio.run(_work(transport, ledger, orders))
+
+
+async def _work(transport: Transport, ledger: Ledger, orders: Orders) -> Report:
+    between = interval(settings.MAILING_RATE_LIMIT)
+    writer = Writer(ledger, Rate(between) if between else None, orders.pulse)
+    feed = Feed(orders.compose, orders.sender, lines=orders.lines, wake=writer.wake)
+    pool = Pool(transport, feed, writer, size=orders.lines, probing=orders.probing)
+    writer.start(feed)
+    sending = asyncio.create_task(pool.run())
+    try:
+        await _watch(sending, feed, ledger, orders)
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        await writer.finish()
+    if writer.error is not None:
+        raise writer.error
+    if not sending.cancelled():
+        sending.result()
+    return Report(feed.stopped or Stop.NOTHING_LEFT, feed.outcome, pool.until, feed.next_at, feed.answered)
+
+
+async def _watch(sending: asyncio.Task[None], feed: Feed, ledger: Ledger, orders: Orders) -> None:
+    """Ends the shift in time. The letters in flight are waited for; how long, depends on who asks."""
+    over = time.monotonic() + orders.seconds
+    last = over + settings.SMTP_LETTER_BUDGET
+    patience: float | None = None
+    while not sending.done():
+        await asyncio.wait([sending], timeout=TURN)
+        now = time.monotonic()
+        orders.progress(ledger)
+        if orders.stop():
+            feed.stop(Stop.ASKED)
+            patience = patience or now + GRACE
+        if feed.stopped is Stop.BROKEN:
+            patience = patience or now + GRACE
+        # A slow letter must not hold the others: they go on until it is decided.
+        if now > over and (now > last or not feed.on_a_line(before=over)):
+            feed.stop(Stop.TIME)
+        if now > (patience or last + GRACE):
+            return
