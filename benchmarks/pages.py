@@ -1,0 +1,193 @@
+"""Queries, bytes and milliseconds of every page people open, at several sizes, as one table.
+
+    python -m benchmarks.pages [--clients 1000 100000]      (make pages)
+
+Each size gets a database of its own (SQLite, in a temporary folder), so many clients, one mailing with half of
+them as recipients, and thirty attempts; the pages are asked for in-process, the median of five is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+ROUNDS = 5
+SIZES = (1_000, 100_000)
+Figures = dict[str, tuple[int, int, float]]  # page: queries, bytes, milliseconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clients", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        say(json.dumps(measure(options.one)))
+    else:
+        show({size: in_own_process(size) for size in options.clients})
+
+
+def in_own_process(size: int) -> Figures:
+    with tempfile.TemporaryDirectory(prefix="samovar-pages-") as folder:
+        environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "backoffice.settings",
+            "DATABASE_URL": f"sqlite:///{folder}/pages.sqlite3",
+            "DEBUG": "true",
+            "ALLOWED_HOSTS": "localhost,127.0.0.1",
+        }
+        command = [sys.executable, "-m", "benchmarks.pages", "--one", str(size)]
+        answer = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return {page: tuple(figures) for page, figures in json.loads(answer.stdout.splitlines()[-1]).items()}
+
+
+def measure(size: int) -> Figures:
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.test import Client as Browser
+
+    call_command("migrate", verbosity=0)
+    ids = fill(size)
+    browser = Browser(headers={"accept-language": "ru"}, SERVER_NAME="localhost")
+    browser.force_login(superuser())
+    return {name: visit(browser, address, post) for name, address, post in pages(ids)}
+
+
+def superuser() -> Any:
+    from django.contrib.auth.models import User
+
+    return User.objects.create_superuser("boss", "boss@example.com", "secret")
+
+
+def fill(size: int) -> dict[str, int]:
+    """The rows behind the pages; returns the ids the addresses need."""
+    from mailing.choices import MailingStatus, Periodicity
+    from mailing.demo import people
+    from mailing.models import Client, Mailing, Message
+
+    Client.objects.bulk_create(people.clients(size), batch_size=5000)
+    message = Message.objects.create(subject="Новости", body="Здравствуйте, {{ greeting }}!")
+    start = datetime.now(UTC) - timedelta(days=30)
+    mailing = Mailing.objects.create(
+        name="Большая рассылка",
+        message=message,
+        start_at=start,
+        periodicity=Periodicity.DAILY,
+        status=MailingStatus.RUNNING,
+        active_since=datetime.now(UTC),
+        next_run_at=datetime.now(UTC) + timedelta(days=1),
+    )
+    chosen = list(Client.objects.order_by("pk").values_list("pk", flat=True)[: size // 2])
+    rows = [Mailing.clients.through(mailing_id=mailing.pk, client_id=pk) for pk in chosen]
+    Mailing.clients.through.objects.bulk_create(rows, batch_size=5000)
+    attempt = history(mailing, chosen)
+    return {"client": chosen[0], "message": message.pk, "mailing": mailing.pk, "attempt": attempt}
+
+
+def history(mailing: Any, clients: list[int]) -> int:
+    """Thirty attempts; the newest has a delivery for each recipient. Returns its id."""
+    from mailing.choices import AttemptStatus, DeliveryStatus
+    from mailing.models import Attempt, Client, Delivery
+
+    attempts = [
+        Attempt(
+            mailing=mailing,
+            occurrence=mailing.start_at + timedelta(days=day),
+            started_at=mailing.start_at + timedelta(days=day),
+            finished_at=mailing.start_at + timedelta(days=day, minutes=1),
+            status=AttemptStatus.SUCCEEDED,
+            subject="Новости",
+            text_body="Здравствуйте!",
+            audience=len(clients),
+            sent=len(clients),
+        )
+        for day in range(30)
+    ]
+    Attempt.objects.bulk_create(attempts)
+    addresses = Client.objects.filter(pk__lte=max(clients)).values_list("pk", "email").iterator()
+    Delivery.objects.bulk_create(
+        (
+            Delivery(attempt=attempts[-1], client_id=pk, email=email, status=DeliveryStatus.SENT)
+            for pk, email in addresses
+        ),
+        batch_size=5000,
+    )
+    return attempts[-1].pk
+
+
+def pages(ids: dict[str, int]) -> Iterator[tuple[str, str, dict[str, str] | None]]:
+    """(what people call it, its address, the form to post or None)"""
+    client, mailing = "/admin/mailing/client/", "/admin/mailing/mailing/"
+    yield "Overview", "/admin/", None
+    yield "Clients", client, None
+    yield "Clients, last page", f"{client}?p=last", None
+    yield "Clients, search by name", f"{client}?q=Чернышёва+ольга", None
+    yield "Clients of the mailing", f"{client}?mailings__id__exact={ids['mailing']}", None
+    yield "Client", f"{client}{ids['client']}/change/", None
+    yield "Import, first step", f"{client}import/", None
+    yield "Choosing clients (autocomplete)", autocomplete("мор"), None
+    yield "Stop list", "/admin/mailing/suppression/", None
+    yield "Messages", "/admin/mailing/message/", None
+    yield "Message", f"/admin/mailing/message/{ids['message']}/change/", None
+    yield "Mailings", mailing, None
+    yield "New mailing", f"{mailing}add/", None
+    yield "Mailing", f"{mailing}{ids['mailing']}/change/", None
+    yield "Send now, question", f"{mailing}{ids['mailing']}/send/", None
+    yield "Delete mailing, question", f"{mailing}{ids['mailing']}/delete/", None
+    yield "Attempts", "/admin/mailing/attempt/", None
+    yield "Attempt", f"/admin/mailing/attempt/{ids['attempt']}/change/", None
+    yield "Deliveries", f"/admin/mailing/delivery/?attempt__id__exact={ids['attempt']}", None
+    yield "Health", "/healthz", None
+
+
+def autocomplete(term: str) -> str:
+    return f"/admin/autocomplete/?app_label=mailing&model_name=mailing&field_name=clients&term={term}"
+
+
+def visit(browser: Any, address: str, post: dict[str, str] | None) -> tuple[int, int, float]:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    ask: Callable[[], Any] = lambda: browser.post(address, post) if post else browser.get(address)  # noqa: E731
+    response = ask()  # warms caches; the answer must be the page itself
+    if response.status_code not in {200, 503}:
+        raise SystemExit(f"{address} answers {response.status_code}")
+    spent = []
+    for _ in range(ROUNDS):
+        begun = time.perf_counter()
+        response = ask()
+        spent.append((time.perf_counter() - begun) * 1000)
+    with CaptureQueriesContext(connection) as captured:
+        ask()
+    return len(captured), len(response.content), statistics.median(spent)
+
+
+def show(results: dict[int, Figures]) -> None:
+    sizes = list(results)
+    heads = "".join(f" {size:,} clients: queries | KB | ms |".replace(",", " ") for size in sizes)
+    say(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, SQLite\n")
+    say(f"| Page |{heads}")
+    say("|---|" + "--:|" * 3 * len(sizes))
+    for page in results[sizes[0]]:
+        cells = (results[size][page] for size in sizes)
+        figures = "".join(f" {queries} | {size / 1000:.0f} | {spent:.0f} |" for queries, size, spent in cells)
+        say(f"| {page} |{figures}")
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    main()
