@@ -90,9 +90,14 @@ def problems(text: str) -> list[Problem]:
     return _scan(text)[1]
 
 
+def split(text: str) -> list[Part]:
+    """Like `parse`, but what cannot be read stays as it is."""
+    return _scan(text)[0]
+
+
 def names(text: str) -> set[str]:
     """The fields a text uses."""
-    return {part.name for part in _scan(text)[0] if isinstance(part, Field)}
+    return {part.name for part in split(text) if isinstance(part, Field)}
 
 
 def source(field: Field) -> str:
