@@ -7,12 +7,11 @@ import ipaddress
 import logging
 import socket
 import ssl
-import threading
 from collections.abc import Awaitable
-from contextlib import suppress
 from functools import cached_property
 from typing import Any, TypeVar
 
+from mailing.delivery.apart import run_apart
 from mailing.delivery.connection import Connection
 from mailing.delivery.handshake import Abilities, Step, handshake
 from mailing.delivery.options import Options
@@ -120,29 +119,7 @@ async def _dial(options: Options) -> socket.socket:
 
 
 async def _look_up(host: str, port: int) -> list[Any]:
-    """Addresses by DNS, in a thread nobody waits for: a resolver may hang for minutes, also when the loop ends."""
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[list[Any]] = loop.create_future()
-
-    def settle(result: list[Any] | None, error: Exception | None) -> None:
-        if found.done():
-            return
-        if error is not None:
-            found.set_exception(error)
-        else:
-            found.set_result(result or [])
-
-    def look_up() -> None:
-        result, trouble = None, None
-        try:
-            result = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            trouble = error
-        with suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
-            loop.call_soon_threadsafe(settle, result, trouble)
-
-    threading.Thread(target=look_up, name="samovar-dns", daemon=True).start()
-    return await found
+    return await run_apart(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
 
 def _address_literal(transport: asyncio.Transport) -> str:

@@ -1,0 +1,74 @@
+"""A mail server in memory, for tests: it answers what it was told to and keeps what it accepted.
+
+It judges by the same table as the SMTP engine and keeps the same contract.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from mailing.delivery import commands
+from mailing.delivery.handshake import Abilities
+from mailing.delivery.serial import carry_all
+from mailing.delivery.transport import Ending, Letter, NotOpened, Source
+from mailing.replies import Outcome, Phase, Reply, Trouble, classify, is_positive
+
+Said = tuple[Phase, Reply | Trouble]
+
+ACCEPTED: Said = (Phase.DOT, Reply(250, "2.0.0", "2.0.0 queued"))
+ABILITIES = Abilities(eight_bit=True)
+
+
+class MemoryTransport:
+    """`answers`: what an address is told, one after the other, then `ACCEPTED`; `greetings`: the same for new lines.
+
+    A trouble at the dot comes after the letter was accepted (the worst case). `delay`: seconds a letter takes.
+    """
+
+    def __init__(
+        self,
+        answers: Mapping[str, Iterable[Said]] | None = None,
+        *,
+        greetings: Iterable[Said] = (),
+        delay: float = 0.0,
+    ) -> None:
+        self.answers = {to: deque(said) for to, said in (answers or {}).items()}
+        self.greetings = deque(greetings)
+        self.delay = delay
+        self.accepted: list[Letter] = []
+        self.opened = 0
+
+    async def open(self) -> MemoryLine:
+        await asyncio.sleep(0)
+        if self.greetings:
+            phase, answer = self.greetings.popleft()
+            if isinstance(answer, Trouble) or not is_positive(phase, answer.code):
+                raise NotOpened(classify(phase, answer))
+        self.opened += 1
+        return MemoryLine(self)
+
+    def answer(self, letter: Letter) -> Outcome:
+        phase, answer = ACCEPTED
+        if waiting := self.answers.get(letter.to):
+            phase, answer = waiting.popleft()
+        taken = isinstance(answer, Trouble) or is_positive(phase, answer.code)
+        if phase is Phase.DOT and taken:
+            self.accepted.append(letter)
+        return classify(phase, answer)
+
+
+class MemoryLine:
+    def __init__(self, transport: MemoryTransport) -> None:
+        self._transport = transport
+
+    async def run(self, source: Source) -> Ending:
+        return await carry_all(source, self._carry)
+
+    async def _carry(self, letter: Letter) -> Outcome:
+        await asyncio.sleep(self._transport.delay)
+        return commands.flaw(letter, ABILITIES) or self._transport.answer(letter)
+
+    async def close(self) -> None:
+        """Nothing to say goodbye to."""

@@ -1,0 +1,63 @@
+"""One letter at once (a test letter), and a look whether the service would take any (the dry run). Synchronous."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mailing.delivery.transport import Letter, NotOpened, Transport, from_settings
+from mailing.replies import Outcome, Phase, Verdict
+
+
+def send(data: bytes, to: str, sender: str, *, transport: Transport | None = None) -> Outcome:
+    """Hand over one letter (RFC 5322, CRLF, at most 7 bit: nobody knows yet what the server can do)."""
+    source = _One(Letter(0, sender, to, data))
+    return asyncio.run(_send(transport or from_settings(), source))
+
+
+def probe(*, transport: Transport | None = None) -> Outcome:
+    """Connect, say EHLO, change to TLS, log in and leave. SENT means ready: nothing was sent."""
+    return asyncio.run(_probe(transport or from_settings()))
+
+
+async def _send(transport: Transport, source: _One) -> Outcome:
+    try:
+        line = await transport.open()
+    except NotOpened as refusal:
+        return refusal.outcome
+    try:
+        ending = await line.run(source)
+    finally:
+        await line.close()
+    outcome = source.outcome or ending.outcome
+    assert outcome is not None, "a fresh line decides its first letter or says why not"
+    return outcome
+
+
+async def _probe(transport: Transport) -> Outcome:
+    try:
+        line = await transport.open()
+    except NotOpened as refusal:
+        return refusal.outcome
+    await line.close()
+    return Outcome(Verdict.SENT, phase=Phase.AUTH)
+
+
+class _One:
+    """A source of one letter."""
+
+    def __init__(self, letter: Letter) -> None:
+        self._letter: Letter | None = letter
+        self.outcome: Outcome | None = None
+
+    def take(self, eight_bit: bool) -> Letter | None:
+        letter, self._letter = self._letter, None
+        return letter
+
+    async def wait(self) -> bool:
+        return False
+
+    def done(self, letter: Letter, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+    def give_back(self, letter: Letter) -> None:
+        """The ending says why."""
