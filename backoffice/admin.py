@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
 from mailing.admin.deleting import delete_selected
+from mailing.errors import NotAllowed
+from mailing.services import gate
 
 
 class SamovarAdminSite(admin.AdminSite):
@@ -25,4 +32,21 @@ class SamovarAdminSite(admin.AdminSite):
     def get_urls(self) -> list[Any]:
         from mailing.admin import mailbox  # late: the screens of mailing.admin register with this very site
 
-        return [*mailbox.urls(self), *super().get_urls()]
+        confirm = path("confirm-site/", self.admin_view(require_POST(confirm_site)), name="confirm_site")
+        return [confirm, *mailbox.urls(self), *super().get_urls()]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        from mailing.admin import overview
+
+        return super().index(request, overview.context(request) | (extra_context or {}))
+
+
+def confirm_site(request: HttpRequest) -> HttpResponse:
+    """The answer to the banner "this looks like a copy": the data belong here now."""
+    try:
+        gate.confirm_site(by=request.user)  # type: ignore[arg-type]  # admin_view lets nobody anonymous in
+    except NotAllowed as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, gettext("Confirmed: this installation writes to the clients now."))
+    return HttpResponseRedirect(reverse("admin:index"))

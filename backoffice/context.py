@@ -15,10 +15,17 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
+from mailing import demo
 from mailing.models import Attempt
+from mailing.services import health
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+NOT_FOR_STAFF = {
+    "no_cluster": gettext_noop("The scheduler is not running: no letters will be sent."),
+    "workers": gettext_noop("The scheduler does not answer: no letters will be sent."),
+}
+FOR_ADMINISTRATORS = ("no_cluster", "workers", "parked", "disabled", "copy")
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return {"shell": Shell(request)}
 
 
-def is_demo() -> bool:
-    """Letters go to the demo mailbox on this machine, to nobody else."""
-    return settings.DEBUG and settings.EMAIL_HOST in LOOPBACK
-
-
 class Shell:
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
@@ -70,7 +72,7 @@ class Shell:
             self._list(_("Stop list"), "suppression", "stop", is_sub=True),
             self._list(_("Attempts"), "attempt", "history"),
         ]
-        if is_demo():
+        if demo.is_on():
             links.append(self._page(_("Mail (demo)"), "admin:mailing_mailbox", "inbox"))
         return [link for link in links if link]
 
@@ -91,10 +93,25 @@ class Shell:
         return any(link.is_current for link in self.system)
 
     @cached_property
+    def banners(self) -> list[dict[str, str]]:
+        """What keeps letters from going out. Who cannot mend it is told whom to ask."""
+        return [self._banner(banner) for banner in health.banners()] if self.is_staff else []
+
+    def _banner(self, banner: health.Banner) -> dict[str, str]:
+        shown = {"text": banner.text, "tone": banner.tone}
+        is_superuser = bool(self.user and self.user.is_superuser)
+        if banner.kind in FOR_ADMINISTRATORS and not is_superuser:
+            sentence = NOT_FOR_STAFF.get(banner.kind)
+            shown["text"] = f"{_(sentence) if sentence else banner.text} {_('Tell the administrator.')}"
+        elif banner.kind == "copy":
+            shown |= {"url": reverse("admin:confirm_site"), "label": _("Yes, write to the clients from here")}
+        return shown
+
+    @cached_property
     def mode(self) -> Mode | None:
         if not settings.MAILING_SENDING_ENABLED:
             return Mode(_("Sending is switched off"), "red")
-        if is_demo():
+        if demo.is_on():
             return Mode(_("Demo: no letters leave this machine"), "amber")
         return Mode(_("Test"), "amber") if settings.DEBUG else None
 

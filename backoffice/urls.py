@@ -12,3 +12,5 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("mailing.urls")),
 ]
+
+handler500 = "backoffice.views.server_error"

@@ -1,0 +1,24 @@
+"""What is shown when something went wrong. Each page works without a database, too."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sys
+
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError
+from django.template.loader import render_to_string
+
+logger = logging.getLogger(__name__)
+
+
+def server_error(request: HttpRequest, template_name: str = "500.html") -> HttpResponse:
+    """The page with a code that stands in the log, too, beside the traceback."""
+    code = secrets.token_hex(2).upper()
+    logger.error("error %s: %s %s", code, request.method, request.path, exc_info=sys.exc_info()[1])
+    context = {"code": code}
+    try:
+        return HttpResponseServerError(render_to_string(template_name, context, request))
+    except Exception:  # whatever broke the page (the database, mostly) may break its navigation as well
+        logger.exception("error %s: shown without navigation", code)
+        return HttpResponseServerError(render_to_string(template_name, context))

@@ -1,0 +1,187 @@
+"""The first page: how letters went in the last 30 days, what is going on, what comes next, what needs somebody.
+
+Every number comes from the counters of attempts, never from deliveries, and the number of queries does not
+depend on the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import Enum
+
+from django.db.models import DateTimeField, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from mailing.choices import AttemptStatus, Audience, MailingStatus
+from mailing.models import Attempt, Client, Mailing, Message
+from mailing.services import statistics
+
+DAYS = 30
+SOON = timedelta(days=7)
+LONG_PAUSE = timedelta(days=7)
+RUNNING_SHOWN, UPCOMING_SHOWN, ATTENTION_SHOWN = 5, 8, 8
+AMBER_SHARE, RED_SHARE = 0.02, 0.05
+
+
+@dataclass(frozen=True)
+class Day:
+    """Letters of the attempts that began on this local day."""
+
+    date: date
+    sent: int = 0
+    failed: int = 0  # refused and unconfirmed
+
+
+@dataclass(frozen=True)
+class Sums:
+    sent: int = 0
+    failed: int = 0
+
+    @property
+    def error_share(self) -> float | None:
+        whole = self.sent + self.failed
+        return self.failed / whole if whole else None
+
+
+class Need(Enum):
+    """Why a mailing needs somebody, the most urgent first."""
+
+    OVERDUE = "overdue"  # its time passed, and nothing is being sent
+    FAILED = "failed"  # the last run did not succeed
+    MISSED = "missed"  # the last occurrence did not run
+    NO_RECIPIENTS = "no_recipients"
+    FORGOTTEN = "forgotten"  # paused for over a week
+
+
+@dataclass(frozen=True)
+class Attention:
+    need: Need
+    mailing: Mailing
+
+
+@dataclass(frozen=True)
+class Upcoming:
+    mailing: Mailing
+    recipients: int
+
+
+@dataclass(frozen=True)
+class FirstSteps:
+    """What a new installation has already: all four make the first mailing."""
+
+    clients: bool
+    messages: bool
+    mailings: bool
+
+
+@dataclass(frozen=True)
+class Overview:
+    days: list[Day]
+    now: Sums
+    before: Sums
+    clients: int
+    receiving: int
+    running_number: int
+    running: list[Attempt]
+    upcoming: list[Upcoming]
+    attention: list[Attention]
+    attention_more: int = 0
+    first_steps: FirstSteps | None = None
+
+
+def overview(now: datetime | None = None) -> Overview:
+    """All of the first page, in a constant number of queries."""
+    moment = now or timezone.now()
+    days = daily(moment)
+    running = Attempt.objects.running()
+    needs = attention(moment)
+    return Overview(
+        days=days[DAYS:],
+        now=_sums(days[DAYS:]),
+        before=_sums(days[:DAYS]),
+        clients=Client.objects.count(),
+        receiving=statistics.receiving(),
+        running_number=running.count(),
+        running=_newest(running.select_related("mailing", "mailing__message")),
+        upcoming=upcoming(moment),
+        attention=needs[:ATTENTION_SHOWN],
+        attention_more=max(0, len(needs) - ATTENTION_SHOWN),
+        first_steps=first_steps(),
+    )
+
+
+def daily(now: datetime) -> list[Day]:
+    """Twice 30 local days up to today, the days without letters included."""
+    today = timezone.localdate(now)
+    first = today - timedelta(days=2 * DAYS - 1)
+    since = timezone.make_aware(datetime.combine(first, datetime.min.time()))
+    rows = (
+        Attempt.objects.filter(started_at__gte=since)
+        .order_by()
+        .annotate(day=TruncDate("started_at"))
+        .values("day")
+        .annotate(accepted=Sum("sent"), refused=Sum(F("failed") + F("unconfirmed")))
+    )
+    found = {row["day"]: Day(row["day"], row["accepted"], row["refused"]) for row in rows}
+    dates = (first + timedelta(days=n) for n in range(2 * DAYS))
+    return [found.get(day, Day(day)) for day in dates]
+
+
+def _sums(days: Iterable[Day]) -> Sums:
+    listed = list(days)
+    return Sums(sum(day.sent for day in listed), sum(day.failed for day in listed))
+
+
+def _newest(attempts: QuerySet[Attempt]) -> list[Attempt]:
+    """The newest of them, without their bodies."""
+    return list(attempts.defer("html_body", "text_body", "reasons").order_by("-started_at")[:RUNNING_SHOWN])
+
+
+def upcoming(now: datetime) -> list[Upcoming]:
+    """The next sends of the coming seven days with the number of their recipients."""
+    soon = Mailing.objects.active().filter(next_run_at__gt=now, next_run_at__lte=now + SOON)
+    listed = list(soon.select_related("message").order_by("next_run_at", "pk")[:UPCOMING_SHOWN])
+    chosen = dict(statistics.chosen_counts(mailing.pk for mailing in listed))
+    everyone = statistics.receiving() if any(m.audience == Audience.EVERYONE for m in listed) else 0
+    return [Upcoming(m, everyone if m.audience == Audience.EVERYONE else chosen.get(m.pk, 0)) for m in listed]
+
+
+def attention(now: datetime) -> list[Attention]:
+    """Mailings that need somebody; each once, for its most urgent reason."""
+    found: dict[int, Attention] = {}
+    for need, mailings in _needy(now):
+        for mailing in mailings.select_related("message").order_by("-updated_at")[: 2 * ATTENTION_SHOWN]:
+            found.setdefault(mailing.pk, Attention(need, mailing))
+    return list(found.values())
+
+
+def _needy(now: datetime) -> list[tuple[Need, QuerySet[Mailing]]]:
+    mailings = Mailing.objects
+    closed = Attempt.objects.filter(mailing=OuterRef("pk")).exclude(status=AttemptStatus.RUNNING)
+    newest = closed.order_by("-started_at", "-pk")
+    recent = mailings.annotate(
+        result=Subquery(newest.values("status")[:1]),
+        result_at=Subquery(newest.values("started_at")[:1], output_field=DateTimeField()),
+    ).filter(Q(status__in=(MailingStatus.CREATED, MailingStatus.RUNNING)) | Q(result_at__gte=now - SOON))
+    forgotten = mailings.unfinished().filter(is_paused=True, updated_at__lt=now - LONG_PAUSE)
+    return [
+        (Need.OVERDUE, mailings.overdue(now)),
+        (Need.FAILED, recent.filter(result=AttemptStatus.FAILED)),
+        (Need.MISSED, recent.filter(result=AttemptStatus.MISSED)),
+        (Need.NO_RECIPIENTS, mailings.without_recipients().filter(is_paused=False)),
+        (Need.FORGOTTEN, forgotten),
+    ]
+
+
+def first_steps() -> FirstSteps | None:
+    """The first four steps, until the first letter was sent."""
+    if Attempt.objects.filter(sent__gt=0).exists():
+        return None
+    return FirstSteps(
+        clients=Client.objects.exists(),
+        messages=Message.objects.exists(),
+        mailings=Mailing.objects.exists(),
+    )
