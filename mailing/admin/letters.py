@@ -1,0 +1,97 @@
+"""Letters inside our pages: strangers' HTML, shown in a sandboxed frame under a policy of its own."""
+
+from __future__ import annotations
+
+import re
+
+from django.http import HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from mailing import placeholders
+from mailing.delivery import preparing
+from mailing.models import Attempt, Client, Message
+
+# The page's own policy allows no inline style, and a frame with srcdoc would inherit it: the letter needs an address
+# of its own. `sandbox` takes away scripts, forms and the session's origin, even when the address is opened directly.
+POLICY = "default-src 'none'; img-src https: data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
+STYLES = re.compile(r"<(style|head|title)\b.*?(</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+BODY_TAG = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+HEAD_STYLE = (
+    "all:initial;display:block;padding:10px 14px;border-bottom:1px solid #d9dee6;background:#f6f7f9;"
+    "color:#222;font:600 14px/1.4 system-ui,sans-serif"
+)
+PAGE_STYLE = "margin:0;background:#fff;color:#222"
+TEXT_STYLE = "margin:0;padding:14px;white-space:pre-wrap;overflow-wrap:anywhere;font:14px/1.5 ui-monospace,monospace"
+
+
+def sandboxed(document: str) -> HttpResponse:
+    """The document, unable to run, load or send anything."""
+    response = HttpResponse(document)
+    response["Content-Security-Policy"] = POLICY
+    response["X-Frame-Options"] = "SAMEORIGIN"
+    response["Referrer-Policy"] = "no-referrer"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def of_message(message: Message, client: Client | None, *, as_text: bool) -> HttpResponse:
+    """The message as this client will see it; what cannot be sent is said instead."""
+    try:
+        ready = preparing.prepare(message)
+    except placeholders.Invalid as invalid:
+        return sandboxed(notice(" ".join(str(problem.sentence) for problem in invalid.errors)))
+    return sandboxed(_filled(ready.subject, ready.html_body, ready.text_body, client, as_text=as_text))
+
+
+def of_attempt(attempt: Attempt, *, as_text: bool) -> HttpResponse:
+    """What was sent, filled in for an imaginary client."""
+    return sandboxed(_filled(attempt.subject, attempt.html_body, attempt.text_body, None, as_text=as_text))
+
+
+def _filled(subject: str, html: str, text: str, client: Client | None, *, as_text: bool) -> str:
+    values = values_of(client)
+    line = placeholders.fill(placeholders.parse(subject), values)
+    if html and not as_text:
+        return html_page(line, placeholders.fill(placeholders.parse(html), values, as_html=True))
+    return text_page(line, placeholders.fill(placeholders.parse(text), values))
+
+
+def values_of(client: Client | None) -> dict[str, str]:
+    """What stands in the fields: the client's own, or those of somebody imaginary."""
+    name = client.full_name if client else _("Anna Ivanova")
+    return {
+        "full_name": name,
+        "greeting": (client.greeting if client else _("Anna")) or name,
+        "email": client.email if client else "anna@example.com",
+        "unsubscribe_url": "#",
+    }
+
+
+def html_page(subject: str, html: str) -> str:
+    """The letter as it is, under a line with its subject."""
+    line = head(subject)
+    tag = BODY_TAG.search(html)
+    if tag:
+        return f"{html[: tag.end()]}{line}{html[tag.end() :]}"
+    return f'<!doctype html><meta charset="utf-8">{line}{html}'
+
+
+def text_page(subject: str, text: str) -> str:
+    page = '<!doctype html><meta charset="utf-8"><body style="{}">{}<pre style="{}">{}</pre>'
+    return format_html(page, PAGE_STYLE, head(subject), TEXT_STYLE, text)
+
+
+def notice(sentence: str) -> str:
+    """A sentence where a letter cannot be shown."""
+    return format_html('<!doctype html><meta charset="utf-8"><p style="{}">{}</p>', HEAD_STYLE, sentence)
+
+
+def head(subject: str) -> SafeString:
+    return format_html('<div style="{}">{}</div>', HEAD_STYLE, subject)
+
+
+def without_styles(html: str) -> str:
+    """The document without what is no text of it."""
+    return STYLES.sub(" ", html)
