@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from mailing.choices import DeliveryReason
-from mailing.replies import enhanced_code
+from mailing.replies import enhanced_code, enhanced_fits
 
 Sentence = str | Promise
 
@@ -26,12 +26,8 @@ class Row:
         return (
             (not self.reasons or reason in self.reasons)
             and (not self.codes or code.startswith(self.codes))
-            and (not self.enhanced or any(_fits(pattern, enhanced) for pattern in self.enhanced))
+            and (not self.enhanced or any(enhanced_fits(pattern, enhanced) for pattern in self.enhanced))
         )
-
-
-def _fits(pattern: str, enhanced: str) -> bool:
-    return enhanced.startswith(pattern[:-1]) if pattern.endswith("*") else enhanced == pattern
 
 
 _R = DeliveryReason

@@ -111,7 +111,7 @@ class Rule:
         return (
             phase in self.phases
             and any(_same(pattern, answer) for pattern in self.answers)
-            and (self.enhanced is None or any(_fits(pattern, enhanced) for pattern in self.enhanced))
+            and (self.enhanced is None or any(enhanced_fits(pattern, enhanced) for pattern in self.enhanced))
         )
 
 
@@ -121,7 +121,8 @@ def _same(pattern: str | Trouble, answer: str | Trouble) -> bool:
     return pattern is answer
 
 
-def _fits(pattern: str, enhanced: str) -> bool:
+def enhanced_fits(pattern: str, enhanced: str) -> bool:
+    """Exactly, or with a star at the end by its beginning: 5.1.1 must not catch 5.1.10."""
     return enhanced.startswith(pattern[:-1]) if pattern.endswith("*") else enhanced == pattern
 
 
