@@ -126,9 +126,10 @@ class Conversation:
 
     async def letter(self) -> None:
         to = self.recipients[0]
-        if fault := self.server.script.fault("body", to):
-            await self.misbehave(fault, "250 early")
-        body = await self.body()
+        early = self.server.script.fault("body", to)
+        body = await self.body(early)
+        if early is not None and early.is_refusal:
+            return self.forget()
         fault = self.server.script.fault("dot", to)
         if fault is None or (fault.accept and not fault.is_refusal):
             self.server.accept(self.recipients, body)
@@ -137,12 +138,16 @@ class Conversation:
         self.letters += 1
         if self.letters == self.server.letters_per_connection:
             raise Gone
+        return None
 
-    async def body(self) -> bytes:
+    async def body(self, early: Fault | None = None) -> bytes:
+        """The letter, unstuffed; `early` happens after its first line."""
         lines: list[bytes] = []
         while (line := await self.reader.readline()) != b".\r\n":
             if not line.endswith(b"\n"):
                 raise Gone
+            if early is not None and not lines:
+                await self.misbehave(early, "250 early")
             lines.append(line[1:] if line.startswith(b".") else line)
         return b"".join(lines)
 
@@ -194,6 +199,8 @@ class Conversation:
         code = reply[:3]
         if fault.is_reply:  # before its time: in the middle of the body
             await self.say(fault.kind)
+            if fault.kind.startswith("421"):
+                raise Gone
         elif fault.kind in self.ENDINGS:
             await self.ENDINGS[fault.kind](self, code)
             raise Gone

@@ -25,13 +25,15 @@ KINDS = (
     "extra",  # the right reply and one nobody asked for
 )  # beside these, any literal reply: "421 4.3.2 closing", "550 5.1.1 no such user"
 
+BODY_KINDS = ("drop", "reset", "hang", "garbage", "421 4.3.2 going down", "451 4.3.0 no space left")
+
 
 @dataclass
 class Fault:
     """`kind` happens at `phase`: for recipients that contain `to`, after `skip` good ones, `times` times (0: always).
 
-    At `body` and `dot` only connections can suffer or replies be given; with `accept` a spoilt answer to the dot
-    comes after the letter has been written into the accept log (the worst case), without it before.
+    At `body` (the server begins to read it) only an end of the line, garbage or a refusal makes sense. With `accept`
+    a spoilt answer to the dot comes after the letter has been written into the accept log (the worst case).
     """
 
     phase: str
@@ -84,7 +86,8 @@ class Chaos:
     def fault(self, phase: str, to: str) -> Fault | None:
         if phase not in self._phases or self._random.random() >= self._rate:
             return None
-        return Fault(phase, self._random.choice(self.kinds), accept=self._random.random() < 0.5)
+        kinds = BODY_KINDS if phase == "body" else self.kinds
+        return Fault(phase, self._random.choice(kinds), accept=self._random.random() < 0.5)
 
 
 def parse(text: str) -> Fault:
