@@ -1,0 +1,125 @@
+"""One small company, and one person of each kind who knocks at its doors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from mailbox import Maildir
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser, Group, User
+from django.db import models
+from django.test import Client as Browser
+from django.utils import timezone
+
+from mailing import demo, links
+from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, MailingStatus, Periodicity
+from mailing.models import Attempt, Client, Delivery, Mailing, Message, Suppression
+from tests import factories
+
+ROLES = {
+    "S": "superuser",
+    "M": "Manager",
+    "E": "Editor",
+    "V": "Viewer",
+    "N": "staff without a group",
+    "A": "anonymous",
+}
+
+
+@dataclass
+class World:
+    """`ids` fill the addresses of the table: {client}, {draft}, {active} …"""
+
+    users: dict[str, User | AnonymousUser] = field(default_factory=dict)
+    ids: dict[str, Any] = field(default_factory=dict)
+
+    def browser(self, role: str) -> Browser:
+        browser, user = Browser(), self.users[role]
+        if isinstance(user, User):
+            browser.force_login(user)
+        return browser
+
+
+def build() -> World:
+    world = World(users=_users())
+    now = timezone.now()
+    client = factories.ClientFactory(email="anna@mail.example", full_name="Анна")
+    loose = factories.ClientFactory(email="boris@mail.example", full_name="Борис")
+    free, used = factories.MessageFactory(subject="Free"), factories.MessageFactory(subject="Used")
+    draft = factories.MailingFactory(name="Draft", message=free, is_paused=True, clients=[client])
+    active = factories.MailingFactory(
+        name="Active",
+        message=used,
+        periodicity=Periodicity.WEEKLY,
+        status=MailingStatus.RUNNING,
+        start_at=now - timedelta(days=3),
+        active_since=now - timedelta(days=3),
+        next_run_at=now + timedelta(days=4),
+        clients=[client],
+    )
+    attempt = _attempt(active, client)
+    suppression = factories.SuppressionFactory(email="gone@mail.example", attempt=attempt)
+    key = Maildir(demo.mailbox_directory() / "letters").add(b"Subject: Tea\r\n\r\nHello\r\n")
+    world.ids = {
+        "client": client.pk,
+        "loose": loose.pk,
+        "free": free.pk,
+        "used": used.pk,
+        "draft": draft.pk,
+        "active": active.pk,
+        "attempt": attempt.pk,
+        "delivery": attempt.deliveries.get().pk,
+        "suppression": suppression.pk,
+        "letter": key,
+        "token": links.unsubscribe_url(client.email).rstrip("/").rsplit("/", 1)[-1],
+        "group": Group.objects.get(name="Viewer").pk,
+        "user": User.objects.get(username="viewer").pk,
+    }
+    return world
+
+
+def _users() -> dict[str, User | AnonymousUser]:
+    users: dict[str, User | AnonymousUser] = {"A": AnonymousUser(), "N": factories.UserFactory(username="nobody")}
+    users["S"] = factories.UserFactory(username="boss", is_superuser=True)
+    for role, name in (("M", "Manager"), ("E", "Editor"), ("V", "Viewer")):
+        user = factories.UserFactory(username=name.lower())
+        user.groups.add(Group.objects.get(name=name))
+        users[role] = user
+    return users
+
+
+def _attempt(mailing: Mailing, client: Client) -> Attempt:
+    """A run whose only letter was refused: there is something to retry."""
+    begun = mailing.start_at
+    attempt = factories.AttemptFactory(
+        mailing=mailing,
+        occurrence=begun,
+        status=AttemptStatus.FAILED,
+        subject="Used",
+        text_body="Hello",
+        started_at=begun,
+        finished_at=begun + timedelta(minutes=1),
+        audience=1,
+        failed=1,
+    )
+    factories.DeliveryFactory(
+        attempt=attempt,
+        client=client,
+        status=DeliveryStatus.FAILED,
+        reason=DeliveryReason.REFUSED,
+        code=552,
+        response="552 5.2.2 Mailbox full",
+    )
+    return attempt
+
+
+def fingerprint() -> dict[str, Any]:
+    """Everything a door could change, as plain values."""
+    kinds: tuple[type[models.Model], ...] = (Client, Message, Mailing, Attempt, Delivery, Suppression, Group, User)
+    rows: dict[str, Any] = {kind.__name__: list(kind._default_manager.order_by("pk").values()) for kind in kinds}
+    for user in rows["User"]:
+        user.pop("last_login")
+    through = Mailing.clients.through._default_manager
+    rows["recipients"] = sorted(through.values_list("mailing_id", "client_id"))
+    return rows
