@@ -22,6 +22,6 @@ os.environ |= {
     "EMAIL_PORT": "1",  # nobody listens there: a test that sends starts its own server
 }
 
-from backoffice.settings import *  # noqa: F403
+from backoffice.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
