@@ -1,0 +1,225 @@
+"""The end of a run: what is open gets its reason, the result follows from the rows, and the books must balance."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, Exists, F, OuterRef
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from mailing.choices import HARMLESS_SKIPS, AttemptStatus, DeliveryReason, DeliveryStatus
+from mailing.delivery import lease
+from mailing.errors import LeaseLost
+from mailing.models import Attempt, Delivery, Mailing
+
+logger = logging.getLogger(__name__)
+
+EXAMPLES = 20  # addresses shown per group of refusals
+GROUPS = 100  # kept per attempt
+PURGE_BATCH = 5000
+
+SENT, FAILED = DeliveryStatus.SENT, DeliveryStatus.FAILED
+UNCONFIRMED, SKIPPED = DeliveryStatus.UNCONFIRMED, DeliveryStatus.SKIPPED
+
+# What the rest of a run becomes when it is cut short: not sent on purpose, or given up.
+REST = {DeliveryReason.FINISHED: SKIPPED, DeliveryReason.ENDED: SKIPPED}
+
+NOTES = {
+    DeliveryReason.FINISHED: _("The mailing was finished before everybody got the letter."),
+    DeliveryReason.ENDED: _("The end of the mailing had passed before everybody got the letter."),
+    DeliveryReason.NEXT_RUN: _("Some letters could not be sent before the next run."),
+    DeliveryReason.RETRY_WINDOW: _("The mail server took no letter for too long, so the run was given up."),
+    DeliveryReason.MESSAGE: _("The server refused the message itself. Change it, then send again."),
+}
+NOBODY = _("Nobody to send to: add recipients.")
+NOBODY_LEFT = _("Nobody was left to send to: all recipients are on the stop list, removed or deleted.")
+INTERRUPTED = _(
+    "Sending was interrupted (the server was restarted) at %(done)s of %(audience)s. "
+    "Nobody who got the letter gets it again."
+)
+
+
+# --- Doors ------------------------------------------------------------------------------------------
+
+
+def is_worked_on(attempt: Attempt) -> bool:
+    """Whether a live process holds the lease of this attempt."""
+    return lease.is_live(attempt, timezone.now())
+
+
+def close(attempt: Attempt, *, reason: DeliveryReason) -> bool:
+    """Closes a running attempt with what it has; the rest gets the reason. False: somebody works on it.
+
+    Who works on it is told (`cut_short`) and closes it at the next pulse, when the reason is an end.
+    """
+    if reason in REST:
+        Attempt.objects.running().filter(pk=attempt.pk).update(cut_short=reason)
+    owner = lease.new_owner()
+    with transaction.atomic():
+        current = Attempt.objects.running().filter(pk=attempt.pk).first()
+        if current is None or lease.take(current, owner, timezone.now()) is None:
+            return False
+        give_up_rest(current.pk, owner, reason, response=current.response)
+        conclude(current.pk, owner)
+    return True
+
+
+def cut_short(mailing: Mailing) -> None:
+    """Staff finish the mailing: its run ends within the letters in flight."""
+    for attempt in mailing.attempts.running():
+        close(attempt, reason=DeliveryReason.FINISHED)
+
+
+def purge(now: datetime | None = None, *, batch: int = PURGE_BATCH) -> int:
+    """Deletes a batch of deliveries of attempts that ended long ago; counters and grouped reasons stay."""
+    limit = (now or timezone.now()) - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
+    kept = Delivery.objects.filter(attempt=OuterRef("pk"))
+    old = Attempt.objects.filter(Exists(kept), finished_at__lt=limit).order_by("finished_at").first()
+    if old is None:
+        return 0
+    with transaction.atomic():
+        last = list(old.deliveries.order_by("pk").values_list("pk", flat=True)[:batch])[-1]
+        doomed = Delivery.objects.filter(attempt=old, pk__lte=last)
+        Delivery.objects.filter(retry_of__in=doomed).update(retry_of=None)
+        return int(doomed._raw_delete(connection.alias))
+
+
+# --- Steps, for whoever holds the lease --------------------------------------------------------------
+
+
+def give_up_rest(attempt_id: int, owner: str, reason: DeliveryReason, *, response: str = "") -> None:
+    """Every open delivery becomes final with this reason; nothing is on a line any more."""
+    status = REST.get(reason, FAILED)
+    words: dict[str, Any] = {"response": response} if status == FAILED and response else {}
+    with transaction.atomic():
+        _fence(attempt_id, owner)
+        rest = Delivery.objects.filter(attempt_id=attempt_id).open()
+        count = rest.update(status=status, reason=reason, retry_at=None, updated_at=timezone.now(), **words)
+        Attempt.objects.filter(pk=attempt_id).update(**{status.value: F(status.value) + count}, cut_short=reason)
+
+
+def conclude(attempt_id: int, owner: str) -> Attempt:
+    """Writes the result of a run in which nothing is open. Raises LeaseLost."""
+    with transaction.atomic():
+        _fence(attempt_id, owner)
+        attempt = Attempt.objects.get(pk=attempt_id)
+        _balance(attempt)
+        groups = Groups(attempt)
+        attempt.status = _result(attempt)
+        attempt.reasons = groups.as_json()
+        attempt.response = groups.most_frequent_refusal() or _last_reply(attempt) or attempt.response
+        attempt.note, attempt.note_params = _note(attempt)
+        attempt.finished_at, attempt.resume_at = timezone.now(), None
+        attempt.lease_owner, attempt.lease_until = "", None
+        attempt.save(update_fields=RESULT)
+    return attempt
+
+
+RESULT = [
+    *("status", "reasons", "response", "note", "note_params", "finished_at", "resume_at"),
+    *("lease_owner", "lease_until", "sent", "failed", "unconfirmed", "skipped"),
+]
+
+
+def _fence(attempt_id: int, owner: str) -> None:
+    """Also the lock under which PostgreSQL holds everybody else off until we commit."""
+    if not Attempt.objects.running().filter(pk=attempt_id, lease_owner=owner).update(lease_owner=owner):
+        raise LeaseLost
+
+
+def _balance(attempt: Attempt) -> None:
+    """The rows are the truth. Counters that say something else are an error of ours, and never shown."""
+    rows = Delivery.objects.filter(attempt=attempt).values_list("status").annotate(count=Count("pk")).order_by()
+    counted: dict[str, int] = dict(rows)
+    told = {status: getattr(attempt, status) for status in (SENT, FAILED, UNCONFIRMED, SKIPPED)}
+    if {status: counted.get(status, 0) for status in told} != told or sum(counted.values()) != attempt.audience:
+        logger.error("Attempt %s does not balance: counters %s, rows %s", attempt.pk, told, counted)
+        for status in told:
+            setattr(attempt, status, counted.get(status, 0))
+    if attempt.open:
+        raise RuntimeError(f"Attempt {attempt.pk} still has {attempt.open} open deliveries.")
+
+
+def _result(attempt: Attempt) -> AttemptStatus:
+    """Rule 7: somebody got the letter, and whoever did not must not be written to."""
+    harmful = Delivery.objects.filter(attempt=attempt, status=SKIPPED).exclude(reason__in=HARMLESS_SKIPS)
+    spoilt = attempt.failed or attempt.unconfirmed or (attempt.skipped and harmful.exists())
+    return AttemptStatus.SUCCEEDED if attempt.sent and not spoilt else AttemptStatus.FAILED
+
+
+def _note(attempt: Attempt) -> tuple[str, dict[str, Any]]:
+    if attempt.cut_short and attempt.status == AttemptStatus.FAILED:
+        return NOTES.get(DeliveryReason(attempt.cut_short), ""), {}
+    if attempt.audience == 0:
+        return NOBODY, {}
+    if attempt.skipped == attempt.audience:
+        return NOBODY_LEFT, {}
+    if attempt.note == INTERRUPTED and attempt.unconfirmed:
+        return attempt.note, attempt.note_params
+    return "", {}
+
+
+def _last_reply(attempt: Attempt) -> str:
+    answered = Delivery.objects.filter(attempt=attempt).exclude(response="")
+    return answered.order_by("-updated_at", "-pk").values_list("response", flat=True).first() or ""
+
+
+# --- Refusals in groups ------------------------------------------------------------------------------
+
+
+class _Key(NamedTuple):
+    status: str
+    reason: str
+    code: int | None
+    words: str  # the server's, without what differs from letter to letter
+
+
+_DIFFERENT = re.compile(r"\S+@\S+|[0-9A-Za-z.-]*\d[0-9A-Za-z.-]{5,}|\d{4,}")
+
+
+class Groups:
+    """What was not sent, grouped by what the server said: "451 greylisting: 12 addresses"."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.counts: Counter[_Key] = Counter()
+        self.examples: dict[_Key, list[str]] = {}
+        self.words: dict[_Key, str] = {}  # of the first in the group
+        for row, response, email in self._rows(attempt):
+            is_one_too_many = row not in self.examples and len(self.examples) >= GROUPS
+            key = row._replace(words="…") if is_one_too_many else row
+            self.counts[key] += 1
+            self.words.setdefault(key, response)
+            examples = self.examples.setdefault(key, [])
+            if len(examples) < EXAMPLES:
+                examples.append(email)
+
+    def _rows(self, attempt: Attempt) -> Iterator[tuple[_Key, str, str]]:
+        rows = Delivery.objects.filter(attempt=attempt).exclude(status=SENT).order_by("pk")
+        fields = ("status", "reason", "code", "response", "email")
+        for status, reason, code, response, email in rows.values_list(*fields).iterator():
+            yield _Key(status, reason, code, _DIFFERENT.sub("…", response)), response, email
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "status": key.status,
+                "reason": key.reason,
+                "code": key.code,
+                "response": self.words[key],
+                "count": count,
+                "examples": self.examples[key],
+            }
+            for key, count in self.counts.most_common()
+        ]
+
+    def most_frequent_refusal(self) -> str:
+        refusals = (self.words[key] for key, _ in self.counts.most_common() if key.status == FAILED)
+        return next((words for words in refusals if words), "")

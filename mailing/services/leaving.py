@@ -1,0 +1,138 @@
+"""How a slice leaves its attempt: with its result, or open with a note that says what it waits for and until when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from mailing import addresses
+from mailing.choices import DeliveryReason, DeliveryStatus
+from mailing.delivery.feed import FOREVER, Stop
+from mailing.errors import LeaseLost
+from mailing.models import Attempt, Delivery
+from mailing.replies import Outcome
+from mailing.services import closing, waiting
+from mailing.services.waiting import Note
+
+
+class State(StrEnum):
+    """How a slice left its attempt."""
+
+    FINISHED = "finished"  # has its result (or had it before)
+    OPEN = "open"  # goes on: at `next_at`, or at once
+    PAUSED = "paused"  # goes on when somebody resumes the mailing
+    BUSY = "busy"  # somebody else works on it
+    GONE = "gone"  # deleted
+
+
+@dataclass(frozen=True)
+class SliceResult:
+    state: State
+    attempt_id: int
+    mailing_id: int
+    next_at: datetime | None = None
+    stopped: Stop | None = None
+    outcome: Outcome | None = None  # the words behind a stop by the service or by the message
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a slice stopped, and what it learnt."""
+
+    why: Stop
+    outcome: Outcome | None = None
+    until: datetime | None = None  # the breaker is open
+    next_at: datetime = FOREVER  # when the feed expects something again
+    answered: bool = False  # the server decided about a letter: it works
+    cut_short: DeliveryReason = DeliveryReason.ENDED  # with CUT_SHORT
+
+
+def leave(attempt: Attempt, owner: str, ending: Ending) -> SliceResult:
+    """Gives the lease back. Raises LeaseLost."""
+    until = _stop_for_good(attempt, owner, ending)
+    if not Delivery.objects.filter(attempt=attempt).open().exists():
+        closing.conclude(attempt.pk, owner)
+        return _result(attempt, State.FINISHED, ending)
+    if ending.why is Stop.PAUSED:
+        write(attempt, owner, Note(waiting.PAUSED), **RELEASED, resume_at=None)
+        return _result(attempt, State.PAUSED, ending)
+    if ending.why is Stop.SERVICE:
+        write(attempt, owner, **RELEASED, resume_at=until)
+        return _result(attempt, State.OPEN, ending, until)
+    if ending.why is Stop.NOTHING_LEFT:
+        at, note = _when(attempt, ending.next_at)
+        write(attempt, owner, note, **RELEASED, resume_at=at)
+        return _result(attempt, State.OPEN, ending, at)
+    write(attempt, owner, **RELEASED, resume_at=None)
+    return _result(attempt, State.OPEN, ending)
+
+
+RELEASED: dict[str, Any] = {"lease_owner": "", "lease_until": None}
+
+
+def write(attempt: Attempt, owner: str, note: Note | None = None, **values: Any) -> None:
+    """Updates columns of ours under the fence. Raises LeaseLost."""
+    if note is not None:
+        values |= {"note": note.text, "note_params": note.params}
+    if not Attempt.objects.running().filter(pk=attempt.pk, lease_owner=owner).update(**values):
+        raise LeaseLost
+    for name, value in values.items():
+        setattr(attempt, name, value)
+
+
+def _result(attempt: Attempt, state: State, ending: Ending, next_at: datetime | None = None) -> SliceResult:
+    return SliceResult(state, attempt.pk, attempt.mailing_id, next_at, ending.why, ending.outcome)
+
+
+def _stop_for_good(attempt: Attempt, owner: str, ending: Ending) -> datetime | None:
+    """Gives up the rest where there is no going on; else, with the service in trouble, until when to wait."""
+    if ending.why is Stop.CUT_SHORT:
+        closing.give_up_rest(attempt.pk, owner, ending.cut_short)
+    elif ending.why is Stop.MESSAGE:
+        words = ending.outcome.response if ending.outcome else ""
+        closing.give_up_rest(attempt.pk, owner, DeliveryReason.MESSAGE, response=words)
+    elif ending.why is Stop.SERVICE:
+        return _wait_for_service(attempt, owner, ending)
+    return None
+
+
+def _wait_for_service(attempt: Attempt, owner: str, ending: Ending) -> datetime | None:
+    """The run waits until the breaker lets somebody through, but not longer than the retry window.
+
+    The window begins with the first trouble after the last letter the server decided about.
+    """
+    now = timezone.now()
+    until = ending.until or now
+    waits_since = None if ending.answered else parse_datetime(attempt.note_params.get("since", ""))
+    since = waits_since or now
+    window = since + timedelta(seconds=settings.MAILING_RETRY_WINDOW)
+    words = (ending.outcome.response if ending.outcome else "") or attempt.response
+    if now >= window:
+        closing.give_up_rest(attempt.pk, owner, DeliveryReason.RETRY_WINDOW, response=words)
+        return None
+    if ending.outcome is None and waits_since is not None:  # still the same trouble
+        note = Note(attempt.note, attempt.note_params | {"at": until.isoformat()})
+    else:
+        note = waiting.for_service(ending.outcome, until, since, addresses.split(attempt.from_email)[1])
+    write(attempt, owner, note, response=words)
+    return min(until, window)
+
+
+def _when(attempt: Attempt, next_at: datetime) -> tuple[datetime | None, Note | None]:
+    """Nothing could be sent just now: deferred letters have their time, or the rate has."""
+    now = timezone.now()
+    rows = Delivery.objects.filter(attempt=attempt).open()
+    if rows.filter(status=DeliveryStatus.QUEUED).exists():
+        if next_at <= now or next_at == FOREVER:
+            return None, None
+        return next_at, Note(waiting.RATE, {"at": next_at.isoformat()})
+    first = rows.exclude(retry_at=None).order_by("retry_at").values_list("retry_at", flat=True).first()
+    if first is None or first <= now:
+        return None, None
+    return first, Note(waiting.DEFERRED, {"at": first.isoformat()})

@@ -1,0 +1,26 @@
+"""Sending, as the rest of the house knows it: start a run, work on it, close it. The rooms behind are small.
+
+`snapshots` begins runs, `slices` works on them, `leaving` and `closing` let go of them.
+"""
+
+from __future__ import annotations
+
+from mailing.services.closing import close, cut_short, is_worked_on, purge
+from mailing.services.leaving import SliceResult, State
+from mailing.services.slices import NO_LIMIT, Progress, compose_attempt, run_slice
+from mailing.services.snapshots import start, start_retry
+
+__all__ = [
+    "NO_LIMIT",
+    "Progress",
+    "SliceResult",
+    "State",
+    "close",
+    "compose_attempt",
+    "cut_short",
+    "is_worked_on",
+    "purge",
+    "run_slice",
+    "start",
+    "start_retry",
+]

@@ -1,0 +1,180 @@
+"""A slice: one process works on one attempt for a while, under a lease, then lets go.
+
+What comes next follows from the rows alone, so a slice may die at any moment: the next one takes the lease over.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import timezone
+
+from mailing import links
+from mailing.choices import AttemptStatus, DeliveryReason, MailingStatus, Trigger
+from mailing.delivery import breaker, lease, shift, transport
+from mailing.delivery.composing import Composed, Recipient, compose
+from mailing.delivery.feed import Compose, Stop
+from mailing.delivery.ledger import Claim, Ledger
+from mailing.errors import LeaseLost
+from mailing.models import Attempt, Mailing
+from mailing.services import closing, leaving
+from mailing.services.leaving import Ending, SliceResult, State
+from mailing.services.waiting import Note
+
+logger = logging.getLogger(__name__)
+
+NO_LIMIT = math.inf  # seconds: until nothing is left for now
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The attempt's numbers while it is being sent."""
+
+    audience: int
+    sent: int
+    failed: int
+    unconfirmed: int
+    skipped: int
+
+    @property
+    def done(self) -> int:
+        return self.sent + self.failed + self.unconfirmed + self.skipped
+
+
+COUNTERS = ("sent", "failed", "unconfirmed", "skipped")
+Stopping = Callable[[], bool]
+Telling = Callable[[Progress], None]
+
+
+def run_slice(
+    attempt_id: int, *, stop: Stopping, seconds: float | None = None, progress: Telling | None = None
+) -> SliceResult:
+    """Sends letters of an attempt until nothing is left for now, `stop()` says so, or the time is over.
+
+    `seconds` is MAILING_SLICE_SECONDS by default. `stop` and `progress` are called several times a second from an
+    event loop: they must not touch the database. Trouble of server or lease is no exception but a state.
+    """
+    attempt = Attempt.objects.select_related("mailing").filter(pk=attempt_id).first()
+    if attempt is None:
+        return SliceResult(State.GONE, attempt_id, 0)
+    if attempt.status != AttemptStatus.RUNNING:
+        return SliceResult(State.FINISHED, attempt_id, attempt.mailing_id)
+    owner = lease.new_owner()
+    left = lease.take(attempt, owner, timezone.now())
+    if left is None:
+        return SliceResult(State.BUSY, attempt_id, attempt.mailing_id)
+    try:
+        attempt.refresh_from_db(fields=["cut_short", *COUNTERS])
+        if left:
+            _note_interruption(attempt, owner)
+        limit = settings.MAILING_SLICE_SECONDS if seconds is None else seconds
+        ending = _Slice(attempt, owner).run(stop, limit, progress)
+        return leaving.leave(attempt, owner, ending)
+    except LeaseLost:
+        logger.warning("Attempt %s is somebody else's now", attempt_id)
+        return SliceResult(State.BUSY, attempt_id, attempt.mailing_id)
+
+
+def compose_attempt(attempt: Attempt) -> Composed:
+    """The letter of an attempt, ready to be filled per client."""
+    return compose(attempt.subject, attempt.html_body, attempt.text_body, attempt.from_email, attempt.reply_to)
+
+
+def _note_interruption(attempt: Attempt, owner: str) -> None:
+    done = attempt.audience - attempt.open
+    leaving.write(attempt, owner, Note(closing.INTERRUPTED, {"done": done, "audience": attempt.audience}))
+
+
+class _Slice:
+    """An attempt while its lease is ours."""
+
+    def __init__(self, attempt: Attempt, owner: str) -> None:
+        self.attempt, self.owner = attempt, owner
+        self.reason = DeliveryReason.ENDED  # of being cut short
+
+    def run(self, stop: Stopping, seconds: float, progress: Telling | None) -> Ending:
+        why = self._wish() or (Stop.ASKED if stop() else None)
+        if why is not None or not self.attempt.open:
+            return Ending(why or Stop.NOTHING_LEFT, cut_short=self.reason)
+        admission = breaker.admit(timezone.now())
+        if admission.until is not None:
+            return Ending(Stop.SERVICE, until=admission.until)
+        leaving.write(self.attempt, self.owner, resume_at=None)
+        orders = self._orders(stop, seconds, progress, probing=admission.probe)
+        report = shift.work(transport.from_settings(), Ledger(self.attempt, self.owner), orders)
+        return Ending(
+            report.stopped,
+            report.outcome,
+            report.until,
+            report.next_at,
+            answered=report.answered > 0,
+            cut_short=self.reason,
+        )
+
+    def _orders(self, stop: Stopping, seconds: float, progress: Telling | None, *, probing: bool) -> shift.Orders:
+        composed = compose_attempt(self.attempt)
+        return shift.Orders(
+            compose=_letters(composed),
+            sender=composed.sender,
+            lines=min(settings.SMTP_CONNECTIONS, self.attempt.open),
+            seconds=seconds,
+            probing=probing,
+            stop=stop,
+            progress=self._teller(progress),
+            pulse=self._pulse,
+        )
+
+    def _pulse(self) -> Stop | None:
+        """Once a second, in the writer's thread: we are alive; does anybody want us to stop?"""
+        lease.renew(self.attempt.pk, self.owner, timezone.now())
+        return self._wish()
+
+    def _wish(self) -> Stop | None:
+        """What staff or the calendar want of this run."""
+        row = Attempt.objects.select_related("mailing").only(
+            "cut_short", "mailing__is_paused", "mailing__status", "mailing__end_at"
+        )
+        current = row.filter(pk=self.attempt.pk).first()
+        if current is None:
+            raise LeaseLost  # deleted, the deliveries with it
+        if current.cut_short:
+            self.reason = DeliveryReason(current.cut_short)
+            return Stop.CUT_SHORT
+        if current.mailing.is_paused:
+            return Stop.PAUSED
+        if self.attempt.trigger != Trigger.RETRY and self._is_over(current.mailing):
+            return Stop.CUT_SHORT
+        return None
+
+    def _is_over(self, mailing: Mailing) -> bool:
+        """The end stops a run in its middle; a retry goes on after it."""
+        finished = mailing.status == MailingStatus.FINISHED
+        self.reason = DeliveryReason.FINISHED if finished else DeliveryReason.ENDED
+        return finished or (mailing.end_at is not None and mailing.end_at < timezone.now())
+
+    def _teller(self, progress: Telling | None) -> Callable[[Ledger], None]:
+        before = {name: getattr(self.attempt, name) for name in COUNTERS}
+
+        def tell(ledger: Ledger) -> None:
+            if progress is not None:
+                now = {name: count + ledger.counts[name] for name, count in before.items()}
+                progress(Progress(self.attempt.audience, **now))
+
+        return tell
+
+
+def _letters(composed: Composed) -> Compose:
+    """One client's letter, composed when a line takes it: its claim is durable by then."""
+
+    def letter(claim: Claim, eight_bit: bool) -> bytes:
+        recipient = Recipient(
+            claim.email, claim.full_name, claim.greeting, claim.message_id, links.unsubscribe_url(claim.email)
+        )
+        now = timezone.now()
+        return composed.letter(recipient, now) if eight_bit else composed.letter_7bit(recipient, now)
+
+    return letter
