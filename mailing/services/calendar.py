@@ -79,7 +79,7 @@ def _pending(mailing: Mailing, now: datetime, *, ran: bool) -> tuple[datetime, .
     floor = max(since, decided - LOOK_BACK) if decided else since
     known = _decided_after(mailing, floor)
     found = tuple(moment for moment in _between(mailing, floor, now) if moment not in known)
-    if found or ran or (decided and decided > since):
+    if found or ran or ended(mailing, now) or (decided and decided > since):
         return found
     # Rule 2, and the exception in rule 5: the first run of a mailing starts late rather than never.
     latest = recurrence.latest_due(mailing.start_at, mailing.periodicity, now, zone(), end=mailing.end_at)

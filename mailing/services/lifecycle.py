@@ -21,7 +21,7 @@ from mailing.models import Delivery, Mailing
 from mailing.services import calendar, copying, journal, keeping, missing, permissions, sending
 from mailing.services.calendar import Plan, plan
 from mailing.services.keeping import settle
-from mailing.services.starting import NOBODY, retry, run_due, send_now
+from mailing.services.starting import NOBODY, refusal, retry, run_due, send_now
 
 __all__ = [
     "Plan",
@@ -32,6 +32,7 @@ __all__ = [
     "launch",
     "pause",
     "plan",
+    "refusal",
     "resume",
     "retry",
     "run_due",

@@ -70,7 +70,7 @@ def _decide(mailing: Mailing, now: datetime) -> Attempt | None:
 def retry(attempt: Attempt, by: User | None = None, unconfirmed: bool = False) -> Attempt:
     """A new attempt for those the letter did not reach; also after the end. Raises NotAllowed, NotStarted."""
     permissions.require_send(by)
-    _require_open_gate()
+    _require(gate.refusal())
     with transaction.atomic():
         mailing = keeping.locked(attempt.mailing)
         if mailing.is_paused:
@@ -98,11 +98,10 @@ def send_now(
     Raises NotAllowed, NotStarted, AlreadyRunning (which names the attempt).
     """
     permissions.require_send(by)
-    _require_open_gate()
     moment = now or timezone.now()
     with transaction.atomic():
         current = keeping.locked(mailing)
-        _require_open_window(current, moment)
+        _require(refusal(current, moment))
         attempt = _unfinished(current, trigger, seen_attempt, moment)
         if attempt is None:
             _require_not_just_sent(current, seen_attempt, again, moment)
@@ -114,19 +113,27 @@ def send_now(
     return attempt
 
 
-def _require_open_gate() -> None:
-    refusal = gate.refusal()
-    if refusal is not None:
-        raise refusal
-
-
-def _require_open_window(mailing: Mailing, now: datetime) -> None:
+def refusal(mailing: Mailing, now: datetime | None = None) -> NotStarted | None:
+    """Why "send now" would be refused at this moment; None: it would not (a run may be going on)."""
+    moment = now or timezone.now()
     if mailing.is_paused:
-        raise NotStarted(PAUSED)
-    if now < mailing.start_at:
-        raise NotStarted(NOT_BEGUN, start=journal.when(mailing.start_at))
-    if mailing.end_at is not None and now > mailing.end_at:
-        raise NotStarted(ENDED, end=journal.when(mailing.end_at))
+        return NotStarted(PAUSED)
+    if moment < mailing.start_at:
+        return NotStarted(NOT_BEGUN, start=journal.when(mailing.start_at))
+    if mailing.end_at is not None and moment > mailing.end_at:
+        return NotStarted(ENDED, end=journal.when(mailing.end_at))
+    if not _has_somebody(mailing):
+        return NotStarted(NOBODY)
+    return gate.refusal()
+
+
+def _has_somebody(mailing: Mailing) -> bool:
+    return keeping.has_recipients(mailing) and (mailing.audience != Audience.EVERYONE or Client.objects.exists())
+
+
+def _require(answer: NotStarted | None) -> None:
+    if answer is not None:
+        raise answer
 
 
 def _unfinished(mailing: Mailing, trigger: Trigger, seen: int | None, now: datetime) -> Attempt | None:
@@ -159,8 +166,6 @@ def _was_seen(attempt: Attempt, seen: int | None) -> bool:
 
 def _start(mailing: Mailing, trigger: Trigger, by: User | None, due_only: bool, now: datetime) -> Attempt:
     """Runs what is due, or makes an extra run that leaves the schedule alone."""
-    if (mailing.audience == Audience.EVERYONE and not Client.objects.exists()) or not keeping.has_recipients(mailing):
-        raise NotStarted(NOBODY)
     keeping.adopt(mailing, now)
     standing = calendar.standing(mailing, now)
     due = standing.due

@@ -1,0 +1,222 @@
+"""Two years in a minute: every occurrence ran once or stands as missed with its reason, and nothing ran twice.
+
+Time is injected. The world goes from one interesting moment to the next: outages, edits, pauses, clocks that jump.
+What must come out is kept by a bookkeeper of our own with the plain calendar of `oracle`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.conf import LazySettings
+
+from mailing.choices import AttemptStatus, Periodicity
+from mailing.models import Attempt, Mailing
+from mailing.services import lifecycle, reconciling
+from tests.clock import oracle
+from tests.clock.carrying import carry
+from tests.factories import ClientFactory, MailingFactory
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+BEGIN = datetime(2027, 1, 1, tzinfo=UTC)
+END = datetime(2029, 1, 1, tzinfo=UTC)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+ZONES = ("Europe/Moscow", "Europe/Berlin", "America/New_York")
+RAN, MISSED = "ran", "missed"
+
+# Local wall times: month ends, and both gaps and overlaps of daylight saving in Berlin and New York.
+STARTS = {
+    Periodicity.ONCE: ["2027-03-28 02:30", "2028-02-29 10:00"],
+    Periodicity.DAILY: ["2027-01-31 02:30", "2027-03-01 23:59"],
+    Periodicity.WEEKLY: ["2027-03-07 01:30", "2027-03-14 02:30", "2027-10-31 02:30"],
+    Periodicity.MONTHLY: ["2027-01-29 10:00", "2027-01-30 02:30", "2027-01-31 00:30", "2027-01-31 23:30"],
+}
+
+
+@dataclass
+class Book:
+    """What one mailing is expected to have done."""
+
+    mailing: Mailing
+    zone: str
+    since: datetime
+    outcomes: dict[datetime, str] = field(default_factory=dict)
+    paused: bool = False
+    over: bool = False
+    calendar: list[datetime] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.read()
+
+    def read(self) -> None:
+        mailing = self.mailing
+        self.calendar = oracle.occurrences(
+            mailing.start_at, mailing.periodicity, mailing.end_at, END + 4 * DAY, self.zone
+        )
+
+    @property
+    def ran(self) -> bool:
+        return RAN in self.outcomes.values()
+
+    def pending(self, now: datetime) -> list[datetime]:
+        due = [moment for moment in self.calendar if self.since < moment <= now and moment not in self.outcomes]
+        decided = any(moment > self.since for moment in self.outcomes if moment <= now)
+        if due or self.ran or decided or self.ended(now):
+            return due
+        passed = [moment for moment in self.calendar if moment <= now]
+        return passed[-1:] if passed and passed[-1] not in self.outcomes else []
+
+    def ended(self, now: datetime) -> bool:
+        return self.mailing.end_at is not None and now > self.mailing.end_at
+
+    def look(self, now: datetime) -> None:
+        """A tick."""
+        if self.paused or self.over:
+            return
+        self.since = min(self.since, now)  # a change made by a clock that ran ahead
+        if due := self.pending(now):
+            for moment in due[:-1]:
+                self.outcomes[moment] = MISSED
+            late = now - max(due[-1], self.since) >= DAY
+            self.outcomes[due[-1]] = MISSED if late or self.ended(now) else RAN
+        self.over = not any(moment > now for moment in self.calendar)
+
+    def write_off(self, now: datetime) -> None:
+        """Staff change the mailing: what was due and not looked at is missed; a first run is still to come."""
+        if self.paused or self.over:
+            return
+        due = self.pending(now)
+        for moment in due if self.ran else due[:-1]:
+            self.outcomes[moment] = MISSED
+
+
+@dataclass
+class World:
+    """The clock, the weather, and staff who do things."""
+
+    zone: str
+    chance: random.Random
+    books: list[Book]
+    happened: Counter[str] = field(default_factory=Counter)
+    jump: timedelta = timedelta(0)
+
+    def live(self) -> None:
+        true, down_until, jump_until = BEGIN, BEGIN, BEGIN
+        while true < END:
+            true += self.step(true)
+            if true >= jump_until and self.jump:
+                self.jump = timedelta(0)
+            if not self.jump and self.chance.random() < 0.02:
+                self.jump = self.chance.choice([-HOUR, HOUR, 2 * DAY])
+                jump_until = true + timedelta(hours=self.chance.uniform(1, 30))
+                self.happened["jump"] += 1
+            now = true + self.jump
+            if self.chance.random() < 0.25:
+                self.staff(now)
+            if true >= down_until and self.chance.random() < 0.04:
+                down_until = true + timedelta(hours=self.chance.uniform(0.1, 72))
+                self.happened["outage"] += 1
+            if true >= down_until:
+                self.tick(now)
+
+    def step(self, true: datetime) -> timedelta:
+        """To a moment after the next occurrence, or some hours on."""
+        ahead = [moment for book in self.books for moment in book.calendar if moment > true]
+        coming = min(ahead, default=END) - true + timedelta(seconds=self.chance.uniform(0, 70))
+        return min(coming, timedelta(hours=self.chance.uniform(1, 30)))
+
+    def tick(self, now: datetime) -> None:
+        self.happened["tick"] += 1
+        report = reconciling.tick(now, purge=False)
+        assert not report.troubled
+        carry(now)
+        for book in self.books:
+            book.look(now)
+
+    def staff(self, now: datetime) -> None:
+        book = self.chance.choice(self.books)
+        book.mailing.refresh_from_db()
+        act = self.chance.choice([self.pause, self.resume, self.resume, self.edit, self.rename])
+        act(book, now)
+
+    def pause(self, book: Book, now: datetime) -> None:
+        if book.over:
+            return
+        book.write_off(now)
+        lifecycle.pause(book.mailing, now=now)
+        book.paused = True
+        self.happened["pause"] += 1
+
+    def resume(self, book: Book, now: datetime) -> None:
+        if not book.paused:
+            return
+        lifecycle.resume(book.mailing, now=now)
+        book.paused, book.since = False, now
+        self.happened["resume"] += 1
+        book.over = not book.pending(now) and not any(moment > now for moment in book.calendar)
+
+    def edit(self, book: Book, now: datetime) -> None:
+        was = Mailing.objects.get(pk=book.mailing.pk)
+        book.write_off(now)
+        mailing = book.mailing
+        mailing.start_at += self.chance.choice([-HOUR, HOUR, 3 * HOUR, DAY])
+        mailing.periodicity = self.chance.choice([mailing.periodicity, *Periodicity.values])
+        days = self.chance.uniform(30, 900)
+        mailing.end_at = self.chance.choice([None, max(mailing.start_at, now + timedelta(days=days))])
+        changes = {name: getattr(mailing, name) for name in ("start_at", "periodicity", "end_at")}
+        Mailing.objects.filter(pk=mailing.pk).update(**changes)
+        lifecycle.edited(mailing, changed=list(changes), was=was, now=now)
+        book.read()
+        book.over = False
+        if not book.paused:
+            book.since = now
+            book.over = not book.pending(now) and not any(moment > now for moment in book.calendar)
+        self.happened["edit"] += 1
+
+    def rename(self, book: Book, now: datetime) -> None:
+        lifecycle.edited(book.mailing, changed=["name"], now=now)
+
+
+def rows_of(mailing: Mailing) -> dict[datetime, str]:
+    found = {}
+    for attempt in mailing.attempts.all():
+        assert attempt.status != AttemptStatus.RUNNING
+        assert attempt.occurrence is not None
+        missed = attempt.status == AttemptStatus.MISSED
+        assert not missed or attempt.note_text
+        found[attempt.occurrence] = MISSED if missed else RAN
+    return found
+
+
+def mailings_of(zone: str, client: Any) -> Iterator[Mailing]:
+    for periodicity, starts in STARTS.items():
+        for text in starts:
+            wall = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
+            yield MailingFactory(periodicity=periodicity, start_at=wall, clients=[client])
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("zone", ZONES)
+def test_each_occurrence_of_two_years_ran_once_or_stands_as_missed(
+    zone: str, seed: int, settings: LazySettings
+) -> None:
+    settings.TIME_ZONE = zone
+    chance = random.Random(f"{zone}{seed}")
+    books = [Book(lifecycle.launch(mailing, now=BEGIN), zone, BEGIN) for mailing in mailings_of(zone, ClientFactory())]
+    world = World(zone, chance, books)
+
+    world.live()
+
+    for book in books:
+        assert rows_of(book.mailing) == book.outcomes, (book.mailing.pk, book.mailing.periodicity)
+    assert min(world.happened[name] for name in ("jump", "outage", "edit", "pause", "resume")) > 5
+    ran = Attempt.objects.exclude(status=AttemptStatus.MISSED)
+    assert ran.count() > 100
