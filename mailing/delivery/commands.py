@@ -12,37 +12,41 @@ from mailing.replies import Outcome, Phase, Trouble, Verdict, classify
 ADDRESS = re.compile(r"[!-;=?-~]{1,320}")  # no spaces, brackets, line ends, nothing beyond ASCII: no way out of <>
 
 
-def mail(letter: Letter, abilities: Abilities) -> bytes:
+def mail(letter: Letter, abilities: Abilities) -> str:
     """MAIL with what the server can use: the size (RFC 1870), and BODY where there are bytes over 127 (RFC 6152)."""
     size = f" SIZE={len(letter.data)}" if abilities.announces_size else ""
     body = " BODY=8BITMIME" if abilities.eight_bit and not letter.data.isascii() else ""
-    return f"MAIL FROM:<{letter.sender}>{size}{body}\r\n".encode("ascii")
+    return f"MAIL FROM:<{letter.sender}>{size}{body}\r\n"
 
 
-def rcpt(letter: Letter) -> bytes:
-    return f"RCPT TO:<{letter.to}>\r\n".encode("ascii")
+def rcpt(letter: Letter) -> str:
+    return f"RCPT TO:<{letter.to}>\r\n"
 
 
 def body(letter: Letter) -> bytes:
-    """The message and the final dot; a line that begins with a dot gets another one (RFC 5321 4.5.2)."""
+    """The message; a line that begins with a dot gets another one (RFC 5321 4.5.2)."""
     data = letter.data
-    if b"\r\n." in data:
-        data = data.replace(b"\r\n.", b"\r\n..")
-    return b"%b%b.\r\n" % (b"." if data.startswith(b".") else b"", data)
+    if letter.composed:
+        return data
+    return (b"." if data.startswith(b".") else b"") + data.replace(b"\r\n.", b"\r\n..")
 
 
 def flaw(letter: Letter, abilities: Abilities) -> Outcome | None:
-    """Why the letter is not even tried. A bare CR or LF could be read as the end of the letter ("SMTP smuggling")."""
+    """Why the letter is not even tried."""
     data = letter.data
     if not ADDRESS.fullmatch(letter.to):
         return classify(Phase.RCPT, Trouble.BAD_ADDRESS)
     if 0 < abilities.size < len(data):
         return classify(Phase.MAIL, Trouble.TOO_BIG)
-    lines = data.count(b"\r\n")
     sayable = (
-        data.endswith(b"\r\n")
-        and data.count(b"\n") == lines == data.count(b"\r")
+        ADDRESS.fullmatch(letter.sender)
+        and data.endswith(b"\r\n")
         and (abilities.eight_bit or data.isascii())
-        and ADDRESS.fullmatch(letter.sender)
+        and (letter.composed or _has_whole_line_ends(data))
     )
     return None if sayable else Outcome(Verdict.MESSAGE, DeliveryReason.MESSAGE, phase=Phase.MAIL)
+
+
+def _has_whole_line_ends(data: bytes) -> bool:
+    """A CR or LF alone could be read as a line end, and so as the end of the letter ("SMTP smuggling")."""
+    return data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r")

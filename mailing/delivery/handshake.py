@@ -84,13 +84,13 @@ def read_abilities(text: bytes) -> Abilities:
 
 def _demand(options: Options, phase: Phase, answer: Answer, code: int) -> None:
     if answer.code != code:
-        raise NotOpened(judge(options, phase, answer))
+        raise NotOpened(judge(options.secrets, phase, answer))
 
 
-def judge(options: Options, phase: Phase, answer: Answer) -> replies.Outcome:
+def judge(secrets: tuple[str, ...], phase: Phase, answer: Answer) -> replies.Outcome:
     """The outcome of a reply, with our credentials blanked."""
     reply = Reply.of(answer.code, answer.text.decode("utf-8", "replace"))
-    return replies.classify(phase, reply, secrets=options.secrets)
+    return replies.classify(phase, reply, secrets=secrets)
 
 
 # --- AUTH (RFC 4954) --------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 LINE_LIMIT = 2048  # bytes; RFC 5321 4.5.3.1.5 promises 512
 LINES_LIMIT = 100  # in one reply
+KNOWN_LIMIT = 30  # lines kept
 
 CODES = {str(code).encode(): code for code in range(200, 560) if code // 10 % 10 <= 5}
 
@@ -24,12 +25,13 @@ class Answer(NamedTuple):
 class ReplyParser:
     """Feed bytes, take answers. `broken` holds the line that was no reply; nothing is read after it."""
 
-    __slots__ = ("_code", "_rest", "_texts", "broken")
+    __slots__ = ("_code", "_known", "_rest", "_texts", "broken")
 
     def __init__(self) -> None:
         self._rest = b""
         self._texts: list[bytes] = []  # of the reply under way
         self._code = 0
+        self._known: dict[bytes, Answer] = {}  # a server answers most commands in the same words each time
         self.broken: bytes | None = None
 
     @property
@@ -44,12 +46,19 @@ class ReplyParser:
         *lines, self._rest = (self._rest + data if self._rest else data).split(b"\r\n")
         answers: list[Answer] = []
         for line in lines:
-            if not self._read(line, answers):
-                self._rest, self._texts, self.broken = b"", [], line[:LINE_LIMIT]
+            known = self._known.get(line)
+            if known is not None and not self._texts:
+                answers.append(known)
+            elif not self._read(line, answers):
+                self._break(line)
                 return answers
         if len(self._rest) > LINE_LIMIT or b"\n" in self._rest:
-            self._texts, self.broken, self._rest = [], self._rest[:LINE_LIMIT], b""
+            self._break(self._rest)
         return answers
+
+    def _break(self, line: bytes) -> None:
+        self.broken = line[:LINE_LIMIT]
+        self._rest, self._texts = b"", []
 
     def _read(self, line: bytes, answers: list[Answer]) -> bool:
         code = CODES.get(line[:3])
@@ -58,7 +67,10 @@ class ReplyParser:
         separator = line[3:4]
         if not self._texts:
             if separator in {b" ", b""}:
-                answers.append(Answer(code, line[4:]))
+                answer = Answer(code, line[4:])
+                if len(self._known) < KNOWN_LIMIT:
+                    self._known[line] = answer
+                answers.append(answer)
                 return True
             self._code = code
         elif code != self._code:
@@ -72,6 +84,6 @@ class ReplyParser:
             return len(self._texts) < LINES_LIMIT
         if separator not in {b" ", b""}:
             return False
-        answers.append(Answer(code=self._code, text=b"\n".join(self._texts)))
+        answers.append(Answer(self._code, b"\n".join(self._texts)))
         self._texts = []
         return True

@@ -54,6 +54,7 @@ class Session:
         self.orderly = True  # nothing is on its way: a QUIT would be understood
         self.deadline = inf
         self._options, self._abilities, self._write, self._clock = options, abilities, write, clock
+        self._secrets = options.secrets
         self._opened = clock()
         self._parser = ReplyParser()
         # Answers still due, in order: to what, of which letter, and who takes the answer.
@@ -119,7 +120,7 @@ class Session:
         elif transaction.refusal is not None and trouble is not Trouble.GARBAGE:
             self._break(transaction, transaction.refusal)
         else:
-            self._break(transaction, classify(phase, trouble, said=said, secrets=self._options.secrets))
+            self._break(transaction, classify(phase, trouble, said=said, secrets=self._secrets))
 
     def abandon(self) -> None:
         """We leave: what may have been accepted is unconfirmed, everything else goes back."""
@@ -156,7 +157,7 @@ class Session:
 
     def _refuse(self, phase: Phase, transaction: Transaction, answer: Answer) -> None:
         """Whatever is no consent. After a refusal the answers that follow from it (503, 554) change nothing."""
-        outcome = judge(self._options, phase, answer)
+        outcome = judge(self._secrets, phase, answer)
         follows = transaction.refusal is not None and answer.code != 421
         if outcome.trouble is not None or (outcome.verdict in NOBODYS_FAULT and not follows):
             self._break(transaction, outcome)  # a trouble: this code cannot stand here; whose answer is it?
@@ -166,7 +167,7 @@ class Session:
                 self._next = (phase, transaction, self._conclude)
 
     def _dot_answered(self, transaction: Transaction, answer: Answer) -> None:
-        outcome = judge(self._options, Phase.DOT, answer)
+        outcome = judge(self._secrets, Phase.DOT, answer)
         if outcome.verdict in NOBODYS_FAULT or outcome.trouble is not None:
             self._break(transaction, outcome)
         else:
@@ -185,7 +186,7 @@ class Session:
         phase, transaction = self._head()
         early = answer.code == 421 or (self._sending is not None and answer.code >= 400)
         if transaction is not None and early:  # the server breaks off; the dot has not left
-            self._break(transaction, judge(self._options, phase, answer))
+            self._break(transaction, judge(self._secrets, phase, answer))
         else:
             self.fail(Trouble.GARBAGE, b"%d %b" % answer)
 
@@ -220,20 +221,21 @@ class Session:
         """The commands that begin the next letter, or nothing when there is none to begin."""
         self.hungry = False
         if self._must_reset and not self._abilities.pipelining:
-            return self._reset()
+            return self._reset().encode("ascii")
         letter = None if self._finishing or self._worn() else self._take()
         if letter is None:
             return b""
         transaction = Transaction(letter, self._clock())
         self._open.append(transaction)
         self._letters += 1
-        before = self._reset() if self._must_reset else b""
+        before = self._reset() if self._must_reset else ""
         self._due.append((Phase.MAIL, transaction, self._mail_answered))
         if not self._abilities.pipelining:
-            return commands.mail(letter, self._abilities)
+            return commands.mail(letter, self._abilities).encode("ascii")
         self._due.append((Phase.RCPT, transaction, self._rcpt_answered))
         self._due.append((Phase.DATA, transaction, self._data_answered))
-        return b"%b%b%bDATA\r\n" % (before, commands.mail(letter, self._abilities), commands.rcpt(letter))
+        group = f"{before}{commands.mail(letter, self._abilities)}{commands.rcpt(letter)}DATA\r\n"
+        return group.encode("ascii")
 
     def _take(self) -> Letter | None:
         """The next letter that can be said; the others are decided at once."""
@@ -251,14 +253,14 @@ class Session:
             or self._clock() - self._opened >= self._options.connection_age
         )
 
-    def _reset(self) -> bytes:
+    def _reset(self) -> str:
         self._must_reset = False
         self._due.append((Phase.MAIL, None, self._rset_answered))
-        return b"RSET\r\n"
+        return "RSET\r\n"
 
     def _say_rcpt(self, transaction: Transaction) -> None:
         self._due.append((Phase.RCPT, transaction, self._rcpt_answered))
-        self._write(commands.rcpt(transaction.letter))
+        self._write(commands.rcpt(transaction.letter).encode("ascii"))
 
     def _say_data(self, transaction: Transaction) -> None:
         self._due.append((Phase.DATA, transaction, self._data_answered))
@@ -287,7 +289,7 @@ class Session:
     def _send_end(self, transaction: Transaction, end: bytes | memoryview) -> None:
         """The end of the letter with its dot and, with PIPELINING, the beginning of the next letter."""
         self._due.append((Phase.DOT, transaction, self._dot_answered))
-        self._write(b"".join((end, self._group() if self._abilities.pipelining else b"")))
+        self._write(b"".join((end, b".\r\n", self._group() if self._abilities.pipelining else b"")))
 
     def _send_lone_dot(self, transaction: Transaction) -> None:
         """DATA was granted although nobody is left to receive anything: end it empty (RFC 2920 3.1)."""
