@@ -19,8 +19,8 @@ os.environ |= {
     "DEFAULT_FROM_EMAIL": "Samovar <samovar@example.com>",
     "ADMINS": "Admin <admin@example.com>",
     "EMAIL_HOST": "127.0.0.1",
-    "EMAIL_PORT": "1",  # nobody listens there: a test that sends starts its own server
 }
+os.environ.setdefault("EMAIL_PORT", "1")  # nobody listens there: a test that sends starts its own server
 
 from backoffice.settings import *  # noqa: E402, F403
 
