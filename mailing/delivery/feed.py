@@ -78,7 +78,7 @@ class Feed:
                 self._settle(Settled(claim.id, DeliveryStatus.FAILED, DeliveryReason.MESSAGE, tries=claim.tries))
                 continue
             self._out[claim.id] = (claim, time.monotonic())
-            return Letter(claim.id, self._sender, claim.to, data)
+            return Letter(claim.id, self._sender, claim.to, data, composed=True)
         if self.stopped is None:
             self._wake()
         return None
