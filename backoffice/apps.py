@@ -14,3 +14,11 @@ class BackofficeConfig(AppConfig):
 
 class SamovarAdminConfig(AdminConfig):
     default_site = "backoffice.admin.SamovarAdminSite"
+
+    def ready(self) -> None:
+        super().ready()  # imports the admin module of every app, Django's own screens of users among them
+        from django.contrib import admin
+
+        from backoffice import staff
+
+        staff.register(admin.site)

@@ -15,7 +15,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext
 
 from mailing import demo
 from mailing.models import Attempt
@@ -113,7 +113,7 @@ class Shell:
             return Mode(_("Sending is switched off"), "red")
         if demo.is_on():
             return Mode(_("Demo: no letters leave this machine"), "amber")
-        return Mode(_("Test"), "amber") if settings.DEBUG else None
+        return Mode(pgettext("mode", "Test"), "amber") if settings.DEBUG else None
 
     def _page(self, label: str, name: str, icon: str) -> Link | None:
         try:

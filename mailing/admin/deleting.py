@@ -11,15 +11,16 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected as stock_delete_selected
-from django.contrib.admin.utils import model_ngettext
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models.deletion import CASCADE, PROTECT, get_candidate_relations_to_delete
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from mailing.templatetags.samovar import num
 
 LISTED_PROTECTORS = 10
 DEPTH = 3  # mailing -> attempts -> deliveries is the deepest there is
@@ -97,7 +98,6 @@ def delete_selected(modeladmin: Any, request: HttpRequest, queryset: Any) -> Htt
     if number:
         modeladmin.log_deletions(request, queryset)
         modeladmin.delete_queryset(request, queryset)
-        said = gettext("Successfully deleted %(count)d %(items)s.")
-        names = model_ngettext(modeladmin.opts, number)
-        modeladmin.message_user(request, said % {"count": number, "items": names}, messages.SUCCESS)
+        said = ngettext("%(n)s row deleted.", "%(n)s rows deleted.", number)
+        modeladmin.message_user(request, said % {"n": num(number)}, messages.SUCCESS)
     return None

@@ -64,7 +64,6 @@ def cards(seen: Overview) -> list[dict[str, Any]]:
         {
             "label": _("Being sent now"),
             "value": seen.running_number,
-            "note": ngettext("mailing", "mailings", seen.running_number),
             "url": mailings,
         },
         {
