@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
-from django.utils.translation import gettext_noop
-
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, Trigger
 from mailing.models import Attempt, Client, Delivery, Mailing, Suppression
+from mailing.services.closing import Groups
+from mailing.services.missing import DOWN
 
 SECONDS_PER_LETTER = 0.02
-MISSED = gettext_noop("Nothing was running at this time: the planner was switched off for longer than a day.")
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,8 @@ def write(mailing: Mailing, occurrences: Iterable[datetime], *, missed: int = -1
         clients = [client for client in clients if client.pk not in gone]
         written += deliveries
     Delivery.objects.bulk_create(written, batch_size=1000)
+    for attempt in mailing.attempts.filter(status=AttemptStatus.FAILED):
+        _group(attempt)
 
 
 def _missed(mailing: Mailing, occurrence: datetime) -> None:
@@ -83,8 +84,9 @@ def _missed(mailing: Mailing, occurrence: datetime) -> None:
         mailing=mailing,
         occurrence=occurrence,
         status=AttemptStatus.MISSED,
-        note=MISSED,
-        started_at=occurrence + timedelta(hours=25),
+        subject=mailing.message.subject,
+        note=DOWN.note,
+        started_at=occurrence,
         finished_at=occurrence + timedelta(hours=25),
     )
 
@@ -136,7 +138,7 @@ def _delivery(attempt: Attempt, client: Client, begun: datetime, trouble: Troubl
 
 
 def _count(attempt: Attempt, deliveries: list[Delivery]) -> None:
-    """The counters, the result and the grouped refusals, as the runner leaves them."""
+    """The counters and the result, as the runner leaves them."""
     by_status = Counter(delivery.status for delivery in deliveries)
     attempt.audience = len(deliveries)
     attempt.sent, attempt.failed = by_status[DeliveryStatus.SENT], by_status[DeliveryStatus.FAILED]
@@ -144,8 +146,14 @@ def _count(attempt: Attempt, deliveries: list[Delivery]) -> None:
     spoilt = attempt.failed or attempt.unconfirmed
     attempt.status = AttemptStatus.FAILED if spoilt else AttemptStatus.SUCCEEDED
     attempt.finished_at = attempt.started_at + timedelta(seconds=1 + SECONDS_PER_LETTER * len(deliveries))
-    refusals = [delivery.response for delivery in deliveries if delivery.response]
-    attempt.response = Counter(refusals).most_common(1)[0][0] if refusals else "250 2.0.0 Ok: queued"
+    attempt.response = "250 2.0.0 Ok: queued"
+
+
+def _group(attempt: Attempt) -> None:
+    groups = Groups(attempt)
+    attempt.reasons = groups.as_json()
+    attempt.response = groups.most_frequent_refusal() or attempt.response
+    attempt.save(update_fields=["reasons", "response"])
 
 
 def _suppress(attempt: Attempt, deliveries: list[Delivery]) -> None:

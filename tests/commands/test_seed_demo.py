@@ -103,3 +103,12 @@ def test_the_demo_is_refused_where_debug_is_off(settings: LazySettings) -> None:
     with pytest.raises(CommandError, match="DEBUG"):
         call_command("seed_demo")
     assert not User.objects.exists()
+
+
+def test_a_failed_attempt_groups_its_refusals_in_the_words_of_the_server() -> None:
+    call_command("seed_demo")
+    failed = Attempt.objects.filter(status=AttemptStatus.FAILED)
+    assert all(
+        sum(group["count"] for group in attempt.reasons) == attempt.failed + attempt.unconfirmed for attempt in failed
+    )
+    assert any("5.1.1" in attempt.response for attempt in failed)
