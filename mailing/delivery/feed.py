@@ -72,13 +72,13 @@ class Feed:
             claim = self._ready.popleft()
             try:
                 data = self._compose(claim, eight_bit)
-            except ValueError:
-                # One client's values; whoever they are, the others get their letters.
-                logger.exception("The letter of delivery %s could not be composed", claim.id)
-                self._settle(Settled(claim.id, DeliveryStatus.FAILED, DeliveryReason.MESSAGE, tries=claim.tries))
+            except ValueError as error:  # one client's address or values: the others get their letters
+                logger.warning("The letter of delivery %s cannot be composed: %s", claim.id, type(error).__name__)
+                bad = DeliveryReason.BAD_ADDRESS
+                self._settle(Settled(claim.id, DeliveryStatus.FAILED, bad, tries=claim.tries))
                 continue
             self._out[claim.id] = (claim, time.monotonic())
-            return Letter(claim.id, self._sender, claim.to, data, composed=True)
+            return Letter(claim.id, self._sender, claim.email, data, composed=True)
         if self.stopped is None:
             self._wake()
         return None

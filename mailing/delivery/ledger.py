@@ -21,7 +21,6 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Min
 from django.utils import timezone
 
-from mailing import addresses
 from mailing.choices import Audience, DeliveryReason, DeliveryStatus, SuppressionReason
 from mailing.delivery import ledger_sql
 from mailing.errors import LeaseLost
@@ -29,6 +28,7 @@ from mailing.models import Attempt, Delivery, Suppression
 from mailing.models.attempts import DeliveryQuerySet
 
 QUEUED, SENDING, DEFERRED = DeliveryStatus.QUEUED, DeliveryStatus.SENDING, DeliveryStatus.DEFERRED
+SENT = DeliveryStatus.SENT
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 COUNTED = (DeliveryStatus.SENT, DeliveryStatus.FAILED, DeliveryStatus.UNCONFIRMED, DeliveryStatus.SKIPPED)
 
@@ -39,7 +39,6 @@ class Claim:
 
     id: int
     email: str
-    to: str  # the address as it goes on the wire
     full_name: str
     greeting: str
     message_id: str
@@ -58,6 +57,23 @@ class Settled(NamedTuple):
     retry_at: datetime | None = None
     before: str = SENDING
     suppress: str = ""  # an address that is never to be written to again
+
+
+class _Batch:
+    """Outcomes sorted for writing: nearly all are accepted letters, which have the shortest way."""
+
+    def __init__(self, settled: Sequence[Settled]) -> None:
+        self.accepted: dict[int, str] = {}
+        self.others: list[Settled] = []
+        for row in settled:
+            if row.status == SENT and row.code == 250:
+                self.accepted[row.id] = row.response
+            else:
+                self.others.append(row)
+        self.moved: Counter[str] = Counter({SENT.value: len(self.accepted)})
+        for row in self.others:
+            self.moved[row.status] += 1
+            self.moved[row.before] -= 1
 
 
 class _Row(NamedTuple):
@@ -84,7 +100,6 @@ class Ledger:
         self.mailing_id = attempt.mailing_id
         self.members_only = attempt.mailing.audience == Audience.SELECTED
         self.counts: Counter[str] = Counter()  # since this ledger was opened
-        self.last_response = ""
         self._domain = attempt.from_email.rpartition("@")[2].rstrip("> ") or "localhost"
         self._sql = ledger_sql.statements()
         self._cursor = 0
@@ -110,12 +125,14 @@ class Ledger:
             with transaction.atomic():
                 if doubtful and settled and self._is_written(settled):
                     settled = ()
-                self._settle(settled, now)
-                claims, skipped = self._claim(want, now) if want > 0 else ([], [])
+                batch = self._settle(settled, now)
+                claims, skipped = self._claim(want, now) if want > 0 else ([], None)
         except BaseException:
             self._cursor, self._queue_read, self._deferred_at = before
             raise
-        self._remember([*settled, *skipped])
+        self._remember(batch)
+        if skipped:
+            self._remember(skipped)
         return claims
 
     def release(self, doubtful: Collection[int] = ()) -> None:
@@ -123,36 +140,32 @@ class Ledger:
         now = timezone.now()
         lost = [Settled(pk, DeliveryStatus.UNCONFIRMED, DeliveryReason.LINE_LOST, tries=1) for pk in doubtful]
         with transaction.atomic():
-            self._settle(lost, now)
+            batch = self._settle(lost, now)
             self._open(SENDING).update(status=QUEUED, updated_at=now)
-        self._remember(lost)
+        self._remember(batch)
 
-    def _remember(self, settled: Sequence[Settled]) -> None:
-        for row in settled:
-            self.counts[row.status] += 1
-            if row.before != SENDING:
-                self.counts[row.before] -= 1
+    def _remember(self, batch: _Batch) -> None:
+        self.counts.update(batch.moved)
+        for row in batch.others:
             if row.status == DEFERRED and row.retry_at:
                 self._deferred_at = min(self._deferred_at or row.retry_at, row.retry_at)
-        self.last_response = next((row.response for row in reversed(settled) if row.response), self.last_response)
 
     # --- Outcomes --------------------------------------------------------------------------------
 
-    def _settle(self, settled: Sequence[Settled], now: datetime) -> None:
-        self._count(settled)
-        accepted = {row.id: row.response for row in settled if row.status == DeliveryStatus.SENT and row.code == 250}
-        if accepted:
-            self._change(len(accepted), self._sql.sent, now, json.dumps(accepted), self.attempt_id)
-        others = [row for row in settled if row.id not in accepted or row.before != SENDING]
-        for before, rows in groupby(others, lambda row: row.before):
-            texts = [self._as_json(row) for row in rows]
+    def _settle(self, settled: Sequence[Settled], now: datetime) -> _Batch:
+        batch = _Batch(settled)
+        self._count(batch.moved)
+        if batch.accepted:
+            rows = json.dumps(batch.accepted)
+            self._change(len(batch.accepted), self._sql.sent, now, rows, self.attempt_id)
+        for before, group in groupby(batch.others, lambda row: row.before):
+            texts = [self._as_json(row) for row in group]
             self._change(len(texts), self._sql.settle, now, f"[{','.join(texts)}]", self.attempt_id, before)
-        self._suppress(row for row in others if row.suppress)
+        self._suppress(row for row in batch.others if row.suppress)
+        return batch
 
-    def _count(self, settled: Sequence[Settled]) -> None:
+    def _count(self, moved: Counter[str]) -> None:
         """Moves the counters; this is also the fence, and on PostgreSQL the lock that a take-over waits for."""
-        moved: Counter[str] = Counter(row.status for row in settled)
-        moved.subtract(row.before for row in settled)
         values = [moved[status] for status in COUNTED]
         if self._execute(self._sql.count, *values, self.attempt_id, self.owner) != 1:
             raise LeaseLost
@@ -185,16 +198,14 @@ class Ledger:
 
     # --- Claims ----------------------------------------------------------------------------------
 
-    def _claim(self, want: int, now: datetime) -> tuple[list[Claim], list[Settled]]:
+    def _claim(self, want: int, now: datetime) -> tuple[list[Claim], _Batch | None]:
         rows = self._read_queued(want)
         if len(rows) < want:
             rows += self._read_deferred(want - len(rows), now)
         claims, skipped = self._judge(rows)
         if claims:
             self._change(len(claims), self._sql.claim, now, json.dumps([c.id for c in claims]), self.attempt_id)
-        if skipped:
-            self._settle(skipped, now)
-        return claims, skipped
+        return claims, self._settle(skipped, now) if skipped else None
 
     def _read_queued(self, want: int) -> list[_Row]:
         if self._queue_read:
@@ -226,6 +237,9 @@ class Ledger:
         claims: list[Claim] = []
         skipped: list[Settled] = []
         for row in rows:
+            if row.client == row.email and row.suppressed is None and row.message_id and self._is_member(row):
+                claims.append(_claim(row, row.message_id))  # nearly every row
+                continue
             decided = self._decide(row)
             if isinstance(decided, Claim):
                 claims.append(decided)
@@ -246,10 +260,7 @@ class Ledger:
                 return self._trade(row, other)
             Delivery.objects.filter(pk=row.id).update(email=row.client)
             row = row._replace(email=row.client or "")
-        to = addresses.sendable(row.email)
-        if to is None:
-            return _skip(row, DeliveryReason.BAD_ADDRESS, DeliveryStatus.FAILED)
-        return self._as_claim(row, to)
+        return _claim(row, row.message_id or self._new_message_id(row))
 
     def _trade(self, row: _Row, other: Delivery) -> Settled | None:
         """The client's new address has a row of its own in this attempt (addresses moved between clients).
@@ -272,16 +283,18 @@ class Ledger:
             return DeliveryReason.UNSUBSCRIBED
         if row.suppressed is not None:
             return DeliveryReason.SUPPRESSED
-        if self.members_only and row.member is None:
+        if not self._is_member(row):
             return DeliveryReason.REMOVED
         return None
 
-    def _as_claim(self, row: _Row, to: str) -> Claim:
-        message_id = row.message_id
-        if not message_id:  # a row made by a script: the insert of a run gives every row its own
-            message_id = f"<{row.id}.{self.attempt_id}.{time.time_ns():x}@{self._domain}>"
-            Delivery.objects.filter(pk=row.id).update(message_id=message_id)
-        return Claim(row.id, row.email, to, row.full_name or "", row.greeting or "", message_id, row.tries)
+    def _is_member(self, row: _Row) -> bool:
+        return row.member is not None or not self.members_only
+
+    def _new_message_id(self, row: _Row) -> str:
+        """For a row made by a script; the insert of a run gives every row its own."""
+        message_id = f"<{row.id}.{self.attempt_id}.{time.time_ns():x}@{self._domain}>"
+        Delivery.objects.filter(pk=row.id).update(message_id=message_id)
+        return message_id
 
     # --- Rows ------------------------------------------------------------------------------------
 
@@ -310,5 +323,9 @@ def _stored(moment: datetime) -> Any:
     return connection.ops.adapt_datetimefield_value(moment)
 
 
-def _skip(row: _Row, reason: DeliveryReason, status: DeliveryStatus = DeliveryStatus.SKIPPED) -> Settled:
-    return Settled(row.id, status, reason, tries=row.tries, before=row.status)
+def _skip(row: _Row, reason: DeliveryReason) -> Settled:
+    return Settled(row.id, DeliveryStatus.SKIPPED, reason, tries=row.tries, before=row.status)
+
+
+def _claim(row: _Row, message_id: str) -> Claim:
+    return Claim(row.id, row.email, row.full_name or "", row.greeting or "", message_id, row.tries)
