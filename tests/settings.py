@@ -25,3 +25,4 @@ os.environ.setdefault("EMAIL_PORT", "1")  # nobody listens there: a test that se
 from backoffice.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+WHITENOISE_AUTOREFRESH = True  # tests collect no static files; without DEBUG it warns about the missing folder
