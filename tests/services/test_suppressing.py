@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+from django.contrib.admin.models import ADDITION, DELETION, LogEntry
+from django.contrib.auth.models import User
+from pytest_django import DjangoAssertNumQueries
+
+from mailing.choices import SuppressionReason as R
+from mailing.errors import NotAllowed
+from mailing.models import Suppression
+from mailing.services import suppressing
+from tests.factories import AttemptFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def reason_of(email: str) -> str | None:
+    return Suppression.objects.filter(email=email).values_list("reason", flat=True).first()
+
+
+def test_an_address_is_suppressed_once_however_often_it_is_asked() -> None:
+    first = suppressing.suppress(" Anna@Example.RU", R.HARD_BOUNCE, note="550 5.1.1 no")
+    again = suppressing.suppress("anna@example.ru", R.HARD_BOUNCE, note="550 5.1.1 still no")
+    assert first == again
+    assert (again.email, again.note) == ("anna@example.ru", "550 5.1.1 no")
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "stays"),
+    [
+        (R.HARD_BOUNCE, R.UNSUBSCRIBED, R.UNSUBSCRIBED),
+        (R.HARD_BOUNCE, R.MANUAL, R.MANUAL),
+        (R.MANUAL, R.UNSUBSCRIBED, R.UNSUBSCRIBED),
+        (R.UNSUBSCRIBED, R.HARD_BOUNCE, R.UNSUBSCRIBED),
+        (R.UNSUBSCRIBED, R.MANUAL, R.UNSUBSCRIBED),
+        (R.UNSUBSCRIBED, R.COMPLAINT, R.COMPLAINT),
+        (R.COMPLAINT, R.UNSUBSCRIBED, R.COMPLAINT),
+    ],
+)
+def test_the_weightier_reason_stays(before: R, then: R, stays: R) -> None:
+    attempt = AttemptFactory()
+    suppressing.suppress("a@b.ru", before, note="first words", attempt=attempt)
+    since = Suppression.objects.get().created_at
+    entry = suppressing.suppress("a@b.ru", then, note="other words")
+    assert entry.reason == stays
+    assert "first words" in entry.note
+    assert entry.created_at == since
+
+
+def test_many_are_suppressed_in_a_constant_number_of_queries(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    suppressing.suppress("client1@example.ru", R.UNSUBSCRIBED)
+    with django_assert_max_num_queries(5):
+        added = suppressing.suppress_many((f"client{n}@example.ru" for n in range(300)), R.HARD_BOUNCE)
+    assert added == 299
+    assert reason_of("client1@example.ru") == R.UNSUBSCRIBED
+    assert suppressing.suppress_many(["x@y.ru", "X@Y.ru", ""], R.MANUAL) == 1
+
+
+def test_lifting_needs_the_right_to_send_and_leaves_a_line_in_the_journal(superuser: User) -> None:
+    entry = suppressing.suppress("a@b.ru", R.MANUAL, by=superuser)
+    with pytest.raises(NotAllowed):
+        suppressing.lift(entry, by=UserFactory())
+    assert suppressing.lift(entry, by=superuser)
+    assert not suppressing.lift(entry, by=superuser)
+    assert [(line.action_flag, line.object_repr) for line in LogEntry.objects.order_by("pk")] == [
+        (ADDITION, "a@b.ru"),
+        (DELETION, "a@b.ru"),
+    ]
+
+
+def test_many_make_one_line_in_the_journal(superuser: User) -> None:
+    suppressing.suppress_many(["a@b.ru", "c@d.ru"], R.MANUAL, by=superuser)
+    line = LogEntry.objects.get()
+    assert (line.object_repr, line.change_message) == ("2 addresses", "a@b.ru, c@d.ru")
+
+
+def test_undoing_an_attempt_spares_those_who_left_since(superuser: User) -> None:
+    attempt, other = AttemptFactory(), AttemptFactory()
+    suppressing.suppress_many(["a@b.ru", "gone@b.ru"], R.HARD_BOUNCE, attempt=attempt)
+    suppressing.suppress("other@b.ru", R.HARD_BOUNCE, attempt=other)
+    suppressing.leave("gone@b.ru")
+    assert suppressing.of_attempt(attempt).count() == 1
+    assert suppressing.lift_all_of_attempt(attempt, by=superuser) == 1
+    assert suppressing.lift_all_of_attempt(attempt, by=superuser) == 0
+    assert set(Suppression.objects.values_list("email", flat=True)) == {"gone@b.ru", "other@b.ru"}
+
+
+@pytest.mark.parametrize(("reason", "back"), [(R.UNSUBSCRIBED, True), (R.COMPLAINT, False), (R.HARD_BOUNCE, False)])
+def test_a_client_undoes_only_what_they_did(reason: R, back: bool) -> None:
+    suppressing.suppress("a@b.ru", reason)
+    assert suppressing.come_back("a@b.ru") is back
+    assert (reason_of("a@b.ru") is None) is back
