@@ -72,8 +72,7 @@ def _make_way(previous: Attempt, now: datetime) -> Reason | None:
         return Reason(OVERLAP, {"attempt": previous.pk})
     if worked_on:
         return LATER
-    sending.close(previous, reason=DeliveryReason.NEXT_RUN)
-    return None
+    return None if sending.close(previous, reason=DeliveryReason.NEXT_RUN) else LATER
 
 
 def _has_fresh(attempt: Attempt) -> bool:

@@ -16,6 +16,7 @@ from django.core.mail import EmailMessage
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
@@ -53,29 +54,29 @@ def collect(now: datetime) -> int:
     attempts = list(ended)
     for attempt in attempts:
         if attempt.finished_at is None or attempt.finished_at > now - OLD_NEWS:
-            _note(NoticeKind(attempt.status), attempt, now, after=now)
+            _note(NoticeKind(attempt.status), attempt, now)
     if attempts:
         Attempt.objects.filter(pk__in=[attempt.pk for attempt in attempts]).update(staff_told=True)
     return len(attempts)
 
 
-def watch_waiting(now: datetime) -> None:
-    """A run that waits for the mail service has an hour before its notice is due; then it is told in any case."""
-    waiting = Attempt.objects.running().exclude(resume_at=None)
-    if not is_service_down(now):
-        StaffNotice.objects.filter(kind=NoticeKind.WAITING, sent_at=None, send_after__gt=now).delete()
-        return
-    told = StaffNotice.objects.filter(kind=NoticeKind.WAITING).values("attempt_id")
-    for attempt in waiting.exclude(pk__in=told.exclude(attempt=None)).select_related("mailing__created_by"):
-        _note(NoticeKind.WAITING, attempt, now, after=now + PATIENCE)
+def watch_waiting(now: datetime) -> int:
+    """Makes notices of runs that have been waiting for the mail service for an hour; returns how many."""
+    told = 0
+    for attempt in Attempt.objects.running().exclude(resume_at=None).select_related("mailing__created_by"):
+        since = waits_since(attempt)
+        if since is not None and now - since >= PATIENCE:
+            _note(NoticeKind.WAITING, attempt, now)
+            told += 1
+    return told
 
 
-def is_service_down(now: datetime) -> bool:
-    """Whether the breaker is open, or only being probed: it has not been through since."""
-    return MailService.objects.filter(failures__gte=settings.MAILING_BREAKER_THRESHOLD).exists()
+def waits_since(attempt: Attempt) -> datetime | None:
+    """When the run began to wait for the mail service; None: it does not (`services.waiting` notes it)."""
+    return parse_datetime(str(attempt.note_params.get("since", "")))
 
 
-def _note(kind: NoticeKind, attempt: Attempt, now: datetime, *, after: datetime) -> None:
+def _note(kind: NoticeKind, attempt: Attempt, now: datetime) -> None:
     day = timezone.localtime(now, timezone.get_default_timezone()).date()
     StaffNotice.objects.bulk_create(
         (
@@ -86,7 +87,7 @@ def _note(kind: NoticeKind, attempt: Attempt, now: datetime, *, after: datetime)
                 day=day,
                 email=email,
                 created_at=now,
-                send_after=after,
+                send_after=now,
             )
             for email in readers(attempt)
         ),
@@ -172,7 +173,7 @@ def _sentence(notice: StaffNotice) -> str:
         "audience": attempt.audience,
         "note": attempt.note_text,
         "planned": journal.when(attempt.occurrence or attempt.started_at),
-        "since": journal.when(notice.created_at),
+        "since": journal.when(waits_since(attempt) or notice.created_at),
     }
     link = settings.SITE_URL + reverse("admin:mailing_attempt_change", args=[attempt.pk])
     return f"{(gettext(SENTENCES[NoticeKind(notice.kind)]) % values).strip()}\n{link}"

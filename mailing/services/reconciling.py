@@ -160,14 +160,19 @@ def _wrong_times(now: datetime) -> Iterator[Finding]:
 
 def _open_attempts(now: datetime) -> Iterator[Finding]:
     """Nobody works on them: after the end they are closed, otherwise a worker is woken when it is time."""
-    open_ = Attempt.objects.without_lease(now).filter(mailing__is_paused=False)
-    over = Q(mailing__end_at__lt=now) | Q(mailing__status=MailingStatus.FINISHED)
-    for attempt in open_.filter(over).exclude(trigger=Trigger.RETRY):
-        yield Finding("ended", attempt.pk, partial(_close, attempt, now))
-    if gate.closed():
-        return
-    for pk in Attempt.objects.ready(now).filter(mailing__is_paused=False).values_list("pk", flat=True):
-        yield Finding("stalled", pk, partial(scheduling.enqueue_slice, pk))
+    open_ = Attempt.objects.running().filter(mailing__is_paused=False).select_related("mailing")
+    shut = gate.closed()
+    for attempt in open_.defer("html_body", "text_body", "response", "reasons"):
+        if sending.is_worked_on(attempt):
+            continue
+        if attempt.trigger != Trigger.RETRY and _is_over(attempt.mailing, now):
+            yield Finding("ended", attempt.pk, partial(_close, attempt, now))
+        elif not shut and (attempt.resume_at is None or attempt.resume_at <= now):
+            yield Finding("stalled", attempt.pk, partial(scheduling.enqueue_slice, attempt.pk))
+
+
+def _is_over(mailing: Mailing, now: datetime) -> bool:
+    return mailing.status == MailingStatus.FINISHED or calendar.ended(mailing, now)
 
 
 def _close(attempt: Attempt, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Letters of the simulated time: each run that was started is sent at once, by the real service."""
+"""Letters of the simulated time: each run that was started is sent at once, by the real service, in memory."""
 
 from __future__ import annotations
 

@@ -14,7 +14,9 @@ from zoneinfo import ZoneInfo
 MINUTE = timedelta(minutes=1)
 
 
-def occurrences(start: datetime, periodicity: str, end: datetime | None, until: datetime, zone: str) -> list[datetime]:
+def occurrences(
+    start: datetime, periodicity: str, end: datetime | None, until: datetime, zone: str
+) -> list[datetime]:
     """All occurrences up to `until` (and the end)."""
     last = until if end is None else min(until, end)
     if periodicity == "once":

@@ -6,6 +6,7 @@ What must come out is kept by a bookkeeper of our own with the plain calendar of
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pytest
 from django.conf import LazySettings
 
 from mailing.choices import AttemptStatus, Periodicity
+from mailing.delivery.memory import MemoryTransport
 from mailing.models import Attempt, Mailing
 from mailing.services import lifecycle, reconciling
 from tests.clock import oracle
@@ -35,7 +37,7 @@ RAN, MISSED = "ran", "missed"
 # Local wall times: month ends, and both gaps and overlaps of daylight saving in Berlin and New York.
 STARTS = {
     Periodicity.ONCE: ["2027-03-28 02:30", "2028-02-29 10:00"],
-    Periodicity.DAILY: ["2027-01-31 02:30", "2027-03-01 23:59"],
+    Periodicity.DAILY: ["2027-01-31 02:30"],
     Periodicity.WEEKLY: ["2027-03-07 01:30", "2027-03-14 02:30", "2027-10-31 02:30"],
     Periodicity.MONTHLY: ["2027-01-29 10:00", "2027-01-30 02:30", "2027-01-31 00:30", "2027-01-31 23:30"],
 }
@@ -203,14 +205,22 @@ def mailings_of(zone: str, client: Any) -> Iterator[Mailing]:
             yield MailingFactory(periodicity=periodicity, start_at=wall, clients=[client])
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.fixture
+def carrier(monkeypatch: pytest.MonkeyPatch) -> MemoryTransport:
+    memory = MemoryTransport()
+    monkeypatch.setattr("mailing.delivery.transport.from_settings", lambda: memory)
+    return memory
+
+
 @pytest.mark.parametrize("zone", ZONES)
 def test_each_occurrence_of_two_years_ran_once_or_stands_as_missed(
-    zone: str, seed: int, settings: LazySettings
+    zone: str, settings: LazySettings, carrier: MemoryTransport
 ) -> None:
     settings.TIME_ZONE = zone
-    chance = random.Random(f"{zone}{seed}")
-    books = [Book(lifecycle.launch(mailing, now=BEGIN), zone, BEGIN) for mailing in mailings_of(zone, ClientFactory())]
+    chance = random.Random(zone + os.environ.get("SEED", ""))
+    books = [
+        Book(lifecycle.launch(mailing, now=BEGIN), zone, BEGIN) for mailing in mailings_of(zone, ClientFactory())
+    ]
     world = World(zone, chance, books)
 
     world.live()
@@ -218,5 +228,6 @@ def test_each_occurrence_of_two_years_ran_once_or_stands_as_missed(
     for book in books:
         assert rows_of(book.mailing) == book.outcomes, (book.mailing.pk, book.mailing.periodicity)
     assert min(world.happened[name] for name in ("jump", "outage", "edit", "pause", "resume")) > 5
-    ran = Attempt.objects.exclude(status=AttemptStatus.MISSED)
-    assert ran.count() > 100
+    ran = Attempt.objects.exclude(status=AttemptStatus.MISSED).count()
+    assert ran > 100
+    assert len(carrier.accepted) == ran  # each run of one client: one letter
