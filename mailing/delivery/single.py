@@ -10,8 +10,7 @@ from mailing.replies import Outcome, Phase, Verdict
 
 def send(data: bytes, to: str, sender: str, *, transport: Transport | None = None) -> Outcome:
     """Hand over one letter (RFC 5322, CRLF, at most 7 bit: nobody knows yet what the server can do)."""
-    source = _One(Letter(0, sender, to, data))
-    return asyncio.run(_send(transport or from_settings(), source))
+    return asyncio.run(deliver(data, to, sender, transport=transport or from_settings()))
 
 
 def probe(*, transport: Transport | None = None) -> Outcome:
@@ -19,7 +18,9 @@ def probe(*, transport: Transport | None = None) -> Outcome:
     return asyncio.run(_probe(transport or from_settings()))
 
 
-async def _send(transport: Transport, source: _One) -> Outcome:
+async def deliver(data: bytes, to: str, sender: str, *, transport: Transport) -> Outcome:
+    """The same for who has an event loop. Cancelled, it raises; the letter may have left."""
+    source = _One(Letter(0, sender, to, data))
     try:
         line = await transport.open()
     except NotOpened as refusal:

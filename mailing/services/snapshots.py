@@ -70,7 +70,7 @@ def start(mailing: Mailing, *, occurrence: datetime | None, trigger: str, by: Us
         trigger=trigger,
         started_by=by,
         subject=mailing.message.subject,
-        from_email=_sender(mailing),
+        from_email=sender(mailing),
         reply_to=mailing.reply_to,
         started_at=timezone.now(),
     )
@@ -118,15 +118,16 @@ def start_retry(attempt: Attempt, *, by: User | None, unconfirmed: bool = False)
     return again
 
 
-# --- Steps ------------------------------------------------------------------------------------------
-
-
-def _sender(mailing: Mailing) -> str:
+def sender(mailing: Mailing) -> str:
+    """The From of its letters: the installation's address under the mailing's own name."""
     name, address = addresses.split(settings.DEFAULT_FROM_EMAIL)
     name = mailing.from_name or name
     if re.search(r"[^\w -]", name):
         name = '"{}"'.format(re.sub(r'(["\\])', r"\\\1", name))
     return f"{name} <{address}>" if name else address
+
+
+# --- Steps ------------------------------------------------------------------------------------------
 
 
 def _keep(attempt: Attempt, prepared: Prepared) -> None:

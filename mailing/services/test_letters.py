@@ -1,0 +1,81 @@
+"""A letter to look at before the clients get it: at once, to a few addresses, in no statistics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils import timezone, translation
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
+from mailing import addresses, links, placeholders
+from mailing.delivery import single, transport
+from mailing.delivery.composing import Composed, Recipient, Unaddressable, compose
+from mailing.delivery.preparing import prepare
+from mailing.errors import NotStarted, Refused
+from mailing.models import Client, Mailing, Message
+from mailing.replies import Outcome, Phase, Trouble, classify
+from mailing.services import gate, snapshots
+
+MOST = 3  # addresses
+TIME = 15.0  # seconds for all of them: somebody waits before the screen
+
+TOO_MANY = _("A test letter goes to %(most)s addresses at most.")
+
+
+def send(
+    message: Message, *, to: Sequence[str], sample: Client | None, by: User | None, mailing: Mailing | None = None
+) -> list[Outcome]:
+    """Sends the message as `sample` would get it (else as the person who asks), and returns the server's answers.
+
+    Raises Refused for a message that cannot be sent, and while the installation must not send.
+    """
+    if len(to) > MOST:
+        raise Refused(TOO_MANY, most=MOST)
+    refusal: NotStarted | None = gate.refusal()
+    if refusal is not None:
+        raise refusal
+    composed = _compose(message, mailing)
+    return asyncio.run(_send_all([_letter(composed, email, sample, by) for email in to], composed.sender))
+
+
+def _compose(message: Message, mailing: Mailing | None) -> Composed:
+    try:
+        subject, html_body, text_body = prepare(message)
+        with translation.override(settings.LANGUAGE_CODE):
+            subject = f"[{gettext('Test')}] {subject}"
+        sender = snapshots.sender(mailing) if mailing else settings.DEFAULT_FROM_EMAIL
+        return compose(subject, html_body, text_body, sender, mailing.reply_to if mailing else "")
+    except placeholders.Invalid as error:
+        raise Refused(snapshots.BROKEN_MESSAGE, problem=str(error)) from error
+
+
+def _letter(composed: Composed, email: str, sample: Client | None, by: User | None) -> tuple[str, bytes | None]:
+    """The letter, or None where the address cannot be used."""
+    email = addresses.normalize(email)
+    name = by.get_full_name() or by.get_username() if by else ""
+    full_name, greeting = (sample.full_name, sample.greeting) if sample else (name, name)
+    recipient = Recipient(email, full_name, greeting, composed.new_message_id(), links.unsubscribe_url(email))
+    now: datetime = timezone.now()
+    try:
+        return email, composed.letter_7bit(recipient, now)
+    except Unaddressable:
+        return email, None
+
+
+async def _send_all(letters: Sequence[tuple[str, bytes | None]], sender: str) -> list[Outcome]:
+    carrier = transport.from_settings()
+    return await asyncio.gather(*(_send_one(carrier, email, data, sender) for email, data in letters))
+
+
+async def _send_one(carrier: transport.Transport, email: str, data: bytes | None, sender: str) -> Outcome:
+    if data is None:
+        return classify(Phase.RCPT, Trouble.BAD_ADDRESS)
+    try:
+        return await asyncio.wait_for(single.deliver(data, email, sender, transport=carrier), TIME)
+    except TimeoutError:
+        return classify(Phase.CONNECT, Trouble.TIMEOUT)
