@@ -1,0 +1,163 @@
+"""Sends one mailing in the foreground, with or without a cluster beside it. Scripts rely on its exit codes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from mailing.choices import AttemptStatus, Trigger
+from mailing.delivery.feed import Stop
+from mailing.errors import Refused
+from mailing.management.progress import Bar
+from mailing.models import Attempt, Mailing
+from mailing.replies import Outcome, Verdict
+from mailing.services import dry_run, lifecycle, sending
+
+ACCEPTED, NOT_ALL, NOT_STARTED, STAYS_OPEN, CONFIGURATION = 0, 1, 2, 75, 78
+STOPPED = 128  # + the number of the signal
+TURN = 0.2  # seconds between two looks whether a signal came while we wait
+
+
+class Command(BaseCommand):
+    help = (
+        "Sends a mailing now: takes up its unfinished run, else runs what is due, else makes an extra run. "
+        "Exit codes: 0 all letters accepted, 1 finished without success, 2 not started, 75 goes on by itself, "
+        "78 the mail settings or the message were refused, 130/143 stopped by a signal."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("mailing", type=int, help="the number of the mailing")
+        parser.add_argument("--due-only", action="store_true", help="run what is due, make no extra run")
+        parser.add_argument("--again", action="store_true", help="also when it was sent less than a minute ago")
+        parser.add_argument("--dry-run", action="store_true", help="compose all letters, log in, send nothing")
+        parser.add_argument("--no-wait", action="store_true", help="leave deferred letters to the cluster")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        mailing = Mailing.objects.filter(pk=options["mailing"]).select_related("message").first()
+        if mailing is None:
+            self._exit(NOT_STARTED, _("There is no mailing %(number)s.") % {"number": options["mailing"]})
+        elif options["dry_run"]:
+            self._rehearse(mailing)
+        else:
+            self._send(mailing, options)
+
+    # --- Sending ---------------------------------------------------------------------------------
+
+    def _send(self, mailing: Mailing, options: dict[str, Any]) -> None:
+        with _signals() as told:
+            try:
+                attempt = lifecycle.send_now(
+                    mailing, trigger=Trigger.COMMAND, again=options["again"], due_only=options["due_only"]
+                )
+            except Refused as refusal:
+                self._exit(NOT_STARTED, str(refusal))
+            else:
+                result = self._work(attempt, told, wait=not options["no_wait"])
+                lifecycle.settle(mailing.pk)
+                self._report(attempt, result, told)
+
+    def _work(self, attempt: Attempt, told: list[int], *, wait: bool) -> sending.SliceResult:
+        """Slice after slice until the run has its result, or waits for something we do not wait for."""
+        bar = Bar(sys.stderr)
+        while True:
+            result = sending.run_slice(
+                attempt.pk, stop=lambda: bool(told), seconds=sending.NO_LIMIT, progress=bar.show
+            )
+            deferred = result.state is sending.State.OPEN and result.stopped is Stop.NOTHING_LEFT
+            if told or not deferred or (result.next_at is not None and not wait):
+                bar.close()
+                return result
+            _sleep_until(result.next_at, lambda: bool(told))
+
+    def _report(self, attempt: Attempt, result: sending.SliceResult, told: list[int]) -> None:
+        attempt.refresh_from_db()
+        self.stdout.write(_summary(attempt))
+        for words in (attempt.note_text, attempt.response):
+            if words and attempt.status != AttemptStatus.SUCCEEDED:
+                self.stdout.write(words)
+        sys.exit(_exit_code(attempt, result, told))
+
+    # --- Rehearsing ------------------------------------------------------------------------------
+
+    def _rehearse(self, mailing: Mailing) -> None:
+        rehearsal = dry_run.run(mailing)
+        words = _("%(letters)s letters can be composed, %(skipped)s recipients would be skipped.")
+        self.stdout.write(words % {"letters": rehearsal.letters, "skipped": rehearsal.skipped.total()})
+        for email, reason in rehearsal.examples:
+            self.stdout.write(f"  {email}: {reason.label}")
+        server = rehearsal.server
+        if rehearsal.server_ready:
+            self.stdout.write(_("The mail server lets us in."))
+        elif server is not None:
+            self.stdout.write(_("The mail server does not let us in: %(words)s") % {"words": server.response})
+        if rehearsal.problem:
+            self._exit(CONFIGURATION, rehearsal.problem)
+        if not rehearsal.letters:
+            self._exit(NOT_STARTED, _("Nobody to send to: add recipients."))
+        sys.exit(ACCEPTED if rehearsal.ready else _trouble_code(server))
+
+    def _exit(self, code: int, words: str) -> None:
+        self.stderr.write(words)
+        sys.exit(code)
+
+
+def _summary(attempt: Attempt) -> str:
+    words = _(
+        "Attempt %(attempt)s: %(status)s. Recipients %(audience)s: accepted %(sent)s, refused %(failed)s, "
+        "unconfirmed %(unconfirmed)s, skipped %(skipped)s, open %(open)s."
+    )
+    numbers = ("audience", "sent", "failed", "unconfirmed", "skipped", "open")
+    return words % {
+        "attempt": attempt.pk,
+        "status": attempt.get_status_display(),
+        **{name: getattr(attempt, name) for name in numbers},
+    }
+
+
+def _exit_code(attempt: Attempt, result: sending.SliceResult, told: list[int]) -> int:
+    if result.stopped is Stop.MESSAGE:
+        return CONFIGURATION
+    if attempt.status == AttemptStatus.SUCCEEDED:
+        return ACCEPTED
+    if attempt.status == AttemptStatus.FAILED:
+        return NOT_ALL
+    if told:
+        return STOPPED + told[0]
+    if result.state is sending.State.BUSY:
+        return NOT_STARTED
+    return _trouble_code(result.outcome)
+
+
+def _trouble_code(outcome: Outcome | None) -> int:
+    return CONFIGURATION if outcome is not None and outcome.verdict is Verdict.CONFIGURATION else STAYS_OPEN
+
+
+def _sleep_until(moment: datetime | None, stop: Callable[[], bool]) -> None:
+    while moment is not None and timezone.now() < moment and not stop():
+        time.sleep(min(TURN, max(0.0, (moment - timezone.now()).total_seconds())))
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """The numbers of the signals that asked us to stop; the letters in flight are finished first."""
+    told: list[int] = []
+
+    def remember(signum: int, frame: FrameType | None) -> None:
+        told.append(signum)
+
+    previous = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield told
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

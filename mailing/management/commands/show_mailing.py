@@ -1,0 +1,34 @@
+"""One mailing as flat JSON: its fields, when it is sent next, and its attempts, newest first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.serializers.json import DjangoJSONEncoder
+
+from mailing.models import Mailing
+
+FIELDS = (
+    *("id", "name", "message_id", "audience", "from_name", "reply_to", "start_at", "end_at", "periodicity", "status"),
+    *("is_paused", "active_since", "next_run_at", "created_at", "updated_at"),
+)
+NAMES = {"message_id": "message"}
+
+
+class Command(BaseCommand):
+    help = "Shows a mailing as one JSON document."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("mailing", type=int, help="the number of the mailing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        mailing = Mailing.objects.filter(pk=options["mailing"]).first()
+        if mailing is None:
+            raise CommandError(f"There is no mailing {options['mailing']}.", returncode=2)
+        shown: dict[str, Any] = {NAMES.get(name, name): getattr(mailing, name) for name in FIELDS}
+        shown["clients"] = mailing.clients.count()
+        shown["created_by"] = mailing.created_by.get_username() if mailing.created_by else None
+        shown["attempts"] = list(mailing.attempts.order_by("-started_at", "-pk").values_list("pk", flat=True))
+        self.stdout.write(json.dumps(shown, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2))
