@@ -17,6 +17,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import format_datetime
 from typing import NamedTuple
@@ -41,7 +42,7 @@ class Recipient(NamedTuple):
 
 
 class Unaddressable(ValueError):
-    """The recipient's address cannot be used in plain SMTP (`addresses.is_valid`)."""
+    """An address of the letter cannot be used in plain SMTP: from `compose` ours, from `letter` the recipient's."""
 
 
 def compose(
@@ -49,17 +50,16 @@ def compose(
 ) -> Composed:
     """The letter of an attempt. `from_email` may carry a name; `domain` is for Message-IDs (the sender's by default).
 
-    Raises `placeholders.Invalid` when a text holds something that looks like a field and is none.
+    Raises `placeholders.Invalid` when a text holds something that looks like a field and is none, and
+    `Unaddressable` when the sender or the reply address is none.
     """
-    name, sender = addresses.split(from_email)
+    sender = addresses.split(from_email)[1]
     bodies = [Body.of(text, as_html=as_html) for text, as_html in ((text_body, False), (html_body, True)) if text]
-    headers = {"From": Address(tidy(name), addr_spec=sender)}
-    if reply_to:
-        name, address = addresses.split(reply_to)
-        headers["Reply-To"] = Address(tidy(name), addr_spec=address)
-    # Automatic: a reader's holiday responder leaves such a letter alone (RFC 3834, 2 and 5).
-    fixed = headers | {"Auto-Submitted": "auto-generated"}
     bodies = bodies or [Body.of("", as_html=False)]
+    # Automatic: a reader's holiday responder leaves such a letter alone (RFC 3834, 2 and 5).
+    fixed: dict[str, Address | str] = {"From": _ours(from_email), "Auto-Submitted": "auto-generated"}
+    if reply_to:
+        fixed["Reply-To"] = _ours(reply_to)
     return Composed(
         sender=sender,
         domain=domain or addresses.domain(sender),
@@ -67,6 +67,14 @@ def compose(
         eight_bit=templates.build(fixed, bodies, in_7bit=False),
         seven_bit=templates.build(fixed, bodies, in_7bit=True),
     )
+
+
+def _ours(text: str) -> Address:
+    name, address = addresses.split(text)
+    try:
+        return Address(tidy(name), addr_spec=address)
+    except (ValueError, IndexError, HeaderParseError) as error:  # each is raised for some kind of nonsense
+        raise Unaddressable(text) from error
 
 
 @dataclass(slots=True)

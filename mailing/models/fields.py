@@ -4,13 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator
 from django.db import models
 
 from mailing import addresses
 
 
+def validate_address(value: str) -> None:
+    """Stricter than Django: only what plain SMTP carries (no "quoted name"@, no @[127.0.0.1], no @localhost)."""
+    if not addresses.is_valid(value):
+        raise ValidationError(EmailValidator.message, code="invalid")
+
+
+class AddressFormField(forms.EmailField):
+    """Takes what people paste: "Name <a@b.ru>", blanks, invisible characters."""
+
+    default_validators = [validate_address]
+
+    def to_python(self, value: Any) -> str:
+        return addresses.extract(str(super().to_python(value)))
+
+
 class AddressField(models.EmailField):  # type: ignore[type-arg]
     """An e-mail address in its one stored form (`addresses.normalize`), on writing and in look-ups alike."""
+
+    default_validators = [validate_address]
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**({"form_class": AddressFormField} | kwargs))
 
     def to_python(self, value: Any) -> Any:
         value = super().to_python(value)

@@ -104,6 +104,15 @@ def test_an_address_that_smtp_cannot_carry_is_refused(email: str) -> None:
         letter(email=email)
 
 
+@pytest.mark.parametrize("sender", ["", "nobody", "a@", "@b", "a b@c.ru", "x <a@b.ru>\r\nBcc: x@y.ru", "ы@b.ru"])
+def test_a_sender_that_is_no_address_is_refused_before_the_first_letter(sender: str) -> None:
+    with pytest.raises(Unaddressable):
+        compose("News", "", "x", sender, "")
+    if sender:
+        with pytest.raises(Unaddressable):
+            compose("News", "", "x", SENDER, sender)
+
+
 def test_what_is_no_field_is_refused_before_the_first_letter() -> None:
     with pytest.raises(placeholders.Invalid):
         compose("News", "", "{{ nobody }}", SENDER, "")
