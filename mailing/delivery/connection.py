@@ -51,9 +51,9 @@ class Connection(asyncio.Protocol):
 
     async def _carry(self, source: Source) -> None:
         session = self._session
-        session.start(source)
         if self._transport.is_closing():
             session.fail(Trouble.LOST)
+        session.start(source)
         self._watch()
         while not session.over:
             if not session.hungry:

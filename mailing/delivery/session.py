@@ -75,7 +75,8 @@ class Session:
 
     def start(self, source: Source) -> None:
         self._source = source
-        self._advance()
+        if not self.over:  # else it was lost before it was run
+            self._advance()
 
     def resume(self) -> None:
         """The source may have something."""
@@ -89,7 +90,7 @@ class Session:
         self.resume()
 
     def receive(self, data: bytes) -> None:
-        for answer in () if self.over else self._parser.feed(data):
+        for answer in self._parser.feed(data) if not self.over else ():
             if not self._due:
                 self._unasked(answer)
             else:
@@ -99,7 +100,7 @@ class Session:
                 return
         if self._parser.broken is not None or (self._parser.unfinished and not self._due):
             self.fail(Trouble.GARBAGE, self._parser.broken or b"")
-        else:
+        elif not self.over:
             self._advance()
 
     def pause(self, paused: bool) -> None:

@@ -1,0 +1,439 @@
+"""The session without a socket: what it says to which answers, and what it makes of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailing.delivery.handshake import Abilities
+from mailing.delivery.session import PIECE, Session
+from mailing.delivery.transport import End, Letter
+from mailing.replies import Trouble, Verdict
+from tests.delivery.carrying import Queue, letter, letters, options
+
+PIPED = Abilities(pipelining=True, eight_bit=True)
+PLAIN = Abilities(eight_bit=True)
+GROUP_OK = b"250 sender\r\n250 recipient\r\n354 go\r\n"
+
+
+class Talk:
+    """A session whose server is the test; `said` is what left since it was last read."""
+
+    def __init__(self, queue: Queue, abilities: Abilities = PIPED, **changes: Any) -> None:
+        self.now = 0.0
+        self.written: list[bytes] = []
+        self.queue = queue
+        self.session = Session(options(25, **changes), abilities, self._write, lambda: self.now)
+        self.session.start(queue)
+
+    def _write(self, data: bytes | memoryview) -> None:
+        self.written.append(bytes(data))
+
+    def hear(self, data: bytes) -> None:
+        self.session.receive(data)
+
+    @property
+    def said(self) -> bytes:
+        written, self.written = b"".join(self.written), []
+        return written
+
+    @property
+    def end(self) -> End | None:
+        return self.session.ending and self.session.ending.end
+
+
+def group(key: int) -> bytes:
+    return f"MAIL FROM:<a@example.org>\r\nRCPT TO:<c{key}@example.com>\r\nDATA\r\n".encode()
+
+
+def test_a_letter_begins_with_three_commands_in_one_write() -> None:
+    talk = Talk(Queue(letters(1)))
+
+    assert talk.written == [group(0)]
+
+
+def test_the_end_of_a_letter_and_the_beginning_of_the_next_leave_in_one_write() -> None:
+    talk = Talk(Queue([first := letter(0), letter(1)]))
+    assert talk.said == group(0)
+
+    talk.hear(GROUP_OK)
+
+    assert talk.written == [first.data + b".\r\n" + group(1)]
+
+
+def test_without_pipelining_one_command_waits_for_the_answer_to_the_one_before() -> None:
+    talk = Talk(Queue([only := letter(0)]), PLAIN)
+    said = [talk.said]
+    for answer in (b"250 sender\r\n", b"250 recipient\r\n", b"354 go\r\n", b"250 accepted\r\n"):
+        talk.hear(answer)
+        said.append(talk.said)
+
+    assert said[0] == b"MAIL FROM:<a@example.org>\r\n"
+    assert said[1] == b"RCPT TO:<c0@example.com>\r\n"
+    assert said[2:] == [b"DATA\r\n", only.data + b".\r\n", b""]
+    assert talk.queue.verdicts == {"c0@example.com": Verdict.SENT}
+
+
+def test_no_more_than_one_letter_is_begun_behind_another() -> None:
+    talk = Talk(Queue(letters(5)))
+    talk.hear(GROUP_OK)
+
+    assert len(talk.queue.ready) == 3
+
+
+@pytest.mark.parametrize("abilities", [PIPED, PLAIN], ids=["piped", "plain"])
+def test_a_body_never_leaves_while_a_byte_is_unaccounted_for(abilities: Abilities) -> None:
+    talk = Talk(Queue(letters(1)), abilities)
+    for answer in (b"250 sender\r\n", b"250 recipient\r\n"):
+        talk.hear(answer)
+    talk.said  # noqa: B018
+    talk.hear(b"354 go\r\n2")
+
+    assert talk.said == b""
+    assert talk.end is End.LOST
+    assert talk.queue.verdicts == {"c0@example.com": Verdict.DEFERRED}
+
+
+def test_a_refusal_at_data_is_followed_by_rset() -> None:
+    talk = Talk(Queue(letters(2)))
+    assert talk.said == group(0)
+
+    talk.hear(b"250 sender\r\n250 recipient\r\n451 4.3.0 later\r\n")
+
+    assert talk.said == b"RSET\r\n" + group(1)
+
+
+def test_without_pipelining_rset_waits_for_its_answer() -> None:
+    talk = Talk(Queue(letters(2)), PLAIN)
+    talk.hear(b"250 sender\r\n")
+    talk.said  # noqa: B018
+    talk.hear(b"550 5.1.1 nobody\r\n")
+    assert talk.said == b"RSET\r\n"
+
+    talk.hear(b"250 forgotten\r\n")
+
+    assert talk.said == b"MAIL FROM:<a@example.org>\r\n"
+
+
+def test_data_granted_for_a_refused_recipient_is_ended_by_a_lone_dot() -> None:
+    talk = Talk(Queue(letters(2)))
+    assert talk.said == group(0)
+    talk.hear(b"250 sender\r\n550 5.1.1 nobody\r\n354 go\r\n")
+    assert talk.said == b".\r\n"
+    assert talk.queue.verdicts == {"c0@example.com": Verdict.FAILED}
+
+    talk.hear(b"250 an empty letter to nobody\r\n")
+
+    assert talk.said == group(1)
+    assert talk.queue.verdicts == {"c0@example.com": Verdict.FAILED}
+
+
+def test_the_answers_that_follow_from_a_refusal_change_nothing() -> None:
+    talk = Talk(Queue(letters(1)))
+    talk.hear(b"552 5.3.4 too big\r\n503 need MAIL\r\n503 need RCPT\r\n")
+
+    assert talk.queue.verdicts == {"c0@example.com": Verdict.MESSAGE}
+    assert talk.queue.outcomes["c0@example.com"][0].response == "552 5.3.4 too big"
+
+
+def test_a_line_lost_after_a_refusal_leaves_the_refusal() -> None:
+    talk = Talk(Queue(letters(1)))
+    talk.hear(b"250 sender\r\n550 5.1.1 nobody\r\n")
+    talk.session.fail(Trouble.LOST)
+
+    assert talk.queue.verdicts == {"c0@example.com": Verdict.FAILED}
+
+
+def test_a_shifted_refusal_suppresses_nobody() -> None:
+    """The 550 is one reply too many; nobody may be struck off for it."""
+    talk = Talk(Queue(letters(1)))
+    talk.hear(b"250 sender\r\n550 5.1.1 somebody else\r\n250 recipient\r\n")
+
+    assert talk.queue.verdicts == {"c0@example.com": Verdict.DEFERRED}
+
+
+def test_the_letter_behind_a_lost_one_goes_back() -> None:
+    talk = Talk(Queue(letters(2)))
+    talk.hear(GROUP_OK)
+    talk.session.fail(Trouble.LOST)
+
+    assert talk.queue.verdicts == {"c0@example.com": Verdict.UNCONFIRMED}
+    assert talk.queue.given_back == ["c1@example.com"]
+
+
+def test_trouble_at_mail_gives_everything_back() -> None:
+    talk = Talk(Queue(letters(1)))
+    talk.hear(b"451 4.3.0 busy\r\n")
+
+    assert talk.end is End.TROUBLE
+    assert talk.queue.given_back == ["c0@example.com"]
+    assert talk.queue.outcomes == {}
+
+
+def test_421_after_the_dot_gives_the_letter_back_and_the_one_behind_it() -> None:
+    talk = Talk(Queue(letters(2)))
+    talk.hear(GROUP_OK + b"")
+    talk.hear(b"421 4.3.2 closing\r\n")
+
+    assert talk.queue.given_back == ["c0@example.com", "c1@example.com"]
+
+
+def test_a_worn_line_ends_without_taking_another_letter() -> None:
+    talk = Talk(Queue(letters(3)), letters_per_connection=2)
+    talk.hear(GROUP_OK)
+    talk.hear(b"250 accepted\r\n" + GROUP_OK)
+    talk.hear(b"250 accepted\r\n")
+
+    assert talk.end is End.RECYCLED
+    assert len(talk.queue.ready) == 1
+    assert talk.session.orderly
+
+
+def test_an_old_line_ends_after_its_letter() -> None:
+    talk = Talk(Queue(letters(3)), connection_age=60)
+    talk.now = 61
+    talk.hear(GROUP_OK)
+    talk.hear(b"250 accepted\r\n")
+
+    assert talk.end is End.RECYCLED
+    assert len(talk.queue.ready) == 2
+
+
+class TestAnIdleLine:
+    """A line that has carried a letter and waits for more."""
+
+    @pytest.fixture
+    def talk(self) -> Talk:
+        talk = Talk(Queue(letters(1)))
+        talk.hear(GROUP_OK)
+        talk.hear(b"250 accepted\r\n")
+        talk.said  # noqa: B018
+        assert talk.session.hungry
+        assert talk.session.deadline == float("inf")
+        return talk
+
+    def test_goes_on_when_there_is_more(self, talk: Talk) -> None:
+        talk.queue.add(letter(1))
+        talk.session.resume()
+
+        assert talk.said == group(1)
+
+    def test_is_done_when_there_will_be_none(self, talk: Talk) -> None:
+        talk.session.finish()
+
+        assert talk.end is End.EXHAUSTED
+
+    def test_costs_nobody_anything_when_the_server_closes_it(self, talk: Talk) -> None:
+        talk.hear(b"421 4.4.2 idle for too long\r\n")
+
+        assert talk.end is End.RECYCLED
+
+    @pytest.mark.parametrize("crossing", [b"421 4.4.2 idle for too long\r\n", b""], ids=["421", "closed"])
+    def test_costs_nobody_anything_when_closing_crosses_the_next_mail(self, talk: Talk, crossing: bytes) -> None:
+        talk.queue.add(letter(1))
+        talk.session.resume()
+        talk.hear(crossing)
+        talk.session.fail(Trouble.LOST)
+
+        assert talk.end is End.RECYCLED
+        assert talk.queue.given_back == ["c1@example.com"]
+
+    def test_has_no_excuse_later(self, talk: Talk) -> None:
+        talk.queue.add(letter(1), letter(2))
+        talk.session.resume()
+        talk.hear(GROUP_OK)
+        talk.hear(b"250 accepted\r\n421 4.3.2 closing\r\n")
+
+        assert talk.end is End.TROUBLE
+
+
+class TestDeadlines:
+    def test_each_answer_has_its_time_from_when_it_became_due(self) -> None:
+        talk = Talk(Queue(letters(1)), reply_timeout=10, dot_timeout=60, letter_budget=500)
+        assert talk.session.deadline == 10
+        talk.now = 4
+        talk.hear(b"250 sender\r\n")
+        assert talk.session.deadline == 14
+        talk.now = 5
+        talk.hear(b"250 recipient\r\n354 go\r\n")
+
+        assert talk.session.deadline == 65
+
+    def test_half_a_reply_buys_no_time(self) -> None:
+        talk = Talk(Queue(letters(1)), reply_timeout=10, letter_budget=500)
+        talk.now = 9
+        talk.hear(b"250-still")
+        talk.hear(b" thinking\r\n250-and thinking\r\n")
+
+        assert talk.session.deadline == 10
+
+    def test_a_letter_begun_behind_another_buys_that_one_no_time(self) -> None:
+        talk = Talk(Queue(letters(1)), reply_timeout=10, dot_timeout=60, letter_budget=500)
+        talk.hear(GROUP_OK)
+        talk.now = 30
+        talk.queue.add(letter(1))
+        talk.session.resume()
+
+        assert talk.said.endswith(group(1))
+        assert talk.session.deadline == 60
+
+    def test_the_letter_has_a_budget_whatever_the_server_dribbles(self) -> None:
+        talk = Talk(Queue(letters(1)), reply_timeout=10, letter_budget=25)
+        for moment, answer in ((9, b"250 sender\r\n"), (18, b"250 recipient\r\n"), (24, b"354 go\r\n")):
+            talk.now = moment
+            talk.hear(answer)
+
+        assert talk.session.deadline == 25
+
+
+class TestALongLetter:
+    TEXT = "x" * 70 + "\r\n"
+
+    @pytest.fixture
+    def talk(self) -> Talk:
+        talk = Talk(Queue([letter(0, self.TEXT * (4 * PIECE // 72)), letter(1)]))
+        talk.said  # noqa: B018
+        return talk
+
+    def test_leaves_in_pieces_the_dot_with_the_last_and_the_next_letter_with_it(self, talk: Talk) -> None:
+        talk.hear(GROUP_OK)
+
+        assert [len(piece) for piece in talk.written[:-1]] == [PIECE] * (len(talk.written) - 1)
+        assert talk.said.endswith(b"\r\n.\r\n" + group(1))
+
+    def test_waits_for_the_network(self, talk: Talk) -> None:
+        talk.session.pause(True)
+        talk.hear(GROUP_OK)
+        assert talk.said == b""
+
+        talk.session.pause(False)
+
+        assert talk.said.endswith(group(1))
+
+    def test_the_network_has_its_time_for_each_piece(self, talk: Talk) -> None:
+        talk.session.pause(True)
+        talk.hear(GROUP_OK)
+
+        assert talk.session.deadline == 1.0
+
+    @pytest.mark.parametrize("trouble", [Trouble.LOST, Trouble.TIMEOUT])
+    def test_cannot_have_been_accepted_before_its_dot_left(self, talk: Talk, trouble: Trouble) -> None:
+        talk.session.pause(True)
+        talk.hear(GROUP_OK)
+        talk.session.fail(trouble)
+
+        assert talk.queue.verdicts == {"c0@example.com": Verdict.DEFERRED}
+
+    @pytest.mark.parametrize(
+        ("early", "verdict"),
+        [
+            (b"552 too big\r\n", Verdict.MESSAGE),
+            (b"451 no space\r\n", Verdict.DEFERRED),
+            (b"250 ok\r\n", Verdict.DEFERRED),
+        ],
+    )
+    def test_an_early_answer_ends_the_line(self, talk: Talk, early: bytes, verdict: Verdict) -> None:
+        talk.session.pause(True)
+        talk.hear(GROUP_OK)
+        talk.hear(early)
+
+        assert talk.queue.verdicts == {"c0@example.com": verdict}
+        assert talk.end is End.LOST
+        assert not talk.session.orderly
+
+
+class TestWhatIsNotEvenTried:
+    @pytest.mark.parametrize(
+        "to", ["a b@example.com", "a@example.com>\r\nRCPT TO:<b@example.com", "ж@example.com", ""]
+    )
+    def test_an_address_that_smtp_cannot_say(self, to: str) -> None:
+        talk = Talk(Queue([Letter(0, "a@example.org", to, b"x\r\n"), letter(1)]))
+
+        assert talk.queue.verdicts == {to: Verdict.FAILED}
+        assert talk.said == group(1)
+
+    def test_a_letter_larger_than_the_server_announced(self) -> None:
+        talk = Talk(Queue([letter(0, "x" * 500 + "\r\n")]), Abilities(announces_size=True, size=400))
+
+        assert talk.queue.verdicts == {"c0@example.com": Verdict.MESSAGE}
+        assert talk.said == b""
+
+    @pytest.mark.parametrize("text", ["bare\n.\nline feed\r\n", "bare\r.\r\nreturn\r\n", "no end"])
+    def test_a_letter_that_could_smuggle_another(self, text: str) -> None:
+        talk = Talk(Queue([letter(0, text)]))
+
+        assert talk.queue.verdicts == {"c0@example.com": Verdict.MESSAGE}
+
+    def test_bytes_over_127_where_the_server_takes_7_bit(self) -> None:
+        talk = Talk(Queue([letter(0, "Здравствуйте\r\n")]), Abilities(pipelining=True))
+
+        assert talk.queue.verdicts == {"c0@example.com": Verdict.MESSAGE}
+
+
+def test_mail_says_what_the_server_can_use() -> None:
+    only = letter(0, "Здравствуйте\r\n")
+    talk = Talk(Queue([only]), Abilities(eight_bit=True, announces_size=True, size=10_000))
+
+    assert talk.said == b"MAIL FROM:<a@example.org> SIZE=%d BODY=8BITMIME\r\n" % len(only.data)
+
+
+def test_lines_that_begin_with_a_dot_are_stuffed() -> None:
+    talk = Talk(Queue([letter(0, ".\r\n..\r\n.end\r\n")]))
+    talk.hear(GROUP_OK)
+
+    assert talk.said.endswith(b"\r\n\r\n..\r\n...\r\n..end\r\n.\r\n")
+
+
+def test_our_credentials_are_blanked_in_what_the_server_says() -> None:
+    talk = Talk(Queue(letters(1)), user="somebody", password="open-sesame")
+    talk.hear(b"250 sender\r\n550 5.7.1 open-sesame is no password, somebody\r\n503 no\r\n")
+
+    assert "sesame" not in talk.queue.outcomes["c0@example.com"][0].response
+
+
+def test_leaving_decides_what_may_have_been_accepted_and_gives_back_the_rest() -> None:
+    talk = Talk(Queue(letters(2)))
+    talk.hear(GROUP_OK)
+    talk.session.abandon()
+
+    assert talk.queue.verdicts == {"c0@example.com": Verdict.UNCONFIRMED}
+    assert talk.queue.given_back == ["c1@example.com"]
+
+
+def test_leaving_before_the_dot_gives_everything_back() -> None:
+    talk = Talk(Queue(letters(1)))
+    talk.session.abandon()
+
+    assert talk.queue.outcomes == {}
+    assert talk.queue.given_back == ["c0@example.com"]
+
+
+WORDS = [
+    b"250 ok\r\n",
+    b"354 go\r\n",
+    b"550 5.1.1 no\r\n",
+    b"451 later\r\n",
+    b"421 bye\r\n",
+    b"250-",
+    b"503 no\r\n",
+    b"x",
+]
+
+
+@given(said=st.lists(st.sampled_from(WORDS), max_size=40), abilities=st.sampled_from([PIPED, PLAIN]))
+def test_whatever_the_server_says_every_letter_is_decided_or_given_back_once(
+    said: list[bytes], abilities: Abilities
+) -> None:
+    talk = Talk(queue := Queue(letters(4)), abilities)
+    for word in said:
+        talk.hear(word)
+    talk.session.fail(Trouble.LOST)
+
+    untouched = [letter.to for letter in queue.ready if letter.to not in queue.given_back]
+    assert queue.out == set()
+    assert sorted([*queue.verdicts, *queue.given_back, *untouched]) == [letter.to for letter in letters(4)]
+    bodies = talk.said.count(b"Subject: Hi")
+    assert list(queue.verdicts.values()).count(Verdict.SENT) <= min(bodies, said.count(b"250 ok\r\n"))
