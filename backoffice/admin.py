@@ -1,4 +1,4 @@
-"""The admin site: its name, its first page, and the actions every list offers."""
+"""The admin site: its name and its first page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from mailing.admin.deleting import delete_selected
 from mailing.errors import NotAllowed
 from mailing.services import gate
 
@@ -23,11 +22,6 @@ class SamovarAdminSite(admin.AdminSite):
     index_title = _("Overview")
     site_url = None
     enable_nav_sidebar = False
-
-    def __init__(self, name: str = "admin") -> None:
-        super().__init__(name)
-        self.disable_action("delete_selected")
-        self.add_action(delete_selected, "delete_selected")
 
     def get_urls(self) -> list[Any]:
         from mailing.admin import mailbox  # late: the screens of mailing.admin register with this very site

@@ -20,5 +20,8 @@ class SamovarAdminConfig(AdminConfig):
         from django.contrib import admin
 
         from backoffice import staff
+        from mailing.admin.deleting import delete_selected
 
+        admin.site.disable_action("delete_selected")
+        admin.site.add_action(delete_selected, "delete_selected")  # the action every list offers
         staff.register(admin.site)

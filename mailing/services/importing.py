@@ -136,6 +136,16 @@ def problems_file(report: Report) -> bytes:
     return b"".join(writing.as_csv([titles, *rows]))
 
 
+def sample_file() -> bytes:
+    """A small file to start from, with headings in the reader's language."""
+    titles = ("email", gettext("full name"), gettext("greeting"), gettext("comment"))
+    rows = (
+        ("anna@example.com", gettext("Anna Smith"), gettext("Anna"), gettext("met at the fair")),
+        ("info@example.org", gettext("Peter Brown"), "", ""),
+    )
+    return b"".join(writing.as_csv([titles, *rows]))
+
+
 def summary(report: Report) -> str:
     """The four counters in a sentence."""
     return gettext("new: %(new)s, changed: %(changed)s, unchanged: %(unchanged)s, rows left out: %(problems)s") % (

@@ -1,0 +1,245 @@
+"""The import wizard: File → Check → Done, on the addresses, forms and permission of django-import-export."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_POST
+from import_export.admin import ImportMixin
+
+from mailing.admin.base import Item
+from mailing.admin.exchange import ClientResource, Csv, Spreadsheet
+from mailing.admin.pages import Pages, View, user_of
+from mailing.errors import NotAllowed, Refused
+from mailing.forms.clients import ClientFileForm, ConfirmFileForm
+from mailing.models import ClientImport
+from mailing.services import importing
+from mailing.services.merging import Merged, Report
+from mailing.tables.reading import Sheet
+from mailing.templatetags.samovar import num
+
+SHOWN_PROBLEMS = 100
+SHOWN_ROWS = 20  # row numbers in a sentence
+DELIMITERS = {";": "“;”", ",": "“,”", "\t": "Tab", "|": "“|”"}
+ENCODINGS = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1251": "Windows-1251"}
+
+POST = method_decorator(require_POST)
+GET = method_decorator(require_GET)
+
+
+class ClientWizard(ImportMixin, Pages):
+    model: Any  # import-export declares it as None
+    import_form_class: Any = ClientFileForm
+    confirm_form_class: Any = ConfirmFileForm
+    import_export_change_list_template: Any = None
+
+    def get_pages(self) -> list[tuple[str, View]]:
+        return [
+            *super().get_pages(),
+            ("import/sample/", self.sample_view),
+            ("import/<int:pk>/result/", self.result_view),
+            ("import/<int:pk>/problems/", self.problems_view),
+            ("import/<int:pk>/cancel/", self.cancel_view),
+        ]
+
+    def get_import_formats(self) -> list[type[Spreadsheet]]:
+        return [Spreadsheet]
+
+    def get_import_resource_classes(self, request: HttpRequest) -> list[type[ClientResource]]:
+        return [ClientResource]
+
+    def get_import_form_kwargs(self, request: HttpRequest) -> Item:
+        return {**super().get_import_form_kwargs(request), "by": user_of(request)}
+
+    # --- File → Check -----------------------------------------------------------------------------------
+
+    def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """GET asks for the file; POST reads it and shows what loading it would do. No client is written."""
+        self._require(request)
+        form = self.create_import_form(request)
+        if request.method == "POST" and form.is_valid():
+            file, mailing = form.cleaned_data["import_file"], form.cleaned_data["mailing"]
+            try:
+                upload = importing.receive(file, by=user_of(request), mailing=mailing)
+                sheet, report = importing.check(upload)
+            except NotAllowed as refusal:
+                raise PermissionDenied(str(refusal)) from refusal
+            except Refused as refusal:
+                form.add_error("import_file", str(refusal))
+            else:
+                return self._step(
+                    request, 2, {"upload": upload, **self._preview(request, form, upload, sheet, report)}
+                )
+        return self._step(request, 1, {"form": form})
+
+    def _preview(self, request: HttpRequest, form: Any, upload: ClientImport, sheet: Sheet, report: Report) -> Item:
+        form.cleaned_data["import_file"].tmp_storage_name = str(upload.pk)
+        return {
+            "confirm_form": self.create_confirm_form(request, form),
+            "report": report,
+            "cards": counters(report.counters(), done=False),
+            "facts": facts(sheet),
+            "cut": self._cut(sheet),
+            "problems": report.problems[:SHOWN_PROBLEMS],
+            "more_problems": len(report.problems) > SHOWN_PROBLEMS,
+            "problems_url": self.url("problems", upload.pk),
+            "changes": [change(merged) for merged in report.changes],
+            "more_changes": report.new + report.changed > len(report.changes),
+            "process_url": self.url("process_import"),
+            "cancel_url": self.url("cancel", upload.pk),
+            "load_label": self._load_label(report, upload),
+        }
+
+    def _load_label(self, report: Report, upload: ClientImport) -> str:
+        """What pressing the button does; empty when there is nothing to load."""
+        number = report.new + report.changed
+        if number:
+            return ngettext("Load %(n)s", "Load %(n)s", number) % {"n": num(number)}
+        if upload.mailing and report.good:
+            return _("Add to the mailing")
+        return ""
+
+    def _cut(self, sheet: Sheet) -> str:
+        if not sheet.cut:
+            return ""
+        listed = ", ".join(map(str, sheet.cut[:SHOWN_ROWS])) + ("…" if len(sheet.cut) > SHOWN_ROWS else "")
+        words = ngettext(
+            "%(n)s row has cells beyond the last heading; they are ignored: row %(rows)s.",
+            "%(n)s rows have cells beyond the last heading; they are ignored: rows %(rows)s.",
+            len(sheet.cut),
+        )
+        return words % {"n": num(len(sheet.cut)), "rows": listed}
+
+    # --- Check → Done ------------------------------------------------------------------------------------
+
+    @POST
+    def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Loads one of the person's own files, once."""
+        self._require(request)
+        form = self.create_confirm_form(request)
+        name = form.cleaned_data["import_file_name"] if form.is_valid() else ""
+        upload = self._mine(request).filter(pk=int(name)).first() if name.isdecimal() else None
+        if upload is None:
+            messages.error(request, _(importing.GONE))
+            return HttpResponseRedirect(self.url("import"))
+        try:
+            importing.load(upload, by=user_of(request))
+        except NotAllowed as refusal:
+            raise PermissionDenied(str(refusal)) from refusal
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+            if not upload.loaded_at:
+                return HttpResponseRedirect(self.url("import"))
+        return HttpResponseRedirect(self.url("result", upload.pk))
+
+    @GET
+    def result_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        upload = self._find(request, pk)
+        if upload.loaded_at is None:
+            return HttpResponseRedirect(self.url("import"))
+        context = {
+            "upload": upload,
+            "cards": counters(upload.counters, done=True),
+            "has_problems": upload.problems is not None,
+            "problems_url": self.url("problems", pk),
+            "show_url": f"{self.url('changelist')}?last_import={pk}",
+            "list_url": self.url("changelist"),
+            "again_url": self.url("import"),
+        }
+        return self._step(request, 3, context)
+
+    @GET
+    def problems_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Every row that was left out, to be corrected and loaded."""
+        upload = self._find(request, pk)
+        if upload.problems is None:
+            raise Http404
+        return download(bytes(upload.problems), "rows-left-out.csv")
+
+    @POST
+    def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        importing.give_up(self._find(request, pk))
+        return HttpResponseRedirect(self.url("import"))
+
+    @GET
+    def sample_view(self, request: HttpRequest) -> HttpResponse:
+        self._require(request)
+        return download(importing.sample_file(), "clients-sample.csv")
+
+    # --- what they share -----------------------------------------------------------------------------------
+
+    def _require(self, request: HttpRequest) -> None:
+        if not self.has_import_permission(request):
+            raise PermissionDenied(_(importing.MAY_NOT_IMPORT))
+
+    def _mine(self, request: HttpRequest) -> Any:
+        return ClientImport.objects.of(user_of(request)).select_related("mailing__message")
+
+    def _find(self, request: HttpRequest, pk: int) -> ClientImport:
+        self._require(request)
+        upload: ClientImport | None = self._mine(request).filter(pk=pk).defer("data").first()
+        if upload is None:
+            raise Http404
+        return upload
+
+    def _step(self, request: HttpRequest, step: int, context: Item) -> TemplateResponse:
+        shell = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "list_title": self.list_title,
+            "title": _("Import of clients"),
+            "step": step,
+            "steps": [(number, words) for number, words in enumerate((_("File"), _("Check"), _("Done")), start=1)],
+            "sample_url": self.url("sample"),
+        }
+        name = {1: self.import_template_name, 2: "admin/import_export/check.html", 3: "admin/import_export/done.html"}
+        return TemplateResponse(request, name[step], shell | context)
+
+
+def counters(numbers: dict[str, int], *, done: bool) -> list[Item]:
+    """The four figures of a file."""
+    return [
+        {"label": _("New clients"), "value": numbers["new"]},
+        {"label": _("Updated") if done else _("Will be updated"), "value": numbers["changed"]},
+        {"label": _("Unchanged"), "value": numbers["unchanged"]},
+        {
+            "label": _("Rows with errors"),
+            "value": numbers["problems"],
+            "tone": "red" if numbers["problems"] else "",
+        },
+    ]
+
+
+def facts(sheet: Sheet) -> list[tuple[str, str]]:
+    """How the file was read, so that a wrong guess is seen at once."""
+    found = [(_("File"), sheet.kind)]
+    if sheet.encoding:
+        found.append((_("Encoding"), ENCODINGS[sheet.encoding]))
+        found.append((_("Delimiter"), DELIMITERS.get(sheet.delimiter, sheet.delimiter)))
+    if sheet.columns.ignored:
+        shown = ", ".join(title[:40] for title in sheet.columns.ignored[:SHOWN_ROWS])
+        found.append((_("Columns we ignore"), shown))
+    return found
+
+
+def change(merged: Merged) -> Item:
+    """A row of the preview: (old, new) for name, greeting and comment."""
+    before = merged.stored or ("",) * len(merged.texts)
+    return {
+        "is_new": merged.stored is None,
+        "email": merged.email,
+        "cells": list(zip(before, merged.texts, strict=True)),
+    }
+
+
+def download(data: bytes, name: str) -> HttpResponse:
+    response = HttpResponse(data, content_type=Csv.content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

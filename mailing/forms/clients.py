@@ -1,0 +1,157 @@
+"""Forms around clients: one client, a file of them, the mailing they are put into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminTextInputWidget
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from import_export.forms import ConfirmImportForm, ImportForm
+
+from mailing import addresses
+from mailing.models import Client, Mailing, Suppression
+from mailing.services import recipients
+from mailing.tables import cells, reading
+
+OFFERED = 200  # mailings in the box; the newest ones
+
+
+class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Takes an address as people paste it: “Anna <anna@example.com>” is fine."""
+
+    email = forms.CharField(
+        label=lazy("e-mail"),
+        max_length=320,
+        widget=AdminTextInputWidget(attrs={"inputmode": "email", "autocomplete": "off"}),
+        help_text=Client._meta.get_field("email").help_text,
+    )
+
+    class Meta:
+        model = Client
+        fields = ("email", "full_name", "greeting", "comment")
+
+    def clean_email(self) -> str:
+        email = addresses.extract(self.cleaned_data["email"])
+        if not addresses.is_valid(email):
+            raise ValidationError(_("This is not an e-mail address."))
+        other = Client.objects.filter(email=email).exclude(pk=self.instance.pk).first()
+        if other:
+            raise ValidationError(
+                format_html(
+                    _('There is a client with this address already: <b>{}</b>. <a href="{}">Open the card</a>'),
+                    other.full_name or other.email,
+                    reverse("admin:mailing_client_change", args=[other.pk]),
+                )
+            )
+        return email
+
+    def clean_full_name(self) -> str:
+        return cells.line(self.cleaned_data["full_name"])
+
+    def clean_greeting(self) -> str:
+        return cells.line(self.cleaned_data["greeting"])
+
+    def clean_comment(self) -> str:
+        return cells.text(self.cleaned_data["comment"])
+
+
+class MailingChoice(forms.ChoiceField):
+    """One of the mailings this person may add clients to, by name; `open_to` fills it."""
+
+    def open_to(self, by: User, *, nobody: Any = "") -> None:
+        self.by = by
+        newest = recipients.open_mailings(by).defer("message__body", "message__text_body")[:OFFERED]
+        self.choices = [("", nobody or "---------"), *((str(mailing.pk), _label(mailing)) for mailing in newest)]
+
+    def clean(self, value: Any) -> Mailing | None:
+        chosen = super().clean(value)
+        return recipients.open_mailings(self.by).get(pk=chosen) if chosen else None
+
+
+class PickMailingForm(forms.Form):
+    mailing = MailingChoice(label=lazy("mailing"))
+
+    def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _open(self, by)
+
+
+class FileField(forms.FileField):
+    """A table of at most 20 MB; Django's own limits do not count files."""
+
+    default_error_messages = {
+        "required": lazy("Choose a file."),
+        "empty": lazy("The file is empty."),
+        "missing": lazy("Choose a file."),
+    }
+    widget = forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx,.xls"})
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        file = super().clean(data, initial)
+        if isinstance(file, UploadedFile) and (file.size or 0) > reading.SIZE_LIMIT:
+            raise ValidationError(_(reading.TOO_LARGE) % {"limit": reading.SIZE_LIMIT // 2**20})
+        return file
+
+
+class ClientFileForm(ImportForm):
+    """The first step of the wizard. There is one format, so nobody is asked for it."""
+
+    import_file = FileField(label=lazy("File"))
+    mailing = MailingChoice(
+        label=lazy("Add to a mailing at once"),
+        required=False,
+        help_text=lazy("Everybody in the file becomes a recipient, also those who are clients already."),
+    )
+    field_order = ["resource", "import_file", "mailing", "format"]
+
+    def __init__(self, formats: Any, resources: Any, *, by: User, **kwargs: Any) -> None:
+        super().__init__(formats, resources, **kwargs)
+        self.fields["format"].widget = forms.HiddenInput()
+        self.fields["format"].required = False
+        _open(self, by, nobody=_("no, only load them"))
+
+    @property
+    def media(self) -> forms.Media:
+        """import-export's script guesses a format, which nobody has to choose here."""
+        return forms.Media()
+
+
+class ConfirmFileForm(ConfirmImportForm):
+    """The second step: which of the person's files to load."""
+
+    format = forms.CharField(widget=forms.HiddenInput(), required=False)
+
+
+class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
+    email = forms.CharField(label=lazy("e-mail"), max_length=320, widget=AdminTextInputWidget)
+
+    class Meta:
+        model = Suppression
+        fields = ("email", "reason", "note")
+
+    def clean_email(self) -> str:
+        email = addresses.extract(self.cleaned_data["email"])
+        if not addresses.is_valid(email):
+            raise ValidationError(_("This is not an e-mail address."))
+        return email
+
+
+class SuppressionFileForm(forms.Form):
+    import_file = FileField(label=lazy("File"))
+
+
+def _open(form: forms.Form, by: User, **words: Any) -> None:
+    field: Any = form.fields["mailing"]
+    field.open_to(by, **words)
+
+
+def _label(mailing: Mailing) -> str:
+    state = _("draft") if mailing.is_paused else mailing.get_status_display()
+    return f"{str(mailing)[:80]} ({state})"
