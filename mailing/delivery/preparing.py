@@ -87,9 +87,10 @@ def _unmarked(text: str, fields: dict[str, Field]) -> str:
 def _leavable_html(html: str) -> str:
     if not html or "unsubscribe_url" in placeholders.names(html):
         return html
+    words = _("Unsubscribe from these letters")
     footer = (
         '<p style="margin:24px 0 0;font-size:12px;line-height:1.4;color:#6b6b6b">'
-        f'<a href="{LEAVE}" style="color:#6b6b6b">{_("Unsubscribe from these letters")}</a></p>'
+        f'<a href="{LEAVE}" style="color:#6b6b6b">{words}</a></p>'
     )
     before, end, after = html.rpartition("</body>")
     return f"{before}{footer}{end}{after}" if end else html + footer
@@ -98,4 +99,5 @@ def _leavable_html(html: str) -> str:
 def _leavable_text(text: str) -> str:
     if "unsubscribe_url" in placeholders.names(text):
         return text
-    return f"{text.rstrip()}\n\n{_('Unsubscribe from these letters')}: {LEAVE}\n"
+    words = _("Unsubscribe from these letters")
+    return f"{text.rstrip()}\n\n{words}: {LEAVE}\n"
