@@ -151,9 +151,9 @@ def button(context: template.Context, item: dict[str, Any]) -> dict[str, Any]:
 
 @register.inclusion_tag("admin/includes/buttons.html", takes_context=True)
 def buttons(context: template.Context, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """The buttons of a page: those marked `more` are folded into a menu at the end."""
-    return {
-        "shown": [item for item in items if not item.get("more")],
-        "folded": [item for item in items if item.get("more")],
-        "csrf_token": context.get("csrf_token"),
-    }
+    """The buttons of a page: those marked `more` are folded into a menu at the end, unless there is only one."""
+    shown = [item for item in items if not item.get("more")]
+    folded = [item for item in items if item.get("more")]
+    if len(folded) == 1:
+        shown, folded = shown + folded, []
+    return {"shown": shown, "folded": folded, "csrf_token": context.get("csrf_token")}

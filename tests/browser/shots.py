@@ -16,10 +16,12 @@ import tempfile
 import time
 from itertools import product
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parents[2]
-USER, PASSWORD = "admin", "demo"
+USER = "admin"
+HIGHEST = 6000
 
 
 def main() -> None:
@@ -93,11 +95,18 @@ def take(base: str, options: argparse.Namespace) -> None:
                 context.add_cookies([{"name": k, "value": v, "url": base} for k, v in kept.items()])
                 tab = context.new_page()
                 tab.goto(base + page.url, wait_until="networkidle")
-                tab.screenshot(path=options.out / f"{page.name}.{language}.{theme}.{width}.png", full_page=True)
+                unroll(tab, size)
+                tab.screenshot(path=options.out / f"{page.name}.{language}.{theme}.{width}.png")
                 tab.close()
                 taken += 1
             context.close()
     sys.stdout.write(f"{taken} pictures of {len(pages)} pages in {options.out}\n")
+
+
+def unroll(tab: Any, size: Any) -> None:
+    """Makes the window as high as the page: bars that stick to an edge would cover the middle of a long picture."""
+    height = tab.evaluate("document.documentElement.scrollHeight")
+    tab.set_viewport_size(size | {"height": min(max(height, size["height"]), HIGHEST)})
 
 
 if __name__ == "__main__":

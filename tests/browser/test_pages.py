@@ -1,0 +1,71 @@
+"""Every page of the admin in a real browser: both languages, both themes, wide and phone."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Page as Tab
+
+from tests.browser import world
+from tests.browser.chromium import PHONE, WIDE, Watch
+from tests.browser.conftest import Login, staff
+from tests.browser.pages import Page, discover
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+VIEWS: dict[str, dict[str, Any]] = {
+    "ru-light-wide": {"language": "ru", "theme": "light", "viewport": WIDE},
+    "ru-dark-phone": {"language": "ru", "theme": "dark", "viewport": PHONE},
+    "en-dark-wide": {"language": "en", "theme": "dark", "viewport": WIDE},
+    "en-light-phone": {"language": "en", "theme": "light", "viewport": PHONE},
+}
+
+
+@pytest.fixture
+def pages(db: None, quiet: None) -> list[Page]:
+    sending = world.build()
+    boss = staff("superuser")
+    world.remember_a_change(boss, sending)
+    client = Client()
+    client.force_login(boss, backend="django.contrib.auth.backends.ModelBackend")
+    found = discover(client)
+    assert {"index", "mailing_client_changelist", "auth_user_add"} <= {page.name for page in found}
+    return found
+
+
+def overflow(tab: Tab) -> int:
+    """By how many pixels the page can be scrolled sideways."""
+    return int(tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_page_opens_fits_and_stays_silent(pages: list[Page], login: Login, host: str, view: str) -> None:
+    context = login(**VIEWS[view])
+    tab = context.new_page()
+    watch = Watch(tab, host)
+    troubles = []
+    for page in pages:
+        response = tab.goto(page.url)
+        assert response is not None
+        found = watch.take()
+        if response.status != 200:
+            found.append(f"status {response.status}")
+        if tab.locator("html").get_attribute("lang") != VIEWS[view]["language"]:
+            found.append("not in the language")
+        if overflow(tab) > 0:
+            found.append(f"{overflow(tab)} pixels too wide")
+        troubles += [f"{page.name}: {trouble}" for trouble in found]
+    assert troubles == []
+
+
+def test_pages_of_errors_keep_the_shell_and_a_way_home(live_server: Any, login: Login) -> None:
+    tab = login("Viewer", language="ru").new_page()
+    for path in ("/admin/nowhere/", "/admin/auth/user/"):
+        tab.goto(path)
+        assert tab.locator(".error-page h1").inner_text()
+        assert tab.locator("nav.sections").is_visible()
+        tab.click("main a.btn-primary")
+        assert urlsplit(tab.url).path == "/admin/"
