@@ -6,7 +6,8 @@ from django.contrib.auth.models import User
 from django.db import connections, router
 from django.utils.translation import gettext
 
-from mailing.models import Mailing
+from mailing.models import Mailing, Message
+from mailing.services import journal
 
 COPIED = ("message_id", "audience", "from_name", "reply_to", "start_at", "end_at", "periodicity")
 
@@ -17,6 +18,15 @@ def copy(mailing: Mailing, by: User | None) -> Mailing:
     same = {field: getattr(mailing, field) for field in COPIED}
     twin = Mailing.objects.create(name=name[:200], is_paused=True, created_by=by, **same)
     _copy_recipients(mailing, twin)
+    return twin
+
+
+def copy_message(message: Message, by: User | None) -> Message:
+    """A message of its own with the same texts, in no mailing."""
+    subject = gettext("%(name)s (copy)") % {"name": message.subject}
+    texts = {"body": message.body, "is_html": message.is_html, "text_body": message.text_body}
+    twin = Message.objects.create(subject=subject[:200], **texts)
+    journal.added(twin, by)
     return twin
 
 

@@ -5,7 +5,6 @@ Names, subjects and server replies are other people's text: no cell of them may 
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -21,8 +20,8 @@ from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from mailing.models import Attempt
 from mailing.services import statistics
+from mailing.tables import cells, writing
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 CHUNK = 2000
 
 CONTENT_TYPES = {
@@ -30,13 +29,6 @@ CONTENT_TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 Table = Iterable[list[Any]]
-
-
-def safe(value: Any) -> Any:
-    """A text cell that Excel shows as text, whatever it begins with."""
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return "'" + value
-    return value
 
 
 def attempts_table(attempts: QuerySet[Attempt]) -> Iterator[list[Any]]:
@@ -88,22 +80,15 @@ def mailings_table(attempts: QuerySet[Attempt]) -> Iterator[list[Any]]:
 
 def as_csv(table: Table) -> Iterator[bytes]:
     """Rows as Excel in Russia opens them by a double click: UTF-8 with a mark, semicolons, decimal comma."""
-    yield b"\xef\xbb\xbf"
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=";")
-    for row in table:
-        writer.writerow([_csv_cell(value) for value in row])
-        yield buffer.getvalue().encode()
-        buffer.seek(0)
-        buffer.truncate()
+    return writing.as_csv([_text(value) for value in row] for row in table)
 
 
-def _csv_cell(value: Any) -> Any:
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, datetime):
         return timezone.localtime(value).strftime("%d.%m.%Y %H:%M:%S")
-    if isinstance(value, float):
-        return str(value).replace(".", ",")
-    return safe(value)
+    return str(value).replace(".", ",") if isinstance(value, float) else str(value)
 
 
 def as_xlsx(table: Table) -> bytes:
@@ -123,7 +108,7 @@ def _xlsx_cell(sheet: WriteOnlyWorksheet, value: Any, *, bold: bool) -> Any:
         return timezone.localtime(value).replace(tzinfo=None, microsecond=0)
     if not isinstance(value, str):
         return value
-    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", safe(value)))
+    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", cells.guard(value)))
     cell.data_type = "s"
     cell.font = Font(bold=bold)
     return cell

@@ -27,8 +27,8 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, RowNumber
 
-from mailing.choices import AttemptStatus, Audience, Trigger
-from mailing.models import Attempt, Client, Mailing, Message, Suppression
+from mailing.choices import HARMLESS_SKIPS, AttemptStatus, Audience, DeliveryStatus, Trigger
+from mailing.models import Attempt, Client, Delivery, Mailing, Message, Suppression
 
 TREND_RUNS = 10
 
@@ -192,3 +192,14 @@ def with_usage(messages: QuerySet[Message]) -> QuerySet[Message]:
     mailings = Mailing.objects.order_by().filter(message=OuterRef("pk")).values("message")
     used = Subquery(mailings.annotate(number=Count("pk")).values("number"), output_field=IntegerField())
     return messages.annotate(used=Coalesce(used, 0))
+
+
+def retryable(attempt: Attempt) -> tuple[int, int]:
+    """(unsent, unconfirmed) clients of a closed attempt that a retry would take up; one query."""
+    rows = Delivery.objects.filter(attempt=attempt, retried_by=None)
+    skipped = Q(status=DeliveryStatus.SKIPPED) & ~Q(reason__in=HARMLESS_SKIPS)
+    found = rows.aggregate(
+        unsent=Count("pk", filter=Q(status=DeliveryStatus.FAILED) | skipped),
+        unconfirmed=Count("pk", filter=Q(status=DeliveryStatus.UNCONFIRMED)),
+    )
+    return found["unsent"], found["unconfirmed"]

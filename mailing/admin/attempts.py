@@ -1,0 +1,334 @@
+"""What happened: attempts with their totals, and the deliveries behind them. Read-only for everybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
+
+from mailing import addresses
+from mailing.admin import sentences, states
+from mailing.admin.attempts_pages import AttemptPages
+from mailing.admin.base import Item, SamovarModelAdmin
+from mailing.admin.filters import DateRangeFilter, MailingFilter
+from mailing.admin.pages import user_of
+from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
+from mailing.models import Attempt, Delivery
+from mailing.services import permissions, statistics, suppressing
+from mailing.templatetags.samovar import duration, num, percent, when
+
+if TYPE_CHECKING:
+    PaginatorOfRows = Paginator[Any]
+else:
+    PaginatorOfRows = Paginator
+
+COUNTED_AT_MOST = 100_000  # pages of deliveries; a count over ten million rows would take seconds
+
+
+class ReadOnly(SamovarModelAdmin):
+    """Nobody adds, changes or deletes: the runner owns these rows."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class AttemptList(ChangeList):
+    def apply_select_related(self, qs: QuerySet[Any]) -> QuerySet[Any]:
+        """One query for the page; bodies of letters stay where they are."""
+        related = qs.select_related("mailing__message", "started_by")
+        bodies = ("html_body", "text_body", "reasons", "mailing__message__body", "mailing__message__text_body")
+        return related.defer(*bodies)
+
+
+def number(value: int, *, bad: bool = False) -> SafeString:
+    """A figure of a column; red where it should be none."""
+    return format_html('<span class="num{}">{}</span>', " bad" if bad and value else "", num(value))
+
+
+def _share(share: float | None) -> str:
+    return "—" if share is None else percent(round(share * 1000), 1000)
+
+
+@admin.register(Attempt)
+class AttemptAdmin(AttemptPages, ReadOnly):
+    list_title = lazy("Attempts")
+    empty_title = lazy("Nothing has been sent yet")
+    empty_text = lazy("Every run of every mailing will stand here: who got a letter, who did not, and why.")
+    list_display = (
+        *("started", "mailing_name", "state", "planned", "recipients", "accepted", "refused", "doubtful"),
+        *("skipped_number", "share", "took", "who", "first_words"),
+    )
+    list_filter = ("status", "trigger", ("started_at", DateRangeFilter), MailingFilter)
+    search_fields = ("subject", "mailing__name")
+    search_help_text = lazy("By subject or name of the mailing")
+    ordering = ("-started_at", "-pk")
+    fields = ("mailing",)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return AttemptList
+
+    # --- columns -------------------------------------------------------------------------------------
+
+    @admin.display(description=lazy("started"), ordering="started_at")
+    def started(self, attempt: Attempt) -> SafeString | str:
+        return when(attempt.started_at)
+
+    @admin.display(description=lazy("mailing"), ordering="mailing__name")
+    def mailing_name(self, attempt: Attempt) -> str:
+        return str(attempt.mailing)
+
+    @admin.display(description=lazy("status"), ordering="status")
+    def state(self, attempt: Attempt) -> SafeString:
+        return states.attempt(attempt)
+
+    @admin.display(description=lazy("planned time"), ordering="occurrence")
+    def planned(self, attempt: Attempt) -> SafeString | str:
+        return when(attempt.occurrence) if attempt.occurrence else _("extra run")
+
+    @admin.display(description=lazy("recipients"), ordering="audience")
+    def recipients(self, attempt: Attempt) -> SafeString:
+        return number(attempt.audience)
+
+    @admin.display(description=lazy("accepted"), ordering="sent")
+    def accepted(self, attempt: Attempt) -> SafeString:
+        return number(attempt.sent)
+
+    @admin.display(description=lazy("refused"), ordering="failed")
+    def refused(self, attempt: Attempt) -> SafeString:
+        return number(attempt.failed, bad=True)
+
+    @admin.display(description=lazy("unconfirmed"), ordering="unconfirmed")
+    def doubtful(self, attempt: Attempt) -> SafeString:
+        return number(attempt.unconfirmed, bad=True)
+
+    @admin.display(description=lazy("skipped"), ordering="skipped")
+    def skipped_number(self, attempt: Attempt) -> SafeString:
+        return number(attempt.skipped)
+
+    @admin.display(description="%")
+    def share(self, attempt: Attempt) -> SafeString:
+        return format_html('<span class="num">{}</span>', percent(attempt.sent, attempt.audience))
+
+    @admin.display(description=lazy("took"))
+    def took(self, attempt: Attempt) -> str:
+        return duration(attempt.finished_at - attempt.started_at if attempt.finished_at else None)
+
+    @admin.display(description=lazy("who"), ordering="trigger")
+    def who(self, attempt: Attempt) -> str:
+        person = attempt.started_by
+        return person.get_full_name() or person.get_username() if person else attempt.get_trigger_display()
+
+    @admin.display(description=lazy("server response"))
+    def first_words(self, attempt: Attempt) -> SafeString | str:
+        words = (attempt.response or attempt.note_text).strip()
+        first = Truncator(words.split("\n")[0]).chars(60)
+        return format_html('<span class="muted">{}</span>', first) if words else "—"
+
+    # --- numbers of the filtered set -------------------------------------------------------------------
+
+    def get_cards(self, request: HttpRequest, queryset: QuerySet[Attempt]) -> list[Item]:
+        sums = self.totals_of(request, queryset)
+        share, errors = sums.success_share, sums.error_share
+        return [
+            {"label": _("Attempts"), "value": sums.attempts},
+            {"label": _("Succeeded"), "value": _share(share), "note": _("of the runs that ended")},
+            {"label": _("Letters accepted"), "value": sums.sent},
+            {"label": _("Errors"), "value": _share(errors), "tone": states.error_tone(errors)},
+            {"label": _("Mean duration"), "value": duration(sums.duration)},
+        ]
+
+    def totals_of(self, request: HttpRequest, queryset: QuerySet[Attempt]) -> statistics.Totals:
+        """Computed once per request: cards and the foot of the list show the same numbers."""
+        if not hasattr(request, "attempt_totals"):
+            request.attempt_totals = statistics.totals(queryset)  # type: ignore[attr-defined]
+        return request.attempt_totals  # type: ignore[attr-defined,no-any-return]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Item | None = None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        context = getattr(response, "context_data", None)
+        if context and "cl" in context and context["cl"].result_count:
+            context["totals"] = self.totals_of(request, context["cl"].queryset)
+        return response
+
+    def get_list_buttons(self, request: HttpRequest) -> list[Item]:
+        query = request.GET.urlencode()
+        report = {"label": _("Report by mailing"), "url": f"{self.url('report')}?{query}", "icon": "chart"}
+        if not self.has_export_permission(request):
+            return [report]
+        export = f"{self.url('export')}?{query}{'&' if query else ''}format="
+        return [
+            report,
+            {"label": _("Export CSV"), "url": f"{export}csv", "icon": "download"},
+            {"label": _("Export XLSX"), "url": f"{export}xlsx", "icon": "download"},
+        ]
+
+    # --- one attempt -----------------------------------------------------------------------------------
+
+    def get_change_title(self, request: HttpRequest, obj: Attempt) -> str:
+        return _("%(mailing)s: attempt %(number)s") % {"mailing": obj.mailing, "number": obj.pk}
+
+    def get_pill(self, request: HttpRequest, obj: Attempt) -> SafeString:
+        return states.attempt(obj)
+
+    def get_buttons(self, request: HttpRequest, obj: Attempt) -> list[Item]:
+        items = retry_buttons(self, request, obj)
+        items.append({"label": _("Deliveries"), "url": deliveries_url(obj), "icon": "list"})
+        stopped = suppressing.of_attempt(obj).count() if permissions.may_send(user_of(request)) else 0
+        if stopped:
+            words = ngettext(
+                "Take %(n)s address off the stop list", "Take %(n)s addresses off the stop list", stopped
+            )
+            button = {"label": words % {"n": num(stopped)}, "url": self.url("lift", obj.pk), "method": "post"}
+            items.append(button | {"icon": "stop", "more": True})
+        return items
+
+    def get_object_cards(self, request: HttpRequest, obj: Attempt) -> list[Item]:
+        return [
+            {"label": _("Recipients"), "value": obj.audience},
+            _card(obj, _("Accepted"), DeliveryStatus.SENT, "green"),
+            _card(obj, _("Refused"), DeliveryStatus.FAILED, "red"),
+            _card(obj, _("Unconfirmed"), DeliveryStatus.UNCONFIRMED, "amber"),
+            _card(obj, _("Skipped"), DeliveryStatus.SKIPPED),
+            {"label": _("Not sent yet"), "value": obj.open},
+        ]
+
+    def get_notices(self, request: HttpRequest, obj: Attempt) -> list[Item]:
+        if not obj.note or obj.status == AttemptStatus.RUNNING:  # the live panel says it
+            return []
+        return [{"text": obj.note_text, "tone": "amber" if obj.status != AttemptStatus.SUCCEEDED else ""}]
+
+    def render_change_form(self, request: HttpRequest, context: Item, *args: Any, **kwargs: Any) -> HttpResponse:
+        obj: Attempt = kwargs["obj"]
+        context |= {
+            "took": duration(obj.finished_at - obj.started_at if obj.finished_at else None),
+            "retries": obj.retries.only("pk"),
+            "sentence": sentences.about_attempt(obj.reasons, obj.response),
+            "groups": [_group(obj, group) for group in obj.reasons],
+            "letter": self.url("letter", obj.pk),
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _card(obj: Attempt, label: str, status: DeliveryStatus, tone: str = "") -> Item:
+    value = getattr(obj, status)
+    return {
+        "label": label,
+        "value": value,
+        "tone": tone if value else "",
+        "url": deliveries_url(obj, status=status) if value else "",
+        "note": percent(value, obj.audience) if value else "",
+    }
+
+
+def _group(obj: Attempt, group: Item) -> Item:
+    """One group of refusals, in words: "451 greylisting: 12 addresses"."""
+    status, reason = DeliveryStatus(group["status"]), group["reason"]
+    number, examples = group["count"], group.get("examples", [])
+    return {
+        "status": status.label,
+        "tone": states.DELIVERY_TONES.get(status, "grey"),
+        "code": group.get("code"),
+        "reason": dict(DeliveryReason.choices).get(reason, reason),
+        "addresses": ngettext("%(n)s address", "%(n)s addresses", number) % {"n": num(number)},
+        "sentence": sentences.about(reason, group.get("code")),
+        "response": group.get("response", ""),
+        "examples": examples,
+        "more": number - len(examples),
+        "url": deliveries_url(obj, status=status, reason=reason),
+    }
+
+
+def deliveries_url(attempt: Attempt, **filters: str) -> str:
+    """The deliveries of the attempt, narrowed further by exact values."""
+    query = {"attempt__id__exact": str(attempt.pk)} | {f"{key}__exact": value for key, value in filters.items()}
+    return f"{reverse('admin:mailing_delivery_changelist')}?{urlencode(query)}"
+
+
+def retry_buttons(screen: AttemptAdmin, request: HttpRequest, obj: Attempt) -> list[Item]:
+    """For the failed and unsent; and, asked for separately, also for those nobody knows about."""
+    if obj.status != AttemptStatus.FAILED or not permissions.may_send(user_of(request)):
+        return []
+    unsent, unconfirmed = statistics.retryable(obj)
+    url = screen.url("retry", obj.pk)
+    items: list[Item] = []
+    if unsent:
+        words = ngettext("Retry for %(n)s unsent", "Retry for %(n)s unsent", unsent) % {"n": num(unsent)}
+        items.append({"label": words, "url": url, "method": "post", "primary": True, "icon": "refresh"})
+    if unconfirmed:
+        words = ngettext("…and for %(n)s unconfirmed", "…and for %(n)s unconfirmed", unconfirmed)
+        if not unsent:
+            words = ngettext("Retry for %(n)s unconfirmed", "Retry for %(n)s unconfirmed", unconfirmed)
+        items.append(
+            {
+                "label": words % {"n": num(unconfirmed)},
+                "url": url,
+                "method": "post",
+                "hidden": {"unconfirmed": "1"},
+                "icon": "refresh",
+            }
+        )
+    return items
+
+
+class CappedPaginator(PaginatorOfRows):
+    """Counts no further than anybody pages: the deliveries of years are tens of millions of rows."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[:COUNTED_AT_MOST].count())
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnly):
+    list_title = lazy("Deliveries")
+    empty_title = lazy("No deliveries")
+    empty_text = lazy("The deliveries of an attempt are deleted some months after it; its numbers stay.")
+    list_display = ("email", "state", "reason", "code", "first_words", "tries", "retry_at", "updated_at")
+    list_filter = ("status", "reason")
+    search_fields = ("email",)
+    search_help_text = lazy("By the beginning of the address")
+    list_select_related = ()
+    list_display_links = None
+    ordering = ("pk",)
+    paginator = CappedPaginator
+    show_full_result_count = False
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
+        """By prefix: addresses are stored in one form, so an index of them can be used."""
+        wanted = addresses.normalize(search_term)
+        return (queryset.filter(email__startswith=wanted) if wanted else queryset), False
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        return lookup == "attempt__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    @admin.display(description=lazy("status"), ordering="status")
+    def state(self, delivery: Delivery) -> SafeString:
+        return states.delivery(delivery)
+
+    @admin.display(description=lazy("server response"))
+    def first_words(self, delivery: Delivery) -> SafeString | str:
+        sentence = sentences.about(delivery.reason, delivery.code) if delivery.reason else ""
+        words = Truncator(delivery.response.split("\n")[0]).chars(120)
+        return format_html('{}<span class="muted">{}</span>', sentence, words) if sentence or words else "—"

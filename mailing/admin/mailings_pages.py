@@ -1,0 +1,204 @@
+"""The pages and buttons of a mailing beside its form. Each asks a service and tells the person; no rules here."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_POST
+
+from mailing.admin import sentences, wording
+from mailing.admin.base import Item
+from mailing.admin.pages import View, undo, user_of
+from mailing.admin.test_letter import TestLetterPages
+from mailing.choices import AttemptStatus
+from mailing.forms.mailings import MailingForm
+from mailing.models import Attempt, Mailing
+from mailing.services import calendar, dry_run, lifecycle, permissions, snapshots, statistics
+from mailing.templatetags.samovar import num
+
+POST = method_decorator(require_POST)
+GET = method_decorator(require_GET)
+
+
+class MailingPages(TestLetterPages):
+    def get_pages(self) -> list[tuple[str, View]]:
+        return [
+            ("plan/", self.plan_view),
+            ("<int:pk>/send/", self.send_view),
+            ("<int:pk>/pause/", self.pause_view),
+            ("<int:pk>/resume/", self.resume_view),
+            ("<int:pk>/finish/", self.finish_view),
+            ("<int:pk>/copy/", self.copy_view),
+            ("<int:pk>/test/", self.test_view),
+            ("<int:pk>/dry-run/", self.dry_run_view),
+            ("<int:pk>/live/", self.live_view),
+            ("<int:pk>/preview/", self.preview_view),
+        ]
+
+    # --- sending -------------------------------------------------------------------------------------
+
+    def send_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """GET asks, and remembers the last attempt the person saw; POST sends."""
+        mailing = self.find(request, pk)
+        permissions.require_send(user_of(request))
+        if request.method == "POST":
+            seen = request.POST.get("seen", "")
+            seen_attempt = int(seen) if seen.isdecimal() else None
+            act = partial(lifecycle.send_now, mailing, by=user_of(request), seen_attempt=seen_attempt)
+            return self.perform(request, act, said=begun, back=self.url("change", pk))
+        latest = mailing.attempts.order_by("-pk").values_list("pk", flat=True).first()
+        context = {
+            "recipients": statistics.recipients(mailing),
+            "seen": latest or 0,
+            "refusal": lifecycle.refusal(mailing),
+            "running": running(mailing),
+            "sender": snapshots.sender(mailing),
+        }
+        return self.page(request, mailing, "send", _("Send now"), context)
+
+    @POST
+    def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        mailing = self.find(request, pk)
+
+        def said(_paused: Mailing) -> str:
+            return format_html("{} {}", paused(mailing), undo(request, _("Resume"), self.url("resume", pk)))
+
+        act = partial(lifecycle.pause, mailing, by=user_of(request))
+        return self.perform(request, act, said=said, back=self.url("change", pk))
+
+    @POST
+    def resume_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        mailing = self.find(request, pk)
+
+        def said(resumed: Mailing) -> str:
+            back = undo(request, _("Pause"), self.url("pause", pk))
+            return format_html("{} {}", self.resumed(resumed), back)
+
+        act = partial(lifecycle.resume, mailing, by=user_of(request))
+        return self.perform(request, act, said=said, back=self.url("change", pk))
+
+    def resumed(self, mailing: Mailing) -> str:
+        if mailing.next_run_at is None:
+            return _("Resumed, but no send is left.")
+        return _("Resumed. The next send: %(moment)s.") % {"moment": wording.day_and_time(mailing.next_run_at)}
+
+    def finish_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """GET asks, POST finishes: the end is now, and a run that is going on is cut short."""
+        mailing = self.find(request, pk)
+        permissions.require_send(user_of(request))
+        if request.method == "POST":
+            act = partial(lifecycle.finish, mailing, by=user_of(request))
+            return self.perform(request, act, said=_("Finished."), back=self.url("change", pk))
+        return self.page(request, mailing, "finish", _("Finish"), {"running": running(mailing)})
+
+    @POST
+    def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        mailing = self.find(request, pk)
+        self.require_add(request)
+        twin = lifecycle.copy(mailing, by=user_of(request))
+        self.message_user(request, _("This is the copy. It is a draft: check its dates, then resume it."))
+        return HttpResponseRedirect(self.url("change", twin.pk))
+
+    # --- looking before sending ------------------------------------------------------------------------
+
+    def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        mailing = self.find(request, pk)
+        return self.test_letter(request, mailing, mailing.message, mailing)
+
+    def dry_run_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """POST proves that the mailing could be sent: composes every letter, logs in to the server, sends nothing."""
+        mailing = self.find(request, pk)
+        permissions.require_send(user_of(request))
+        result = dry_run.run(mailing) if request.method == "POST" else None
+        return self.page(request, mailing, "dry_run", _("Rehearsal"), rehearsal_context(result))
+
+    def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        mailing = self.find(request, pk)
+        letter = reverse("admin:mailing_message_letter", args=[mailing.message_id])
+        context = {"letter": letter, "text_url": f"{letter}?shown=text"}
+        return self.page(request, mailing, "preview", _("Preview"), context)
+
+    @GET
+    def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The panel of the run that is going on; `X-Live: done` when there is none (any more)."""
+        mailing = self.find(request, pk)
+        attempt = running(mailing) or mailing.attempts.first()
+        response = render(request, "admin/mailing/mailing/live.html", {"attempt": attempt, "mailing": mailing})
+        if attempt is None or attempt.status != AttemptStatus.RUNNING:
+            response["X-Live"] = "done"
+        return response
+
+    # --- the sentence on the form ------------------------------------------------------------------------
+
+    @GET
+    def plan_view(self, request: HttpRequest) -> HttpResponse:
+        """What saving the form as it stands would make happen: a fragment for its page."""
+        pk = request.GET.get("mailing", "")
+        instance = self.find(request, int(pk)) if pk.isdecimal() else Mailing()
+        if instance.pk is None:
+            self.require_add(request)
+        form = MailingForm(request.GET, instance=instance)
+        form.full_clean()
+        return render(request, "admin/mailing/mailing/plan.html", plan_context(form))
+
+
+# --- words and contexts --------------------------------------------------------------------------------
+
+
+def begun(attempt: Attempt) -> str:
+    words = ngettext(
+        "Sending to %(n)s client has begun: attempt %(attempt)s.",
+        "Sending to %(n)s clients has begun: attempt %(attempt)s.",
+        attempt.audience,
+    )
+    return words % {"n": num(attempt.audience), "attempt": attempt.pk}
+
+
+def paused(mailing: Mailing) -> str:
+    """What a pause stopped: the run, in numbers, or the next send."""
+    attempt = running(mailing)
+    if attempt is None:
+        return _("Paused: nothing is sent until you resume it.")
+    done = attempt.audience - attempt.open
+    return _("Stopped after %(done)s of %(all)s.") % {"done": num(done), "all": num(attempt.audience)}
+
+
+def running(mailing: Mailing) -> Attempt | None:
+    return mailing.attempts.running().defer("html_body", "text_body").first()
+
+
+def rehearsal_context(result: dry_run.Rehearsal | None) -> Item:
+    if result is None:
+        return {"result": None}
+    skipped = [(reason.label, number) for reason, number in result.skipped.most_common()]
+    return {
+        "result": result,
+        "skipped": skipped,
+        "skipped_total": sum(number for _label, number in skipped),
+        "examples": [(email, reason.label) for email, reason in result.examples],
+        "server": sentences.answer(result.server) if result.server else None,
+    }
+
+
+def plan_context(form: MailingForm) -> Item:
+    """The panel that says what will happen: sentences, the next dates, the text of the save button."""
+    wrong = [error for name in ("start_at", "end_at") for error in form.errors.get(name, [])]
+    mailing = form.as_it_stands()
+    if wrong or mailing.start_at is None:
+        return {"sentences": wrong or [_("Say when the first send is.")], "save_label": _("Save")}
+    plan = calendar.plan(mailing, timezone.now())
+    clients = form.clients()
+    return {
+        "sentences": wording.what_will_happen(mailing, plan, ran=calendar.has_run(mailing)),
+        "dates": wording.dates(plan) if len(plan.dates) > 1 else [],
+        "clients": clients,
+        "save_label": wording.save_label(plan, clients),
+    }

@@ -1,0 +1,111 @@
+"""What a refusal means and what to do, in one sentence above the server's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from mailing.choices import DeliveryReason, DeliveryStatus
+from mailing.replies import Outcome, Phase, Trouble, Verdict
+
+Sentence = str | Promise
+
+UNKNOWN_WHETHER = _(
+    "Whether the server took the letter is unknown. It is not repeated by itself; you can send it again by hand."
+)
+
+BY_REASON: dict[str, Sentence] = {
+    DeliveryReason.NO_SUCH_MAILBOX: _("The mailbox does not exist. Such addresses are on the stop list now."),
+    DeliveryReason.REFUSED: _("The mailbox does not exist, or it refuses letters. Check the list."),
+    DeliveryReason.TRIES_USED_UP: _("The server asked us to wait every time, until the tries were used up."),
+    DeliveryReason.NEXT_RUN: _("The server asked us to wait until the next run began."),
+    DeliveryReason.RETRY_WINDOW: _("The mail server took no letter for too long, so the run was given up."),
+    DeliveryReason.CONFIGURATION: _("The mail server refuses us. Check the mail settings, then retry."),
+    DeliveryReason.MESSAGE: _("The server refused the message itself. Change it, then send again."),
+    DeliveryReason.BAD_ADDRESS: _("The address cannot be used. Correct it on the client's page."),
+    DeliveryReason.LINE_LOST: UNKNOWN_WHETHER,
+    DeliveryReason.UNINTELLIGIBLE: UNKNOWN_WHETHER,
+    DeliveryReason.WORKER_DIED: UNKNOWN_WHETHER,
+    DeliveryReason.UNSUBSCRIBED: _("They unsubscribed: no letter was sent to them."),
+    DeliveryReason.SUPPRESSED: _("They are on the stop list: no letter was sent to them."),
+    DeliveryReason.REMOVED: _("They were removed from the mailing before their turn came."),
+    DeliveryReason.DELETED: _("The clients were deleted before their turn came."),
+    DeliveryReason.ENDED: _("The end of the mailing passed before their turn came."),
+    DeliveryReason.FINISHED: _("The mailing was finished before their turn came."),
+}
+
+# (first code, last code, sentence): the first that fits.
+BY_CODE: tuple[tuple[int, int, Sentence], ...] = (
+    (535, 535, _("The server did not accept the login or the password. Check the mail settings.")),
+    (552, 552, _("The mailbox is full, or the letter is too big for it.")),
+    (550, 551, BY_REASON[DeliveryReason.REFUSED]),
+    (400, 499, _("The server asks us to wait. This passes; we try again by ourselves.")),
+    (200, 299, _("The server accepted the letter.")),
+)
+
+
+def about(reason: str, code: int | None) -> Sentence:
+    """The sentence for a delivery that was not sent."""
+    if reason and reason != DeliveryReason.REFUSED:
+        return BY_REASON.get(reason, "")
+    return about_code(code) or BY_REASON.get(reason, "")
+
+
+def about_code(code: int | None) -> Sentence:
+    """The sentence for a bare reply code; empty for one we know nothing about."""
+    return next((words for first, last, words in BY_CODE if code and first <= code <= last), "")
+
+
+def about_attempt(groups: Iterable[dict[str, Any]], response: str) -> Sentence:
+    """The sentence above `Attempt.response`: of its most frequent refusal, else of the reply's own code."""
+    for group in groups:
+        if group.get("status") == DeliveryStatus.FAILED:
+            return about(group.get("reason", ""), group.get("code"))
+    return about_code(int(response[:3]) if response[:3].isdecimal() else None)
+
+
+# A single letter or log-in: verdict → (word, colour).
+VERDICTS: dict[Verdict, tuple[Sentence, str]] = {
+    Verdict.SENT: (_("accepted by the server"), "green"),
+    Verdict.FAILED: (_("refused by the server"), "red"),
+    Verdict.DEFERRED: (_("asked to come back later"), "amber"),
+    Verdict.UNCONFIRMED: (_("not known"), "amber"),
+    Verdict.SERVICE: (_("mail server not available"), "amber"),
+    Verdict.CONFIGURATION: (_("mail settings refused"), "red"),
+    Verdict.MESSAGE: (_("message refused"), "red"),
+}
+BY_TROUBLE: dict[Trouble, Sentence] = {
+    Trouble.LOST: _("The mail server does not answer."),
+    Trouble.TIMEOUT: _("The mail server took too long."),
+    Trouble.GARBAGE: _("The mail server answered unintelligibly."),
+    Trouble.CERTIFICATE: _("The certificate of the mail server is not trusted. Check the mail settings."),
+    Trouble.NO_TLS: _("The mail server offers no encryption, but EMAIL_SECURITY asks for it."),
+    Trouble.NO_AUTH: _("The mail server offers no way to log in. Check the mail settings."),
+    Trouble.TOO_BIG: _("The letter is larger than the mail server takes."),
+    Trouble.BAD_ADDRESS: BY_REASON[DeliveryReason.BAD_ADDRESS],
+}
+BY_PHASE: dict[Phase, Sentence] = {
+    Phase.AUTH: BY_CODE[0][2],
+    Phase.MAIL: _("The mail server does not accept the sender. Check the mail settings."),
+}
+
+
+def answer(outcome: Outcome) -> dict[str, Any]:
+    """What the server said to one letter: `words` with their `tone`, a `sentence`, and its own `response`."""
+    words, tone = VERDICTS[outcome.verdict]
+    return {"words": words, "tone": tone, "sentence": _about_outcome(outcome), "response": outcome.response}
+
+
+def _about_outcome(outcome: Outcome) -> Sentence:
+    if outcome.verdict is Verdict.SENT:
+        return ""
+    if outcome.verdict is Verdict.UNCONFIRMED:
+        return UNKNOWN_WHETHER
+    if outcome.trouble:
+        return BY_TROUBLE[outcome.trouble]
+    if outcome.phase in BY_PHASE and outcome.verdict is Verdict.CONFIGURATION:
+        return BY_PHASE[outcome.phase]
+    return about_code(outcome.code)

@@ -1,0 +1,152 @@
+"""The form of a mailing: what, to whom, when.
+
+Rules live in `services.lifecycle`; here is only what one page can know.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelectMultiple
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from mailing.choices import Audience
+from mailing.forms.widgets import MomentWidget
+from mailing.models import Client, Mailing
+from mailing.services import statistics
+
+if TYPE_CHECKING:
+    ModelForm = forms.ModelForm[Mailing]
+else:
+    ModelForm = forms.ModelForm
+
+ADD_AT_ONCE = 50  # a search box is no place for more; the client list and the import are
+
+
+def tomorrow_morning() -> datetime:
+    """Ten o'clock tomorrow: a first send nobody regrets when it was left untouched."""
+    morning = timezone.localtime().replace(hour=10, minute=0, second=0, microsecond=0, tzinfo=None)
+    return timezone.make_aware(morning + timedelta(days=1))
+
+
+class MomentField(forms.SplitDateTimeField):
+    """A date and a time of the installation's zone; minutes are exact enough."""
+
+    def __init__(self, *, label: Any, **kwargs: Any) -> None:
+        super().__init__(label=label, widget=MomentWidget(label), **kwargs)
+
+
+class MailingForm(ModelForm):
+    """Adds clients but never lists them: a mailing may have 50 000."""
+
+    may_send = True  # set by the admin; without the right everything saved is a draft
+    everyone_label: Any = Audience.EVERYONE.label  # set by the admin: with their number
+    start_at = MomentField(label=_("First send"), initial=tomorrow_morning)
+    end_at = MomentField(label=_("End"), required=False, help_text=_("Empty: no end."))
+    add_clients = forms.ModelMultipleChoiceField(
+        label=_("Add clients"),
+        queryset=Client.objects.all(),
+        required=False,
+        widget=AutocompleteSelectMultiple(Mailing._meta.get_field("clients"), admin.site),
+        help_text=_("Up to 50 at a time. Many clients are easier to add from the client list or by import."),
+    )
+    version = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    class Meta:
+        model = Mailing
+        fields = (
+            *("name", "message", "audience", "start_at", "end_at"),
+            *("periodicity", "is_paused", "from_name", "reply_to"),
+        )
+        widgets = {"audience": forms.RadioSelect}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.was: Mailing | None = None  # the stored row, as it stands before the save
+        if self.instance.pk:
+            self.initial["version"] = version_of(self.instance)
+        if "audience" in self.fields:
+            self.fields["audience"].choices = [  # type: ignore[attr-defined]
+                (Audience.SELECTED, Audience.SELECTED.label),
+                (Audience.EVERYONE, self.everyone_label),
+            ]
+        if not self.may_send and "is_paused" in self.fields:
+            self.initial["is_paused"] = True
+            self.fields["is_paused"].disabled = True
+            self.fields["is_paused"].help_text = _("Only a Manager can let a mailing send.")
+
+    def clean_add_clients(self) -> Any:
+        clients = self.cleaned_data["add_clients"]
+        if len(clients) > ADD_AT_ONCE:
+            raise forms.ValidationError(_("Add at most 50 clients here; use the client list or the import for more."))
+        return clients
+
+    def clean_start_at(self) -> datetime | None:
+        return self._unrounded("start_at")
+
+    def clean_end_at(self) -> datetime | None:
+        return self._unrounded("end_at")
+
+    def _unrounded(self, name: str) -> datetime | None:
+        """The stored moment when only its seconds differ: the pickers show minutes, and that is no change."""
+        given: datetime | None = self.cleaned_data[name]
+        stored: datetime | None = getattr(self.instance, name)
+        same = given and stored and stored.replace(second=0, microsecond=0) == given
+        return stored if same else given
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        data: dict[str, Any] = self.cleaned_data
+        start, end = data.get("start_at"), data.get("end_at")
+        if start and end and end < start:
+            self.add_error("end_at", _("The end is before the first send."))
+        if not data.get("name") and data.get("message"):
+            data["name"] = data["message"].subject
+        self._refuse_stale()
+        return data
+
+    def _refuse_stale(self) -> None:
+        """Whoever saves over a change made meanwhile is shown it first; the second save goes through."""
+        if not self.instance.pk:
+            return
+        self.was = current = Mailing.objects.get(pk=self.instance.pk)
+        seen = self.cleaned_data.get("version")
+        if not seen or seen == version_of(current):
+            return
+        if isinstance(self.data, QueryDict):
+            self.data = self.data.copy()
+            self.data[self.add_prefix("version")] = version_of(current)
+        started = f"|{current.status}|" not in seen
+        self.add_error(None, STARTED_MEANWHILE if started else CHANGED_MEANWHILE)
+
+    def as_it_stands(self) -> Mailing:
+        """The mailing the form would save, also while it is incomplete."""
+        if self.is_bound or self.instance.pk:
+            return self.instance
+        return Mailing(start_at=tomorrow_morning(), is_paused=not self.may_send)
+
+    def clients(self) -> int:
+        """How many clients a run would reach if the form were saved now."""
+        number = statistics.recipients(self.instance) if self.instance.pk or self._to_everyone() else 0
+        chosen = self.cleaned_data.get("add_clients") if self.is_bound else None
+        if not chosen or self._to_everyone():
+            return number
+        new = Client.objects.receiving().filter(pk__in=[client.pk for client in chosen])
+        return number + (new.exclude(mailings=self.instance.pk) if self.instance.pk else new).count()
+
+    def _to_everyone(self) -> bool:
+        return self.instance.audience == Audience.EVERYONE
+
+
+STARTED_MEANWHILE = _("While you were editing, the mailing started. Nothing is lost: check it and save once more.")
+CHANGED_MEANWHILE = _("While you were editing, somebody changed the mailing. Check it and save once more.")
+
+
+def version_of(mailing: Mailing) -> str:
+    """What a form remembers, to notice that the row has moved on."""
+    return f"{mailing.updated_at.isoformat()}|{mailing.status}|{mailing.is_paused}"

@@ -1,0 +1,93 @@
+"""The form of a message, and of a test letter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.utils.translation import gettext_lazy as _
+
+from mailing import addresses, letterchecks
+from mailing.models import Client, Delivery, Message
+
+if TYPE_CHECKING:
+    ModelForm = forms.ModelForm[Message]
+else:
+    ModelForm = forms.ModelForm
+
+TEST_ADDRESSES = 3
+SUBJECT_LIMIT = 60  # characters most mail programs show
+
+
+def sample_client(label: Any) -> forms.ModelChoiceField[Client]:
+    """A search box for the client with whose eyes a letter is looked at."""
+    # The autocomplete view wants the name of a foreign key to a client; any will do.
+    widget = AutocompleteSelect(Delivery._meta.get_field("client"), admin.site)
+    return forms.ModelChoiceField(Client.objects.all(), label=label, required=False, widget=widget)
+
+
+class MessageForm(ModelForm):
+    # "on" is what a tick box would send: scripts that fill in the stock form keep working.
+    is_html = forms.TypedChoiceField(
+        label=_("Kind of letter"),
+        required=False,
+        choices=[("", _("plain text")), ("on", "HTML")],
+        coerce=bool,
+        empty_value=False,  # type: ignore[arg-type]
+        widget=forms.RadioSelect,
+    )
+
+    class Meta:
+        model = Message
+        fields = ("subject", "is_html", "body", "text_body")
+        widgets = {
+            "subject": forms.TextInput(attrs={"class": "vTextField", "data-counter": SUBJECT_LIMIT}),
+            "body": forms.Textarea(attrs={"rows": 22, "class": "vLargeTextField letter-source"}),
+            "text_body": forms.Textarea(attrs={"rows": 8, "class": "vLargeTextField letter-source"}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "is_html" in self.fields:
+            self.initial["is_html"] = "on" if self.instance.is_html else ""
+        self.warnings: list[Any] = []
+
+    def clean(self) -> dict[str, Any]:
+        """Errors stand at their field; what is only worth a thought is kept for after the save."""
+        super().clean()
+        data: dict[str, Any] = self.cleaned_data
+        for finding in letterchecks.check(
+            subject=data.get("subject", ""),
+            body=data.get("body", ""),
+            is_html=bool(data.get("is_html")),
+            text_body=data.get("text_body", ""),
+        ):
+            if finding.is_error:
+                self.add_error(finding.field, str(finding.sentence))
+            else:
+                self.warnings.append(finding.sentence)
+        return data
+
+
+class TestLetterForm(forms.Form):
+    __test__ = False  # not a test case, whatever pytest thinks of its name
+
+    to = forms.CharField(
+        label=_("To"),
+        max_length=1000,
+        help_text=_("Up to three addresses, separated by commas."),
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
+    sample = sample_client(_("As seen by"))
+
+    def clean_to(self) -> list[str]:
+        words = self.cleaned_data["to"].replace(";", ",").replace("\n", ",").split(",")
+        found = list(dict.fromkeys(addresses.extract(word) for word in words if word.strip()))
+        wrong = [address for address in found if not addresses.is_valid(address)]
+        if wrong:
+            raise forms.ValidationError(_("“%(address)s” is not an e-mail address."), params={"address": wrong[0]})
+        if len(found) > TEST_ADDRESSES:
+            raise forms.ValidationError(_("Give at most three addresses."))
+        return found

@@ -1,0 +1,27 @@
+"""Form controls that are named, localised by the browser, and need no script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+
+class MomentWidget(forms.SplitDateTimeWidget):
+    """A date and a time as the browser's own pickers, each with a name of its own for screen readers."""
+
+    def __init__(self, label: Any) -> None:
+        self.label = label
+        super().__init__(
+            date_format="%Y-%m-%d",
+            time_format="%H:%M",
+            date_attrs={"type": "date", "class": "moment-date"},
+            time_attrs={"type": "time", "class": "moment-time"},
+        )
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        for part, label in zip(context["widget"]["subwidgets"], (_("date"), _("time")), strict=True):
+            part["attrs"]["aria-label"] = f"{self.label}: {label}"
+        return context

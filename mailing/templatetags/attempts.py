@@ -1,0 +1,30 @@
+"""How an attempt looks inside a table of ours."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.safestring import SafeString
+
+from mailing.admin import states
+from mailing.models import Attempt
+from mailing.templatetags.samovar import duration
+
+register = template.Library()
+
+
+@register.filter
+def attempt_pill(attempt: Attempt) -> SafeString:
+    return states.attempt(attempt)
+
+
+@register.filter
+def took(attempt: Attempt) -> str:
+    """How long the run took; a dash while it goes on."""
+    return duration(attempt.finished_at - attempt.started_at if attempt.finished_at else None)
+
+
+@register.filter
+def said(attempt: Attempt) -> str:
+    """The first line of what the server said, else of our own note."""
+    words = (attempt.response or attempt.note_text).strip()
+    return words.split("\n")[0] if words else "—"
