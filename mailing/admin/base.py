@@ -160,7 +160,7 @@ class SamovarModelAdmin(ModelAdmin):
         return [], numbers, set(), deleting.protectors(objs, self.model, self.admin_site)
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        number = queryset.count()
+        number = len(queryset) if isinstance(queryset, list) else queryset.count()  # the delete page gives a list
         if number <= LOGGED_ONE_BY_ONE:
             return super().log_deletions(request, queryset)
         words = ngettext("%(n)s object deleted", "%(n)s objects deleted", number) % {"n": number}
