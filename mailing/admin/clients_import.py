@@ -144,13 +144,15 @@ class ClientWizard(ImportMixin, Pages):
         upload = self._find(request, pk)
         if upload.loaded_at is None:
             return HttpResponseRedirect(self.url("import"))
+        show = f"{self.url('changelist')}?last_import={pk}"
         context = {
             "upload": upload,
             "cards": counters(upload.counters, done=True),
             "has_problems": upload.problems is not None,
             "problems_url": self.url("problems", pk),
-            "show_url": f"{self.url('changelist')}?last_import={pk}",
-            "list_url": self.url("changelist"),
+            "differs": upload.counters.get("differs", False),
+            "add_url": show if request.user.has_perm("mailing.change_mailing") else "",
+            "show_url": show,
             "again_url": self.url("import"),
         }
         return self._step(request, 3, context)

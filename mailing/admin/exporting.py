@@ -48,7 +48,8 @@ class StreamedExport(ExportMixin, SamovarModelAdmin):
             "title": _("Export"),
             "list_title": self.list_title,
             "number": self.get_export_queryset(request).count(),
-            "columns": context["fields_list"][0][1],
+            "columns": self.export_resource().get_export_headers(),
+            "formats": list(enumerate(file_format.title for file_format in EXPORT_FORMATS)),
             "back": f"{self.url('changelist')}?{request.GET.urlencode()}",
         }
         return context

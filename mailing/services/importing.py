@@ -63,12 +63,16 @@ def load(upload: ClientImport, *, by: User | None, progress: Progress | None = N
     """Writes the clients of a received file and drops the file. Raises Refused: gone, being loaded, not allowed."""
     _require(by, upload.mailing)
     _take(upload)
+    expected = dict(upload.counters)
     try:
         report = merging.load(reading.read(_data(upload)), _store(upload), progress)
     except BaseException:
         ClientImport.objects.filter(pk=upload.pk).update(started_at=None)
         raise
     _remember(upload, report, data=None, loaded_at=timezone.now())
+    if expected and expected != report.counters():
+        upload.counters |= {"differs": True}  # somebody changed the same clients since the check
+        upload.save(update_fields=["counters"])
     _log(upload, report, by)
     return report
 
