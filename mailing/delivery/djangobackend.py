@@ -12,7 +12,7 @@ import smtplib
 from contextlib import suppress
 from email.message import EmailMessage as ParsedMessage
 from email.message import MIMEPart
-from email.utils import formataddr
+from email.utils import quote
 
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
@@ -107,8 +107,8 @@ def as_django(letter: Letter) -> EmailMessage:
     message = EmailMultiAlternatives(
         subject=str(parsed["Subject"] or ""),
         body=_content(text if text is not None else html),
-        from_email=formataddr((_name(parsed, "From"), letter.sender)),
-        to=[formataddr((_name(parsed, "To"), letter.to))],
+        from_email=_mailbox(parsed, "From", letter.sender),
+        to=[_mailbox(parsed, "To", letter.to)],
         reply_to=[str(parsed["Reply-To"])] if parsed["Reply-To"] else None,
         headers={name: str(value) for name, value in parsed.items() if _is_ours(name)},
     )
@@ -127,6 +127,8 @@ def _content(part: MIMEPart | None) -> str:
     return str(part.get_content()) if part is not None else ""
 
 
-def _name(parsed: ParsedMessage, header: str) -> str:
-    addresses = getattr(parsed[header], "addresses", ())
-    return addresses[0].display_name if addresses else ""
+def _mailbox(parsed: ParsedMessage, header: str, address: str) -> str:
+    """Our address with the header's name, in plain letters: a provider's API would show an encoded word as it is."""
+    named = getattr(parsed[header], "addresses", ())
+    name = named[0].display_name if named else ""
+    return f'"{quote(name)}" <{address}>' if name else address

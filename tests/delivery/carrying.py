@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from functools import wraps
+from typing import Any, ParamSpec
 
 from mailing.delivery.options import Options
 from mailing.delivery.transport import End, Ending, Letter, NotOpened, Transport
 from mailing.replies import Outcome, Verdict
 
 QUICK: dict[str, Any] = {"connect_timeout": 2.0, "reply_timeout": 1.0, "dot_timeout": 1.0, "letter_budget": 3.0}
+
+
+P = ParamSpec("P")
+
+
+def in_a_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
+    """An asynchronous test in an event loop of its own."""
+
+    @wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        async def alone() -> None:
+            await test(*args, **kwargs)
+
+        asyncio.run(alone())
+
+    return run
 
 
 def options(port: int, **changes: Any) -> Options:

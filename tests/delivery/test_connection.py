@@ -6,9 +6,9 @@ import asyncio
 import socket
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, ParamSpec
+from typing import Any
 
 import pytest
 
@@ -16,23 +16,9 @@ from mailing.delivery.dialling import SmtpTransport
 from mailing.delivery.options import hello_name
 from mailing.delivery.transport import End, Letter, NotOpened, Source
 from mailing.replies import Outcome, Phase, Trouble, Verdict
-from tests.delivery.carrying import Queue, deliver, letter, letters, options
+from tests.delivery.carrying import Queue, deliver, in_a_loop, letter, letters, options
 from tests.smtp.script import Chaos, Fault
 from tests.smtp.server import AUTHORITY, EVERYTHING, PLAIN, Server
-
-P = ParamSpec("P")
-
-
-def in_a_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
-    async def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        await test(*args, **kwargs)
-
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
-        asyncio.run(run(*args, **kwargs))
-
-    wrapper.__name__, wrapper.__doc__ = test.__name__, test.__doc__
-    wrapper.__wrapped__ = test  # type: ignore[attr-defined]  # pytest reads the arguments there
-    return wrapper
 
 
 async def refusal(server_port: int, **changes: Any) -> NotOpened:

@@ -42,7 +42,7 @@ class Talk:
 
     @property
     def end(self) -> End | None:
-        return self.session.ending and self.session.ending.end
+        return self.session.ending.end if self.session.ending else None
 
 
 def group(key: int) -> bytes:
