@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -40,7 +41,6 @@ def confirm_site(request: HttpRequest) -> HttpResponse:
     try:
         gate.confirm_site(by=request.user)  # type: ignore[arg-type]  # admin_view lets nobody anonymous in
     except NotAllowed as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, gettext("Confirmed: this installation writes to the clients now."))
+        raise PermissionDenied(str(refusal)) from refusal
+    messages.success(request, gettext("Confirmed: this installation writes to the clients now."))
     return HttpResponseRedirect(reverse("admin:index"))

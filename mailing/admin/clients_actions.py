@@ -16,8 +16,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from mailing.admin.base import Item
 from mailing.admin.exchange import EXPORT_FORMATS
@@ -50,7 +49,7 @@ class ClientActions(StreamedExport, Pages):
 
     # --- recipients --------------------------------------------------------------------------------------
 
-    @admin.action(permissions=["recipients"], description=lazy("Add to a mailing…"))
+    @admin.action(permissions=["recipients"], description=gettext_lazy("Add to a mailing…"))
     def add_to_mailing(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         form = self._mailing_form(request)
         mailing = form.cleaned_data["mailing"] if form.is_bound and form.is_valid() else None
@@ -63,7 +62,7 @@ class ClientActions(StreamedExport, Pages):
         context = {"form": form, "mailing": mailing, "forecast": forecast, "title": _("Add to a mailing")}
         return self._page(request, queryset, "add_to_mailing", context)
 
-    @admin.action(permissions=["recipients"], description=lazy("Remove from a mailing…"))
+    @admin.action(permissions=["recipients"], description=gettext_lazy("Remove from a mailing…"))
     def remove_from_mailing(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         form = self._mailing_form(request)
         mailing = form.cleaned_data["mailing"] if form.is_bound and form.is_valid() else None
@@ -91,7 +90,7 @@ class ClientActions(StreamedExport, Pages):
 
     # --- the stop list -------------------------------------------------------------------------------------
 
-    @admin.action(permissions=["stop"], description=lazy("Stop letters…"))
+    @admin.action(permissions=["stop"], description=gettext_lazy("Stop letters…"))
     def stop_letters(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         if "apply" in request.POST:
             number = self._ask(stoplist.stop_clients, queryset, by=user_of(request))
@@ -101,7 +100,7 @@ class ClientActions(StreamedExport, Pages):
         already = stoplist.of_clients(queryset).count()
         return self._page(request, queryset, "stop_letters", {"already": already, "title": _("Stop letters")})
 
-    @admin.action(permissions=["lift"], description=lazy("Return to mailings…"))
+    @admin.action(permissions=["lift"], description=gettext_lazy("Return to mailings…"))
     def return_letters(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         entries = stoplist.of_clients(queryset)
         if "apply" in request.POST:
@@ -120,7 +119,7 @@ class ClientActions(StreamedExport, Pages):
 
     # --- export and deletion ---------------------------------------------------------------------------------
 
-    @admin.action(permissions=["export"], description=lazy("Export…"))
+    @admin.action(permissions=["export"], description=gettext_lazy("Export…"))
     def export_selected(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponseBase:
         chosen = request.POST.get("format", "")
         if "apply" in request.POST and chosen in map(str, range(len(EXPORT_FORMATS))):
@@ -128,11 +127,24 @@ class ClientActions(StreamedExport, Pages):
         formats = [(number, file_format.title) for number, file_format in enumerate(EXPORT_FORMATS)]
         return self._page(request, queryset, "export_selected", {"formats": formats, "title": _("Export")})
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        one = self.model.objects.filter(pk=obj.pk) if obj else None
+        return super().has_delete_permission(request, obj) and (one is None or self._may_delete(request, one))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], Any]:
+        shown, numbers, needed, protected = super().get_deleted_objects(objs, request)
+        if not self._may_delete(request, objs):
+            needed = {_("recipients of mailings that send by themselves")}
+        return shown, numbers, needed, protected
+
+    def _may_delete(self, request: HttpRequest, clients: Any) -> bool:
+        return forgetting.may_delete(user_of(request), clients)
+
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        forgetting.delete(queryset)
+        self._ask(forgetting.delete, queryset, by=user_of(request))
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        forgetting.delete(self.model.objects.filter(pk=obj.pk))
+        self._ask(forgetting.delete, self.model.objects.filter(pk=obj.pk), by=user_of(request))
 
     # --- what they share ---------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_noop as _
 
 from mailing.errors import NotAllowed
 from mailing.models import Attempt, Client, ClientImport, Delivery, Mailing, MailService, Suppression
+from mailing.services import permissions
 
 if TYPE_CHECKING:
     from mailing.models.clients import ClientQuerySet
@@ -26,11 +27,19 @@ BLANK = "…"  # stands where the address stood
 MAY_NOT_DELETE = _("You may not delete clients. Ask your administrator.")
 
 
-def delete(clients: ClientQuerySet) -> int:
-    """Deletes any number of clients in slices; what was sent to them stays in the statistics.
+def may_delete(by: User | None, clients: ClientQuerySet) -> bool:
+    """Whoever may not send takes no recipient away from an active mailing, not even by deleting the client."""
+    reached = Mailing.objects.active().filter(clients__in=clients).distinct()
+    return permissions.may_change_recipients(by, reached)
+
+
+def delete(clients: ClientQuerySet, *, by: User | None) -> int:
+    """Deletes any number of clients in slices; what was sent to them stays in the statistics. Raises NotAllowed.
 
     Django's own delete loads every row first: 100 000 clients took 25 s and 300 MB.
     """
+    if not may_delete(by, clients):
+        raise NotAllowed(permissions.NEEDS_MANAGER)
     number = 0
     while ids := list(clients.order_by("pk").values_list("pk", flat=True)[:SLICE]):
         _delete(ids)
@@ -46,6 +55,7 @@ def forget(client: Client, *, by: User | None) -> None:
     """
     if by is not None and not by.has_perm("mailing.delete_client"):
         raise NotAllowed(MAY_NOT_DELETE)
+    permissions.require_recipients(by, client.mailings.all())
     with transaction.atomic():
         email, pk = client.email, client.pk
         _forget_deliveries(pk, email)

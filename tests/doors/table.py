@@ -4,17 +4,24 @@ A anonymous. Whoever is not named gets 403; an anonymous one is sent to the logi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-EVERYBODY, STAFF, LOOKERS, PREPARERS, SENDERS, ROOT = "SMEVNA", "SMEVN", "SMEV", "SME", "SM", "S"
+EVERYBODY, STAFF, LOOKERS, PREPARERS, SENDERS, ROOT, NOBODY = "SMEVNA", "SMEVN", "SMEV", "SME", "SM", "S", ""
 
 
 @dataclass(frozen=True)
 class Door:
-    """`args` and the values of `data` are filled from the ids of the world. `changes`: something is stored."""
+    """`args` and the texts in `data` are filled from the ids of the world.
+
+    `changes`: something is stored for those who may. `form`: id of the form whose other fields are sent as its page
+    shows them to a superuser.
+    """
 
     name: str
     may: str
@@ -23,21 +30,231 @@ class Door:
     data: dict[str, Any] = field(default_factory=dict)
     answers: tuple[int, ...] = (200,)
     changes: bool = False
+    form: str = ""
+    refusals: tuple[int, ...] = (403,)
     note: str = ""
 
     def __str__(self) -> str:
-        return " ".join(
-            part for part in (self.method, self.name.split(":")[-1], self.note or ",".join(self.args)) if part
-        )
+        return " ".join(filter(None, (self.method, self.name.split(":")[-1], *self.args, self.note)))
+
+    @property
+    def is_action(self) -> bool:
+        """An action of a list: who may not is not offered it; the list is shown again and nothing happens."""
+        return "action" in self.data
 
     def address(self, ids: dict[str, Any]) -> str:
         return reverse(self.name, args=[ids.get(argument, argument) for argument in self.args])
 
-    def form(self, ids: dict[str, Any]) -> dict[str, Any]:
-        values = {name: value() if callable(value) else value for name, value in self.data.items()}
-        return {name: value.format(**ids) if isinstance(value, str) else value for name, value in values.items()}
+    def values(self, ids: dict[str, Any]) -> dict[str, Any]:
+        given = {name: value() if callable(value) else value for name, value in self.data.items()}
+        return {name: value.format(**ids) if isinstance(value, str) else value for name, value in given.items()}
 
 
-def post(name: str, may: str, *args: str, answers: tuple[int, ...] = (302,), note: str = "", **data: Any) -> Door:
-    """A POST that stores something for those who may."""
-    return Door(name, may, args, "POST", data, answers, changes=True, note=note)
+def get(name: str, may: str, *args: str, **given: Any) -> Door:
+    return Door(f"admin:{name}", may, args, **given)
+
+
+def post(name: str, may: str, *args: str, **given: Any) -> Door:
+    """A POST that stores something and leads on to another page."""
+    return Door(f"admin:{name}", may, args, "POST", **({"answers": (302,), "changes": True} | given))
+
+
+def save(name: str, may: str, /, *args: str, form: str, **changed: Any) -> Door:
+    """The form of an object, with these fields changed."""
+    return post(name, may, *args, form=form, data=changed)
+
+
+def act(model: str, action: str, may: str, row: str, *, note: str = "", **given: Any) -> Door:
+    """An action of a list for one row. Who may not is not offered it: the list answers, nothing happens."""
+    data = {"action": action, ACTION_CHECKBOX_NAME: f"{{{row}}}", **given.pop("data", {})}
+    note = f"{action} {row} {note}".strip()
+    return post(f"mailing_{model}_changelist", may, data=data, note=note, **({"answers": (200, 302)} | given))
+
+
+def look(model: str, may: str, row: str) -> Iterator[Door]:
+    """The pages every screen has for those who may look."""
+    yield get(f"mailing_{model}_changelist", may)
+    yield get(f"mailing_{model}_change", may, row)
+    yield get(f"mailing_{model}_history", may, row)
+
+
+def csv() -> SimpleUploadedFile:
+    return SimpleUploadedFile("clients.csv", "email;ФИО\nnew@mail.example;Новый\n".encode(), "text/csv")
+
+
+# Addresses that are no doors of their own, and why.
+NOT_DOORS = {
+    "jsi18n": "words of Django's own scripts",
+    "view_on_site": "no model of ours has a public page",
+}
+
+SHELL = (
+    get("index", STAFF),
+    get("login", EVERYBODY, answers=(200, 302)),
+    get("password_change", STAFF),
+    get("password_change_done", STAFF),
+    Door("admin:logout", EVERYBODY, method="POST", answers=(200, 302)),
+    Door("home", EVERYBODY, answers=(302,)),
+    Door("set_language", EVERYBODY, method="POST", data={"language": "en"}, answers=(302,)),
+    Door("mailing:healthz", EVERYBODY, answers=(200, 503)),
+    Door("mailing:unsubscribe", EVERYBODY, ("token",)),
+    Door(
+        "mailing:unsubscribe",
+        EVERYBODY,
+        ("token",),
+        "POST",
+        {"List-Unsubscribe": "One-Click"},
+        changes=True,
+        note="one click",
+    ),
+)
+
+CLIENTS = (
+    *look("client", LOOKERS, "client"),
+    get("mailing_client_add", PREPARERS),
+    save("mailing_client_add", PREPARERS, form="client_form", email="new@mail.example", full_name="Новый"),
+    save("mailing_client_change", PREPARERS, "client", form="client_form", full_name="Анна П."),
+    # Anna is a recipient of an active mailing, Boris of none.
+    get("mailing_client_delete", SENDERS, "client"),
+    post("mailing_client_delete", SENDERS, "client", data={"post": "yes"}),
+    get("mailing_client_delete", PREPARERS, "loose"),
+    post("mailing_client_delete", PREPARERS, "loose", data={"post": "yes"}),
+    get("mailing_client_forget", SENDERS, "client"),
+    post("mailing_client_forget", SENDERS, "client"),
+    post("mailing_client_forget", PREPARERS, "loose"),
+    post("mailing_client_stop", PREPARERS, "client"),
+    post("mailing_client_lift", SENDERS, "stopped"),
+    act("client", "add_to_mailing", PREPARERS, "loose", data={"mailing": "{draft}", "apply": "1"}),
+    act("client", "add_to_mailing", SENDERS, "loose", data={"mailing": "{active}", "apply": "1"}, note="active"),
+    act("client", "remove_from_mailing", PREPARERS, "client", data={"mailing": "{draft}", "apply": "1"}),
+    act(
+        "client", "remove_from_mailing", SENDERS, "client", data={"mailing": "{active}", "apply": "1"}, note="active"
+    ),
+    act("client", "stop_letters", PREPARERS, "client", data={"apply": "1"}),
+    act("client", "return_letters", SENDERS, "stopped", data={"apply": "1"}),
+    act("client", "export_selected", PREPARERS, "client", data={"apply": "1", "format": "0"}, changes=False),
+    act("client", "delete_selected", SENDERS, "client", data={"post": "yes"}),
+    act("client", "delete_selected", PREPARERS, "loose", data={"post": "yes"}),
+    get("autocomplete", LOOKERS, data={"app_label": "mailing", "model_name": "mailing", "field_name": "message"}),
+)
+
+EXCHANGE = (
+    get("mailing_client_import", PREPARERS),
+    Door("admin:mailing_client_import", PREPARERS, method="POST", data={"import_file": csv}),
+    Door(
+        "admin:mailing_client_import",
+        SENDERS,
+        method="POST",
+        data={"import_file": csv, "mailing": "{active}"},
+        refusals=(200, 403),  # the form does not offer it
+        note="into an active mailing",
+    ),
+    post("mailing_client_process_import", PREPARERS, data={"import_file_name": "{upload}"}),
+    get("mailing_client_sample", PREPARERS),
+    get("mailing_client_result", PREPARERS, "upload", answers=(200, 302)),
+    get("mailing_client_problems", PREPARERS, "upload", answers=(200, 404)),
+    post("mailing_client_cancel", PREPARERS, "upload", changes=False),
+    get("mailing_client_export", PREPARERS),
+    Door("admin:mailing_client_export", PREPARERS, method="POST", data={"format": "0"}),
+    get("mailing_suppression_export", PREPARERS),
+    get("mailing_attempt_export", PREPARERS),
+    get("mailing_attempt_report", LOOKERS),
+    get("mailing_attempt_report", PREPARERS, data={"format": "csv"}, note="as a file"),
+)
+
+STOP_LIST = (
+    *look("suppression", LOOKERS, "suppression"),
+    get("mailing_suppression_add", PREPARERS),
+    save("mailing_suppression_add", PREPARERS, form="suppression_form", email="stop@mail.example"),
+    save("mailing_suppression_change", SENDERS, "suppression", form="suppression_form", note="Changed"),
+    get("mailing_suppression_delete", SENDERS, "suppression"),
+    post("mailing_suppression_delete", SENDERS, "suppression", data={"post": "yes"}),
+    get("mailing_suppression_file", PREPARERS),
+    post("mailing_suppression_file", PREPARERS, data={"import_file": csv}, answers=(200,)),
+    post("mailing_suppression_lift", SENDERS, "suppression"),
+    post("mailing_suppression_lift-all", SENDERS, "attempt"),
+    act("suppression", "lift_selected", SENDERS, "suppression"),
+)
+
+MESSAGES = (
+    *look("message", LOOKERS, "free"),
+    get("mailing_message_add", PREPARERS),
+    save("mailing_message_add", PREPARERS, form="message_form", subject="New", body="Hello"),
+    save("mailing_message_change", PREPARERS, "free", form="message_form", subject="Changed"),
+    save("mailing_message_change", SENDERS, "used", form="message_form", subject="Changed"),
+    get("mailing_message_delete", PREPARERS, "spare"),
+    post("mailing_message_delete", PREPARERS, "spare", data={"post": "yes"}),
+    Door(
+        "admin:mailing_message_preview", PREPARERS, method="POST", data={"subject": "Hi", "body": "{{{{ email }}}}"}
+    ),
+    get("mailing_message_letter", LOOKERS, "free"),
+    get("mailing_message_test", PREPARERS, "free"),
+    act("message", "copy", PREPARERS, "free"),
+    act("message", "delete_selected", PREPARERS, "spare", data={"post": "yes"}),
+    post("mailing_message_copy", PREPARERS, "free"),
+)
+
+MAILINGS = (
+    *look("mailing", LOOKERS, "draft"),
+    get("mailing_mailing_add", PREPARERS),
+    save("mailing_mailing_add", PREPARERS, form="mailing_form", message="{free}", is_paused="on"),
+    save("mailing_mailing_change", PREPARERS, "draft", form="mailing_form", name="Changed"),
+    save("mailing_mailing_change", SENDERS, "active", form="mailing_form", name="Changed"),
+    get("mailing_mailing_delete", PREPARERS, "draft"),
+    get("mailing_mailing_delete", SENDERS, "active"),
+    post("mailing_mailing_delete", PREPARERS, "draft", data={"post": "yes"}),
+    post("mailing_mailing_delete", SENDERS, "active", data={"post": "yes"}),
+    get("mailing_mailing_send", SENDERS, "active"),
+    post("mailing_mailing_send", SENDERS, "active", data={"seen": "{attempt}"}),
+    post("mailing_mailing_pause", SENDERS, "active"),
+    post("mailing_mailing_resume", SENDERS, "draft"),
+    get("mailing_mailing_finish", SENDERS, "active"),
+    post("mailing_mailing_finish", SENDERS, "active"),
+    post("mailing_mailing_copy", PREPARERS, "active"),
+    get("mailing_mailing_test", PREPARERS, "draft"),
+    get("mailing_mailing_dry-run", SENDERS, "active"),
+    get("mailing_mailing_live", LOOKERS, "active"),
+    get("mailing_mailing_preview", LOOKERS, "active"),
+    get("mailing_mailing_plan", PREPARERS),
+    *(act("mailing", action, SENDERS, "active", data={"post": "yes"}) for action in ("send_now", "pause", "finish")),
+    act("mailing", "resume", SENDERS, "draft"),
+    act("mailing", "copy", PREPARERS, "active"),
+    act("mailing", "delete_selected", PREPARERS, "draft", data={"post": "yes"}),
+    act("mailing", "delete_selected", SENDERS, "active", data={"post": "yes"}),
+)
+
+ATTEMPTS = (
+    *look("attempt", LOOKERS, "attempt"),
+    get("mailing_attempt_add", NOBODY),
+    get("mailing_attempt_delete", NOBODY, "attempt"),
+    post("mailing_attempt_change", NOBODY, "attempt", data={"status": "succeeded"}),
+    get("mailing_attempt_letter", LOOKERS, "attempt"),
+    post("mailing_attempt_retry", SENDERS, "attempt"),
+    post("mailing_attempt_lift", SENDERS, "attempt"),
+    *look("delivery", LOOKERS, "delivery"),
+    get("mailing_delivery_add", NOBODY),
+    get("mailing_delivery_delete", NOBODY, "delivery"),
+    post("mailing_delivery_change", NOBODY, "delivery", data={"status": "sent"}),
+)
+
+DEMO = (
+    get("mailing_mailbox", LOOKERS),
+    get("mailing_mailbox_letter", LOOKERS, "letter"),
+    get("mailing_mailbox_html", LOOKERS, "letter"),
+    post("mailing_mailbox_clear", SENDERS, changes=False),
+    post("mailing_mailbox_fault", SENDERS, data={"fault": "none"}, changes=False),
+)
+
+SYSTEM = (
+    post("confirm_site", ROOT, changes=False),
+    *(get(f"auth_{model}_changelist", ROOT) for model in ("user", "group")),
+    *(get(f"auth_{model}_add", ROOT) for model in ("user", "group")),
+    *(
+        get(f"auth_{model}_{page}", ROOT, model)
+        for model in ("user", "group")
+        for page in ("change", "history", "delete")
+    ),
+    get("auth_user_password_change", ROOT, "user"),
+)
+
+DOORS: tuple[Door, ...] = (*SHELL, *CLIENTS, *EXCHANGE, *STOP_LIST, *MESSAGES, *MAILINGS, *ATTEMPTS, *DEMO, *SYSTEM)

@@ -8,13 +8,22 @@ from mailbox import Maildir
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, Group, User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import models
 from django.test import Client as Browser
 from django.utils import timezone
 
 from mailing import demo, links
-from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, MailingStatus, Periodicity
+from mailing.choices import (
+    AttemptStatus,
+    DeliveryReason,
+    DeliveryStatus,
+    MailingStatus,
+    Periodicity,
+    SuppressionReason,
+)
 from mailing.models import Attempt, Client, Delivery, Mailing, Message, Suppression
+from mailing.services import importing
 from tests import factories
 
 ROLES = {
@@ -40,6 +49,14 @@ class World:
             browser.force_login(user)
         return browser
 
+    def upload_of(self, role: str) -> None:
+        """A file that waits for its owner to confirm it: one's own if one may import, else the superuser's."""
+        user = self.users[role]
+        owner = user if isinstance(user, User) and user.has_perm("mailing.import_client") else self.users["S"]
+        assert isinstance(owner, User)
+        file = SimpleUploadedFile("clients.csv", b"email\nnew@mail.example\n", "text/csv")
+        self.ids["upload"] = importing.receive(file, by=owner, mailing=None).pk
+
 
 def build() -> World:
     world = World(users=_users())
@@ -59,13 +76,19 @@ def build() -> World:
         clients=[client],
     )
     attempt = _attempt(active, client)
-    suppression = factories.SuppressionFactory(email="gone@mail.example", attempt=attempt)
+    stopped = factories.ClientFactory(email="stopped@mail.example", full_name="Вера")
+    factories.SuppressionFactory(email=stopped.email)
+    suppression = factories.SuppressionFactory(
+        email="gone@mail.example", attempt=attempt, reason=SuppressionReason.HARD_BOUNCE
+    )
     key = Maildir(demo.mailbox_directory() / "letters").add(b"Subject: Tea\r\n\r\nHello\r\n")
     world.ids = {
         "client": client.pk,
         "loose": loose.pk,
+        "stopped": stopped.pk,
         "free": free.pk,
         "used": used.pk,
+        "spare": factories.MessageFactory(subject="Spare").pk,
         "draft": draft.pk,
         "active": active.pk,
         "attempt": attempt.pk,
@@ -112,6 +135,12 @@ def _attempt(mailing: Mailing, client: Client) -> Attempt:
         response="552 5.2.2 Mailbox full",
     )
     return attempt
+
+
+def differences(before: dict[str, Any]) -> list[str]:
+    """Which kinds of rows are others than before."""
+    after = fingerprint()
+    return [kind for kind in before if after[kind] != before[kind]]
 
 
 def fingerprint() -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""The whole product on real parts: processes, ports, files. Nothing is called that a person could not call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+
+from mailing.demo.outbox import Outbox
+from tests.processes import environment, running, wait_for
+
+# As Excel in Russia saves it: cp1251, semicolons, CRLF. Rows 4 and 6 cannot be used.
+FILE_OF_EXCEL = """Ф. И. О.;Эл. почта;Обращение;Телефон
+Иванова Анна Петровна;ANNA@mail.example;Анна Петровна;79161234567
+Щукин Борис;boris@mail.example;Борис;
+Без адреса;борис на почте;;
+Королёв Глеб;gleb@mail.example;;
+Иванова Анна;anna@mail.example;Аня;
+""".replace("\n", "\r\n").encode("cp1251")
+NAMES = {"anna@mail.example": "Анна Петровна", "boris@mail.example": "Борис", "gleb@mail.example": "Королёв Глеб"}
+
+
+@pytest.fixture
+def file_of_excel(tmp_path: Path) -> Path:
+    path = tmp_path / "клиенты.csv"
+    path.write_bytes(FILE_OF_EXCEL)
+    return path
+
+
+@pytest.fixture
+def outbox(transactional_db: None, settings: LazySettings, tmp_path: Path) -> Iterator[Outbox]:
+    """The demo mail server as a process; yields what it has taken."""
+    settings.VAR_DIR, log = tmp_path, tmp_path / "mailbox.log"
+    directory = tmp_path / "mailbox"
+    with running("mailbox", "--port", "0", "--directory", str(directory), log=log):
+        line = wait_for(lambda: re.search(r"127\.0\.0\.1:(\d+)", log.read_text()), what="the mailbox")
+        settings.EMAIL_PORT = int(line[1])
+        yield Outbox(directory)
+
+
+@pytest.fixture
+def qcluster(outbox: Outbox, tmp_path: Path) -> Iterator[Path]:
+    """The worker as a process, quick enough for a test; yields its log."""
+    log = tmp_path / "qcluster.log"
+    quick = environment(MAILING_TICK_SECONDS="1", MAILING_SLICE_SECONDS="5", Q_WORKERS="2")
+    with running("qcluster", log=log, env=quick) as process:
+        yield log
+        assert process.poll() is None, log.read_text()[-2000:]
+
+
+def greeted(outbox: Outbox) -> dict[str, str]:
+    """Who got a letter, and how it addresses them; a second letter to anybody fails."""
+    letters = outbox.page(1, 1000)
+    assert len({letter.to for letter in letters}) == len(letters), "somebody got two letters"
+    for letter in letters:
+        assert letter.message["To"].addresses[0].addr_spec == letter.to
+        assert len(letter.message["To"].addresses) == 1
+    return {letter.to: letter.text.split("!")[0].removeprefix("Здравствуйте, ") for letter in letters}

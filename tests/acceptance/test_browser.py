@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from mailing.demo.outbox import Outbox
+from mailing.models import Client, Mailing
+from tests.acceptance.conftest import NAMES, greeted
+from tests.browser.chromium import launched
+from tests.processes import wait_for
+
+pytestmark = [pytest.mark.browser, pytest.mark.cluster, pytest.mark.slow]
+
+# Playwright drives its browser on an event loop of its own; the test asks the database in between.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+@pytest.fixture
+def page(live_server: LiveServer, outbox: Outbox) -> Iterator[Page]:
+    """A manager's browser, in Russian, at the login page."""
+    manager = User.objects.create_user("anna", "anna@samovar.example", "secret", is_staff=True)
+    manager.groups.add(Group.objects.get(name="Manager"))
+    with launched() as chromium:
+        context = chromium.new_context(locale="ru-RU", base_url=live_server.url)
+        context.set_default_timeout(15_000)
+        yield context.new_page()
+
+
+def log_in(page: Page) -> None:
+    page.goto("/admin/")
+    page.fill("[name=username]", "anna")
+    page.fill("[name=password]", "secret")
+    page.click("[type=submit]")
+    expect(page.locator("#user-tools, .user-menu").first).to_be_attached()
+
+
+@pytest.mark.usefixtures("qcluster")
+def test_from_a_file_of_excel_to_letters_with_the_right_names(
+    page: Page, outbox: Outbox, file_of_excel: Path
+) -> None:
+    log_in(page)
+    import_clients(page, file_of_excel)
+    write_message(page)
+    create_mailing(page)
+
+    mailing = wait_for(lambda: Mailing.objects.filter(name="Чай").first(), what="the mailing")
+    wait_for(lambda: len(outbox) == 3, seconds=60, what="three letters")
+    attempt = wait_for(lambda: mailing.attempts.exclude(status="running").first(), what="the end of the attempt")
+    assert greeted(outbox) == NAMES
+    assert (attempt.audience, attempt.sent, attempt.status) == (3, 3, "succeeded")
+
+    page.goto("/admin/mailing/attempt/")
+    row = page.locator("#result_list tbody tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("успешно")
+    expect(row).to_contain_text("3")
+
+
+def import_clients(page: Page, file: Path) -> None:
+    page.goto("/admin/mailing/client/import/")
+    page.set_input_files("[type=file]", file)
+    page.locator("#content form [type=submit]").first.click()
+    report = page.locator("#content")
+    expect(report).to_contain_text("4")
+    expect(report).to_contain_text("6")
+    expect(report).to_contain_text("борис на почте")
+    assert not Client.objects.exists(), "the preview stores nothing"
+    page.get_by_role("button", name="Загрузить 3").click()
+    wait_for(lambda: Client.objects.count() == 3, what="three clients")
+
+
+def write_message(page: Page) -> None:
+    page.goto("/admin/mailing/message/add/")
+    page.fill("[name=subject]", "Чай дня")
+    page.fill("[name=body]", "Здравствуйте, {{ greeting }}!")
+    page.click("[name=_save]")
+    page.wait_for_url("**/mailing/message/")
+
+
+def create_mailing(page: Page) -> None:
+    """A start an hour ago, for everybody who receives mail: saving is sending."""
+    page.goto("/admin/mailing/mailing/add/")
+    page.fill("[name=name]", "Чай")
+    page.locator("#id_message + .select2, .field-message .select2").first.click()
+    page.get_by_role("option", name="Чай дня").click()
+    page.check("[name=audience][value=everyone]")
+    start = timezone.localtime() - timedelta(hours=1)
+    page.fill("[name=start_at_0]", f"{start:%Y-%m-%d}")
+    page.fill("[name=start_at_1]", f"{start:%H:%M}")
+    page.click("[name=_save]")
+    page.wait_for_load_state()
