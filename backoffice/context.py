@@ -38,6 +38,7 @@ class Link:
     is_current: bool = False
     badge: int = 0
     is_sub: bool = False
+    is_extra: bool = False  # not among the five at the bottom of the phone
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Shell:
             self._list(_("Attempts"), "attempt", "history"),
         ]
         if demo.is_on():
-            links.append(self._page(_("Mail (demo)"), "admin:mailing_mailbox", "inbox"))
+            links.append(self._page(_("Mail (demo)"), "admin:mailing_mailbox", "inbox", is_extra=True))
         return [link for link in links if link]
 
     @cached_property
@@ -115,12 +116,14 @@ class Shell:
             return Mode(_("Demo: no letters leave this machine"), "amber")
         return Mode(pgettext("mode", "Test"), "amber") if settings.DEBUG else None
 
-    def _page(self, label: str, name: str, icon: str) -> Link | None:
+    def _page(self, label: str, name: str, icon: str, *, is_extra: bool = False) -> Link | None:
         try:
             url = reverse(name)
         except NoReverseMatch:
             return None
-        return Link(label, url, icon, is_current=self.request.path == url) if self.is_staff else None
+        if not self.is_staff:
+            return None
+        return Link(label, url, icon, is_current=self.request.path == url, is_extra=is_extra)
 
     def _list(
         self,

@@ -21,7 +21,8 @@ from mailing.templatetags.samovar import num, percent, when
 
 CHART_WIDTH, CHART_HEIGHT, BAR_SHARE = 900, 200, 0.64
 GRID_LINES = 4
-NICE_STEPS = (1, 2, 5)
+NICE_STEPS = (1, 2, 3, 5)
+TELLING_CHANGE = 300  # percent
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
@@ -79,6 +80,8 @@ def _trend(seen: Overview) -> str:
     if not seen.before.sent:
         return _("nothing in the 30 days before")
     change = 100 * (seen.now.sent - seen.before.sent) / seen.before.sent
+    if change > TELLING_CHANGE:  # "+3 400 %" says only that there was little before
+        return _("%(n)s in the 30 days before") % {"n": num(seen.before.sent)}
     sign = "+" if change > 0 else "−" if change < 0 else ""
     return _("%(change)s %% against the 30 days before") % {"change": f"{sign}{number_format(abs(change), 0)}"}
 

@@ -81,6 +81,7 @@
       if (heads[index]) {
         cell.dataset.label = heads[index];
       }
+      cell.classList.toggle("is-zero", cell.textContent.trim() === "0");
       if (["", "-", "—"].includes(cell.textContent.trim()) && !cell.querySelector("img, svg, input")) {
         cell.classList.add("is-blank");
       }
