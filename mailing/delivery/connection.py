@@ -117,7 +117,7 @@ class Connection(asyncio.Protocol):
             self._session.fail(Trouble.TIMEOUT)
             self._look()
         if not self._session.over:
-            moment = min(self._session.deadline, now + self._shortest)
+            moment = min(self._session.deadline, self._session.patience, now + self._shortest)
             self._timer = self._loop.call_at(moment, self._watch)
 
     def _look(self) -> None:

@@ -21,6 +21,7 @@ from mailing.delivery.transport import End, Ending, Letter, Source
 from mailing.replies import Outcome, Phase, Trouble, Verdict, classify
 
 PIECE = 65_536  # bytes of a long letter handed over at once; the final dot leaves with the last piece
+NEWLY_OPENED = 1.0  # seconds; a line that breaks so early, before its first MAIL was granted, is no idle line
 NOBODYS_FAULT = frozenset({Verdict.SERVICE, Verdict.CONFIGURATION})
 
 
@@ -65,11 +66,16 @@ class Session:
         self._open: list[Transaction] = []  # at most two
         self._timed: object = None  # what `deadline` was set for
         self._letters = 0
-        self._finishing = self._must_reset = self._paused = self._was_idle = False
+        self._finishing = self._must_reset = self._paused = self._was_idle = self._granted = False
 
     @property
     def over(self) -> bool:
         return self.ending is not None
+
+    @property
+    def patience(self) -> float:
+        """The earliest moment at which the budget of a letter on its way ends."""
+        return min((one.began for one in self._open), default=inf) + self._options.letter_budget
 
     # --- called from outside ------------------------------------------------------------------------
 
@@ -116,12 +122,17 @@ class Session:
             return
         self.orderly = False
         phase, transaction = self._head()
-        if transaction is None or (self._was_idle and phase is Phase.MAIL and trouble is Trouble.LOST):
+        crossed = self._was_idle and phase is Phase.MAIL and trouble is Trouble.LOST
+        if self._proven() and (transaction is None or crossed):
             self._end(End.RECYCLED)  # nobody's letter; or the server had left before our MAIL could reach it
+            return
+        outcome = classify(phase, trouble, said=said, secrets=self._secrets)
+        if transaction is None:
+            self._end(End.TROUBLE, outcome)
         elif transaction.refusal is not None and trouble is not Trouble.GARBAGE:
             self._break(transaction, transaction.refusal)
         else:
-            self._break(transaction, classify(phase, trouble, said=said, secrets=self._secrets))
+            self._break(transaction, outcome)
 
     def abandon(self) -> None:
         """We leave: what may have been accepted is unconfirmed, everything else goes back."""
@@ -133,9 +144,10 @@ class Session:
     # --- what answers mean --------------------------------------------------------------------------
 
     def _mail_answered(self, transaction: Transaction, answer: Answer) -> None:
-        if self._was_idle and answer.code == 421:
+        if answer.code == 421 and self._was_idle and self._proven():
             self._end(End.RECYCLED)  # "idle for too long" crossed our MAIL
         elif 250 <= answer.code <= 259:
+            self._granted = True
             if not self._abilities.pipelining:
                 self._next = (Phase.MAIL, transaction, self._say_rcpt)
         else:
@@ -253,6 +265,10 @@ class Session:
             self._letters >= self._options.letters_per_connection
             or self._clock() - self._opened >= self._options.connection_age
         )
+
+    def _proven(self) -> bool:
+        """Whether a line that ends while idle can be replaced at once, without fear of doing nothing else."""
+        return self._granted or self._clock() - self._opened >= NEWLY_OPENED
 
     def _reset(self) -> str:
         self._must_reset = False

@@ -329,7 +329,7 @@ class TestWaitingAndLeaving:
         assert not queue.given_back
 
     @in_a_loop
-    async def test_a_line_closed_between_opening_and_running_costs_nobody_anything(self) -> None:
+    async def test_a_line_closed_between_opening_and_running_takes_no_letter(self) -> None:
         async with Server(idle=0.05, idle_says="") as server:
             queue = Queue(letters(1))
             line = await SmtpTransport(options(server.port)).open()

@@ -241,6 +241,20 @@ class TestAnIdleLine:
         assert talk.end is End.RECYCLED
         assert talk.queue.given_back == ["c1@example.com"]
 
+    def test_is_not_confused_with_one_that_never_worked(self) -> None:
+        """Else a server that hangs up after EHLO would be called again and again, as fast as it can."""
+        talk = Talk(Queue([]))
+        talk.session.fail(Trouble.LOST)
+
+        assert talk.end is End.TROUBLE
+
+    def test_may_never_have_had_a_letter_if_it_is_older_than_a_moment(self) -> None:
+        talk = Talk(Queue([]))
+        talk.now = 30
+        talk.session.fail(Trouble.LOST)
+
+        assert talk.end is End.RECYCLED
+
     def test_has_no_excuse_later(self, talk: Talk) -> None:
         talk.queue.add(letter(1), letter(2))
         talk.session.resume()
