@@ -1,0 +1,86 @@
+"""The breaker: one row shared by all workers; pauses that grow, and one probe after each."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.conf import LazySettings
+from django.utils import timezone
+
+from mailing.delivery import breaker
+from mailing.models import MailService
+
+pytestmark = pytest.mark.django_db
+
+NOW = timezone.now()
+
+
+@pytest.fixture(autouse=True)
+def _pauses(settings: LazySettings) -> None:
+    settings.MAILING_BREAKER_THRESHOLD = 3
+    settings.MAILING_BREAKER_PAUSES = [60, 120, 240]
+
+
+def fail(now: datetime = NOW, *, at_once: bool = False, probing: bool = False) -> datetime | None:
+    return breaker.failed("421 try later", now, at_once=at_once, probing=probing)
+
+
+def pause(until: datetime | None, now: datetime = NOW) -> float:
+    assert until is not None
+    return (until - now).total_seconds()
+
+
+def test_it_opens_at_the_third_failure_in_a_row() -> None:
+    assert fail() is None
+    assert fail() is None
+    assert 60 <= pause(fail()) <= 66
+    until = breaker.admit(NOW).until
+    assert until is not None
+
+
+def test_a_letter_that_was_answered_begins_the_count_anew() -> None:
+    fail()
+    fail()
+    breaker.succeeded()
+    assert fail() is None
+    assert breaker.admit(NOW) == breaker.Admission()
+
+
+def test_trouble_that_needs_somebody_opens_it_at_once() -> None:
+    assert 60 <= pause(fail(at_once=True)) <= 66
+
+
+def test_after_a_pause_one_probes_and_the_others_wait() -> None:
+    fail(at_once=True)
+    later = NOW + timedelta(seconds=70)
+    assert breaker.admit(later) == breaker.Admission(probe=True)
+    assert pause(breaker.admit(later).until, later) >= 60
+
+
+def test_a_failed_probe_makes_the_next_pause_longer_up_to_the_longest() -> None:
+    fail(at_once=True)
+    lengths = []
+    for n in range(1, 4):
+        later = NOW + timedelta(hours=n)
+        breaker.admit(later)
+        lengths.append(round(pause(fail(later, probing=True), later) / 60))
+    assert lengths == [2, 4, 4]
+
+
+def test_a_good_probe_closes_it() -> None:
+    fail(at_once=True)
+    breaker.admit(NOW + timedelta(hours=1))
+    breaker.succeeded()
+    assert breaker.admit(NOW + timedelta(hours=1)) == breaker.Admission()
+
+
+def test_workers_who_fail_together_do_not_make_the_pause_longer() -> None:
+    until = fail(at_once=True)
+    assert fail() == until
+    assert fail(at_once=True) == until
+
+
+def test_what_the_server_said_is_kept() -> None:
+    fail()
+    assert MailService.load().response == "421 try later"

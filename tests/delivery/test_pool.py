@@ -1,0 +1,278 @@
+"""Feed, pool and writer at work, with the in-memory twin as the mail server and the real ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+
+from mailing.delivery import shift
+from mailing.delivery.feed import Feed, Stop
+from mailing.delivery.ledger import Claim, Ledger
+from mailing.delivery.memory import MemoryTransport, Said
+from mailing.errors import LeaseLost
+from mailing.models import Attempt, MailService
+from mailing.replies import Phase, Reply, Trouble, Verdict
+from mailing.services import sending
+from tests.chaos.books import balance
+from tests.factories import MailingFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OWNER = "here:1:2:abc"
+
+
+@pytest.fixture(autouse=True)
+def _quick(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailing.delivery.pool.RECONNECT_PAUSE", 0.01)
+    settings.MAILING_RETRY_DELAYS = [0.05, 0.05]
+    settings.MAILING_BREAKER_PAUSES = [60]
+
+
+def an_attempt(clients: int = 30) -> Attempt:
+    attempt = sending.start(MailingFactory.create(clients=clients), occurrence=None, trigger="manual")
+    Attempt.objects.filter(pk=attempt.pk).update(lease_owner=OWNER)
+    return Attempt.objects.select_related("mailing").get(pk=attempt.pk)
+
+
+def work(attempt: Attempt, transport: MemoryTransport, *, lines: int = 4, **orders: Any) -> shift.Report:
+    given: dict[str, Any] = {
+        "compose": lambda claim, eight_bit: claim.email.encode() + b"\r\n",
+        "sender": "samovar@example.com",
+        "seconds": 60,
+        "probing": False,
+        "stop": lambda: False,
+        "progress": lambda ledger: None,
+        "pulse": lambda: None,
+    }
+    report = shift.work(transport, Ledger(attempt, OWNER), shift.Orders(lines=lines, **(given | orders)))
+    balance(attempt)
+    return report
+
+
+def emails(attempt: Attempt) -> list[str]:
+    return list(attempt.deliveries.order_by("pk").values_list("email", flat=True))
+
+
+def told(emails: Iterable[str], *said: Said) -> Mapping[str, list[Said]]:
+    return {email: list(said) for email in emails}
+
+
+def counts(attempt: Attempt) -> dict[str, int]:
+    attempt.refresh_from_db()
+    return {name: getattr(attempt, name) for name in ("sent", "failed", "unconfirmed", "skipped", "open")}
+
+
+def said(phase: Phase, code: int, text: str) -> Said:
+    return phase, Reply.of(code, text)
+
+
+def test_everybody_gets_one_letter_over_as_many_lines_as_allowed() -> None:
+    attempt, transport = an_attempt(), MemoryTransport(delay=0.002)
+    report = work(attempt, transport)
+    assert report.stopped is Stop.NOTHING_LEFT
+    assert sorted(letter.to for letter in transport.accepted) == sorted(emails(attempt))
+    assert transport.opened == 4
+    assert counts(attempt) == {"sent": 30, "failed": 0, "unconfirmed": 0, "skipped": 0, "open": 0}
+
+
+def test_a_wrong_password_is_tried_once_and_touches_nobody() -> None:
+    attempt = an_attempt()
+    transport = MemoryTransport(greetings=[said(Phase.AUTH, 535, "5.7.8 wrong")] * 5)
+    report = work(attempt, transport)
+    assert report.stopped is Stop.SERVICE
+    assert report.until is not None
+    assert report.outcome is not None
+    assert report.outcome.verdict is Verdict.CONFIGURATION
+    assert len(transport.greetings) == 4
+    assert set(attempt.deliveries.values_list("status", "tries")) == {("queued", 0)}
+
+
+def test_the_breaker_opens_after_three_failures_in_a_row() -> None:
+    attempt = an_attempt()
+    transport = MemoryTransport(greetings=[(Phase.CONNECT, Trouble.LOST)] * 5)
+    report = work(attempt, transport)
+    assert report.stopped is Stop.SERVICE
+    assert len(transport.greetings) == 2
+    assert MailService.load().failures == 3
+
+
+def test_two_failures_cost_nobody_anything() -> None:
+    attempt = an_attempt()
+    transport = MemoryTransport(greetings=[(Phase.CONNECT, Trouble.LOST)] * 2)
+    assert work(attempt, transport).stopped is Stop.NOTHING_LEFT
+    assert counts(attempt)["sent"] == 30
+    assert MailService.load().failures == 0
+
+
+def test_trouble_in_mid_dialogue_gives_the_letter_back_without_a_try() -> None:
+    attempt = an_attempt(3)
+    first = emails(attempt)[0]
+    transport = MemoryTransport({first: [said(Phase.MAIL, 421, "4.3.2 busy")]})
+    work(attempt, transport)
+    assert attempt.deliveries.get(email=first).tries == 1
+    assert counts(attempt)["sent"] == 3
+
+
+def test_a_deferred_letter_is_tried_again_after_all_others() -> None:
+    attempt = an_attempt()
+    first = emails(attempt)[0]
+    transport = MemoryTransport({first: [said(Phase.RCPT, 451, "4.7.1 greylisted")]}, delay=0.001)
+    work(attempt, transport)
+    assert [letter.to for letter in transport.accepted][-1] == first
+    assert attempt.deliveries.get(email=first).tries == 2
+
+
+def test_after_the_last_try_it_fails_with_the_servers_words() -> None:
+    attempt = an_attempt(2)
+    first = emails(attempt)[0]
+    work(attempt, MemoryTransport({first: [said(Phase.RCPT, 451, "4.7.1 greylisted")] * 3}))
+    row = attempt.deliveries.get(email=first)
+    assert (row.status, row.reason, row.tries) == ("failed", "tries_used_up", 3)
+    assert row.response == "451 4.7.1 greylisted"
+
+
+def test_a_letter_lost_after_the_dot_is_never_sent_again() -> None:
+    attempt = an_attempt(3)
+    first = emails(attempt)[0]
+    transport = MemoryTransport({first: [(Phase.DOT, Trouble.LOST)]})
+    work(attempt, transport)
+    assert counts(attempt)["unconfirmed"] == 1
+    assert [letter.to for letter in transport.accepted].count(first) == 1
+
+
+def test_twenty_refusals_in_a_row_that_may_mean_us_mark_nobody() -> None:
+    attempt = an_attempt()
+    transport = MemoryTransport(told(emails(attempt), said(Phase.RCPT, 550, "5.7.1 relay access denied")))
+    report = work(attempt, transport)
+    assert report.stopped is Stop.SERVICE
+    assert report.until is not None
+    assert set(attempt.deliveries.values_list("status", "reason", "tries")) == {("queued", "", 0)}
+
+
+def test_nineteen_refusals_in_a_row_are_nineteen_refusals() -> None:
+    attempt = an_attempt(40)
+    refused = emails(attempt)[1:20]
+    work(attempt, MemoryTransport(told(refused, said(Phase.RCPT, 550, "5.7.1 denied"))), lines=1)
+    assert counts(attempt) == {"sent": 21, "failed": 19, "unconfirmed": 0, "skipped": 0, "open": 0}
+
+
+def test_a_message_that_is_refused_stops_the_run_at_once() -> None:
+    attempt = an_attempt()
+    transport = MemoryTransport({emails(attempt)[0]: [said(Phase.DOT, 552, "too big")]})
+    report = work(attempt, transport, lines=1)
+    assert report.stopped is Stop.MESSAGE
+    assert counts(attempt)["failed"] == 1
+    assert counts(attempt)["sent"] <= 1
+
+
+def test_a_client_whose_letter_cannot_be_composed_does_not_hold_up_the_others() -> None:
+    attempt = an_attempt()
+    poison = emails(attempt)[3]
+
+    def compose(claim: Claim, eight_bit: bool) -> bytes:
+        if claim.email == poison:
+            raise ValueError(claim.email)
+        return b"Hello\r\n"
+
+    work(attempt, MemoryTransport(), compose=compose)
+    assert counts(attempt) == {"sent": 29, "failed": 1, "unconfirmed": 0, "skipped": 0, "open": 0}
+    assert attempt.deliveries.get(email=poison).reason == "bad_address"
+
+
+def after(calls: int) -> Callable[[], bool]:
+    left = [calls]
+
+    def stop() -> bool:
+        left[0] -= 1
+        return left[0] < 0
+
+    return stop
+
+
+def test_who_is_asked_to_stop_finishes_the_letters_in_flight_and_returns_the_rest() -> None:
+    attempt, transport = an_attempt(200), MemoryTransport(delay=0.02)
+    report = work(attempt, transport, stop=after(1))
+    assert report.stopped is Stop.ASKED
+    assert counts(attempt)["sent"] == len(transport.accepted) < 200
+    assert set(attempt.deliveries.values_list("status", flat=True)) == {"sent", "queued"}
+
+
+def test_the_time_of_a_slice_ends_it() -> None:
+    attempt, transport = an_attempt(200), MemoryTransport(delay=0.02)
+    report = work(attempt, transport, seconds=0.2)
+    assert report.stopped is Stop.TIME
+    assert 0 < counts(attempt)["sent"] < 200
+    assert set(attempt.deliveries.values_list("status", flat=True)) == {"sent", "queued"}
+
+
+def test_the_pulse_can_stop_it() -> None:
+    attempt = an_attempt(200)
+    report = work(attempt, MemoryTransport(delay=0.02), pulse=lambda: Stop.PAUSED)
+    assert report.stopped is Stop.PAUSED
+    assert "sending" not in attempt.deliveries.values_list("status", flat=True)
+
+
+def test_the_rate_holds(settings: LazySettings) -> None:
+    settings.MAILING_RATE_LIMIT = "20/s"
+    attempt, transport = an_attempt(100), MemoryTransport()
+    report = work(attempt, transport, seconds=1)
+    assert report.stopped is Stop.TIME
+    assert 10 <= len(transport.accepted) <= 30
+
+
+def test_a_rate_of_a_few_a_day_does_not_hold_the_worker(settings: LazySettings) -> None:
+    settings.MAILING_RATE_LIMIT = "2000/d"
+    attempt, transport = an_attempt(3), MemoryTransport()
+    report = work(attempt, transport)
+    assert report.stopped is Stop.NOTHING_LEFT
+    assert len(transport.accepted) == 1
+    assert counts(attempt)["open"] == 2
+
+
+@pytest.mark.parametrize("ahead", [0, 5, 100])
+def test_claims_run_ahead_of_the_lines_by_no_more_than_the_setting(settings: LazySettings, ahead: int) -> None:
+    settings.SMTP_CLAIMS_AHEAD = ahead
+    attempt, transport = an_attempt(300), MemoryTransport(delay=0.01)
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.append(attempt.deliveries.filter(status="sending").count())
+
+    work(attempt, transport, lines=3, pulse=look)
+    assert counts(attempt)["sent"] == 300
+    assert max(seen) <= 2 * 3 + ahead
+
+
+def test_a_waiting_line_that_is_cancelled_leaves_its_letter_to_another() -> None:
+    async def scene() -> bool:
+        feed = Feed(lambda claim, eight_bit: b"", "a@example.com", lines=2, wake=lambda: None)
+        one, two = asyncio.ensure_future(feed.wait()), asyncio.ensure_future(feed.wait())
+        await asyncio.sleep(0)
+        feed._ready.append(Claim(1, "b@example.com", "", "", "<1@x>", 0))
+        feed._call_waiting(1)
+        one.cancel()
+        return await asyncio.wait_for(two, 1)
+
+    assert asyncio.run(scene())
+
+
+def test_outcomes_of_a_lost_lease_are_not_written() -> None:
+    attempt = an_attempt(50)
+
+    def lose() -> None:
+        Attempt.objects.filter(pk=attempt.pk).update(lease_owner="somebody else")
+
+    with pytest.raises(LeaseLost):
+        work(attempt, MemoryTransport(delay=0.01), pulse=lose)
+    balance(attempt)
+    assert attempt.sent == 0
+
+
+def test_words_of_an_outcome_travel_into_the_row() -> None:
+    attempt = an_attempt(1)
+    work(attempt, MemoryTransport({emails(attempt)[0]: [said(Phase.DOT, 250, "2.0.0 queued as 7F3A")]}))
+    assert attempt.deliveries.get().response == "250 2.0.0 queued as 7F3A"
