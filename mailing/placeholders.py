@@ -27,6 +27,7 @@ FIELDS = {
 }
 MAX_VALUE = 300  # characters of one value: as long as a client's longest field
 MAX_SNIPPET = 60
+MAX_PROBLEMS = 20  # named; nobody reads more at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,8 @@ def _scan(text: str) -> tuple[list[Part], list[Problem]]:
         part = _read(found)
         if isinstance(part, Problem):
             errors.append(part)
+            if len(errors) == MAX_PROBLEMS:
+                break
             continue
         if found.start() > position:
             parts.append(text[position : found.start()])

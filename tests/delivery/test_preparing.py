@@ -101,3 +101,16 @@ def test_odd_html_is_no_trouble(body: str) -> None:
     prepared = prepare(page(body))
     assert "{{ unsubscribe_url }}" in prepared.text_body
     assert "{{ unsubscribe_url }}" in prepared.html_body
+
+
+def test_thousands_of_elements_within_each_other_do_not_end_the_process() -> None:
+    html = "<div>" * 20_000 + "{{ greeting }}"
+    prepared = prepare(page(html))
+    assert prepared.html_body.startswith(html)
+
+
+def test_thousands_of_fields_survive() -> None:
+    html = "<p>{{ greeting }}</p>" * 3_000
+    prepared = prepare(page(html))
+    assert prepared.html_body.count("{{ greeting }}") == 3_000
+    assert prepared.text_body.count("{{ greeting }}") == 3_000

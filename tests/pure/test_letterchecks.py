@@ -30,6 +30,7 @@ def codes(body: str, *, subject: str = "News", is_html: bool = True, text_body: 
         ("<a href=' JaVa\n\tScript:x()'>x</a>", "javascript"),
         ("<a href='java&#115;cript:x()'>x</a>", "javascript"),
         ("<a href='java&Tab;script:x()'>x</a>", "javascript"),
+        ("<div>" * 300 + "x", "too_deep"),
         ("<p>x {{ nobody }}</p>", "placeholder_unknown"),
         ("<p>x {% if y %}</p>", "placeholder_tag"),
     ],
