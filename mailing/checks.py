@@ -51,7 +51,9 @@ def _times(queue: dict[str, Any]) -> Iterator[CheckMessage]:
     needed = settings.MAILING_SLICE_SECONDS + settings.SMTP_LETTER_BUDGET + LETTER_RESERVE
     if timeout < needed:
         hint = f"Set it to at least {needed:g}: MAILING_SLICE_SECONDS + SMTP_LETTER_BUDGET + {LETTER_RESERVE}."
-        yield Error("Q_CLUSTER['timeout'] would kill a slice in the middle of a letter.", hint=hint, id="mailing.E001")
+        yield Error(
+            "Q_CLUSTER['timeout'] would kill a slice in the middle of a letter.", hint=hint, id="mailing.E001"
+        )
     if retry <= 2 * timeout:
         hint = f"Set it to more than {2 * timeout:g}: it counts from the prefetch, not from the start of a task."
         yield Error("Q_CLUSTER['retry'] would hand tasks out twice.", hint=hint, id="mailing.E002")

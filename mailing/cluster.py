@@ -113,9 +113,12 @@ class Ticker:
 
     def reconcile(self) -> None:
         purge = time.monotonic() - self.purged_at > PURGE_SECONDS or not self.purged_at
-        report = reconciling.tick(purge=purge)
         if purge:
             self.purged_at = time.monotonic()
+        report = reconciling.tick(purge=purge)
+        while report.unfinished and not pulse.stop_requested():
+            self.heartbeat()
+            report = reconciling.tick(purge=False)
         if report.findings:
             logger.info("Tick: %s", report)
 
@@ -171,7 +174,7 @@ def run() -> int:
     cluster.start()
     while cluster.sentinel.is_alive() and not pulse.stop_requested():
         if not ticker.round():
-            logger.critical("The workers do not answer any more: leaving, so that the supervisor starts a new cluster.")
+            logger.critical("The workers do not answer any more: leaving, so that a new cluster is started.")
             break
         cluster.sentinel.join(ticker.step())
     connections.close_all()

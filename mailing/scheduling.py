@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 import logging
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from django.db import router, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django_q.models import Failure, Schedule
 from django_q.signals import pre_execute
@@ -130,8 +130,11 @@ def drop_row(mailing: Mailing) -> None:
 
 def astray() -> QuerySet[Mailing]:
     """Mailings whose row is missing, or says anything but what it should: one query over all mailings."""
+    number = Cast(OuterRef("pk"), CharField())
     right = Schedule.objects.filter(
         pk=OuterRef("schedule_id"),
+        name=Concat(Value(NAME), number),
+        args=number,
         func=RUN_DUE,
         next_run=OuterRef("next_run_at"),
         repeats=-1,
@@ -144,15 +147,10 @@ def astray() -> QuerySet[Mailing]:
     return Mailing.objects.active().exclude(next_run_at=None).exclude(Exists(right))
 
 
-def disputed() -> Iterator[tuple[Schedule, Mailing | None]]:
-    """Rows under our names which no active mailing owns, or whose arguments name another mailing."""
-    ours = Schedule.objects.filter(Q(name__startswith=NAME) | Q(func=RUN_DUE)).select_related("mailing")
-    for row in ours.iterator():
-        mailing: Mailing | None = getattr(row, "mailing", None)
-        if mailing is None or not mailing.is_active or mailing.next_run_at is None:
-            yield row, None
-        elif (row.name, row.args) != (f"{NAME}{mailing.pk}", str(mailing.pk)):
-            yield row, mailing
+def disputed() -> QuerySet[Schedule]:
+    """Rows under our names which no active mailing owns."""
+    owned = Mailing.objects.active().filter(schedule=OuterRef("pk")).exclude(next_run_at=None)
+    return Schedule.objects.filter(Q(name__startswith=NAME) | Q(func=RUN_DUE)).exclude(Exists(owned))
 
 
 def remove(row: Schedule) -> None:

@@ -22,7 +22,7 @@ class Command(BaseCommand):
         for banner in health.banners(now):
             self.stdout.write(f"! {banner.text}")
         found = 0
-        for finding in reconciling.look(now):
+        for finding in reconciling.look(now, thoroughly=True):
             found += 1
             self.stdout.write(str(finding))
             if options["fix"]:
