@@ -53,6 +53,14 @@ class ReadOnly(SamovarModelAdmin):
         return False
 
 
+class TriggerFilter(admin.ChoicesFieldListFilter):
+    """By schedule, by hand, from the command line, a retry."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = _("how it started")
+
+
 class AttemptList(ChangeList):
     def apply_select_related(self, qs: QuerySet[Any]) -> QuerySet[Any]:
         """One query for the page; bodies of letters stay where they are."""
@@ -79,11 +87,14 @@ class AttemptAdmin(AttemptPages, ReadOnly):
         *("started", "mailing_name", "state", "planned", "recipients", "accepted", "refused", "doubtful"),
         *("skipped_number", "share", "took", "who", "first_words"),
     )
-    list_filter = ("status", "trigger", ("started_at", DateRangeFilter), MailingFilter)
+    list_filter = ("status", ("trigger", TriggerFilter), ("started_at", DateRangeFilter), MailingFilter)
     search_fields = ("subject", "mailing__name")
     search_help_text = lazy("By subject or name of the mailing")
     ordering = ("-started_at", "-pk")
     fields = ("mailing",)
+
+    class Media:
+        css = {"all": ["mailing/screens.css"]}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return AttemptList
@@ -132,7 +143,7 @@ class AttemptAdmin(AttemptPages, ReadOnly):
 
     @admin.display(description=lazy("took"))
     def took(self, attempt: Attempt) -> str:
-        return duration(attempt.finished_at - attempt.started_at if attempt.finished_at else None)
+        return duration(statistics.length(attempt))
 
     @admin.display(description=lazy("who"), ordering="trigger")
     def who(self, attempt: Attempt) -> str:
@@ -142,8 +153,8 @@ class AttemptAdmin(AttemptPages, ReadOnly):
     @admin.display(description=lazy("server response"))
     def first_words(self, attempt: Attempt) -> SafeString | str:
         words = (attempt.response or attempt.note_text).strip()
-        first = Truncator(words.split("\n")[0]).chars(60)
-        return format_html('<span class="muted">{}</span>', first) if words else "—"
+        first = Truncator(words.split("\n")[0]).chars(28)
+        return format_html('<span class="muted" title="{}">{}</span>', words, first) if words else "—"
 
     # --- numbers of the filtered set -------------------------------------------------------------------
 
@@ -221,7 +232,7 @@ class AttemptAdmin(AttemptPages, ReadOnly):
     def render_change_form(self, request: HttpRequest, context: Item, *args: Any, **kwargs: Any) -> HttpResponse:
         obj: Attempt = kwargs["obj"]
         context |= {
-            "took": duration(obj.finished_at - obj.started_at if obj.finished_at else None),
+            "took": duration(statistics.length(obj)),
             "retries": obj.retries.only("pk"),
             "sentence": sentences.about_attempt(obj.reasons, obj.response),
             "groups": [_group(obj, group) for group in obj.reasons],

@@ -31,7 +31,7 @@ class MailingList(ChangeList):
         return qs.select_related("message").defer("message__body", "message__text_body")
 
     def get_results(self, request: HttpRequest) -> None:
-        """The numbers of the rows on this page, in four queries however many they are."""
+        """The numbers of the rows on this page, in five queries however many they are."""
         super().get_results(request)
         self.result_list: Any = list(self.result_list)
         numbers = statistics.rows(self.result_list)
@@ -51,7 +51,9 @@ class MailingAdmin(MailingActions):
     search_fields = ("name", "message__subject")
     search_help_text = lazy("By name or subject")
     ordering = by_urgency()
-    autocomplete_fields = ("message",)
+
+    class Media:
+        css = {"all": ["mailing/screens.css"]}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return MailingList

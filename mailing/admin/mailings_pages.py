@@ -18,7 +18,7 @@ from mailing.admin import sentences, wording
 from mailing.admin.base import Item
 from mailing.admin.pages import View, undo, user_of
 from mailing.admin.test_letter import TestLetterPages
-from mailing.choices import AttemptStatus
+from mailing.choices import AttemptStatus, Audience
 from mailing.forms.mailings import MailingForm
 from mailing.models import Attempt, Mailing
 from mailing.services import calendar, dry_run, lifecycle, permissions, snapshots, statistics
@@ -200,5 +200,6 @@ def plan_context(form: MailingForm) -> Item:
         "sentences": wording.what_will_happen(mailing, plan, ran=calendar.has_run(mailing)),
         "dates": wording.dates(plan) if len(plan.dates) > 1 else [],
         "clients": clients,
+        "nobody": not clients and mailing.audience == Audience.SELECTED,
         "save_label": wording.save_label(plan, clients),
     }

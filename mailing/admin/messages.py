@@ -64,6 +64,9 @@ class MessageAdmin(TestLetterPages):
         (lazy("Text version"), {"fields": ("text_body",), "classes": ("collapse",)}),
     )
 
+    class Media:
+        css = {"all": ["mailing/screens.css"]}
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         return statistics.with_usage(super().get_queryset(request))
 

@@ -63,6 +63,7 @@ class MailingForm(ModelForm):
             *("name", "message", "audience", "start_at", "end_at"),
             *("periodicity", "is_paused", "from_name", "reply_to"),
         )
+        labels = {"name": _("Name of the mailing"), "audience": _("Recipients")}
         widgets = {"audience": forms.RadioSelect}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

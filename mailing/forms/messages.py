@@ -39,6 +39,8 @@ class MessageForm(ModelForm):
         widget=forms.RadioSelect,
     )
 
+    sample = sample_client(_("As seen by"))
+
     class Meta:
         model = Message
         fields = ("subject", "is_html", "body", "text_body")

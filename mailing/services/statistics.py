@@ -61,9 +61,9 @@ class Row:
 
 
 def rows(mailings: Sequence[Mailing]) -> dict[int, Row]:
-    """The numbers of these mailings (one page of the list) in at most four queries."""
+    """The numbers of these mailings (one page of the list) in at most five queries."""
     found = {mailing.pk: Row() for mailing in mailings}
-    for mailing_id, number in chosen_counts(found):
+    for mailing_id, number in chosen_counts(found).items():
         found[mailing_id].recipients = number
     everyone = [mailing.pk for mailing in mailings if mailing.audience == Audience.EVERYONE]
     if everyone:
@@ -75,10 +75,12 @@ def rows(mailings: Sequence[Mailing]) -> dict[int, Row]:
     return found
 
 
-def chosen_counts(mailing_ids: Iterable[int]) -> Iterable[tuple[int, int]]:
-    """(mailing, clients selected for it), from the link table alone."""
-    links = Mailing.clients.through.objects.filter(mailing__in=list(mailing_ids))
-    return links.order_by().values_list("mailing").annotate(number=Count("pk"))
+def chosen_counts(mailing_ids: Iterable[int]) -> dict[int, int]:
+    """Clients selected for each of the mailings who receive mail: all in the link table, less the suppressed."""
+    links = Mailing.clients.through.objects.filter(mailing__in=list(mailing_ids)).order_by()
+    suppressed = links.filter(client__email__in=Suppression.objects.values("email"))
+    less = dict(suppressed.values_list("mailing").annotate(number=Count("pk")))
+    return {pk: number - less.get(pk, 0) for pk, number in links.values_list("mailing").annotate(number=Count("pk"))}
 
 
 def latest_attempts(mailing_ids: Iterable[int], number: int = TREND_RUNS + 1) -> Iterable[Attempt]:
@@ -118,6 +120,13 @@ class Totals:
     @property
     def success_share(self) -> float | None:
         return self.succeeded / self.closed if self.closed else None
+
+
+def length(attempt: Attempt) -> timedelta | None:
+    """How long a run took; None while it goes on, and for one that never ran."""
+    if attempt.finished_at is None or attempt.status == AttemptStatus.MISSED:
+        return None
+    return attempt.finished_at - attempt.started_at
 
 
 DURATION = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())

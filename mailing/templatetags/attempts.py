@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString
 
 from mailing.admin import states
 from mailing.models import Attempt
+from mailing.services import statistics
 from mailing.templatetags.samovar import duration
 
 register = template.Library()
@@ -20,7 +21,7 @@ def attempt_pill(attempt: Attempt) -> SafeString:
 @register.filter
 def took(attempt: Attempt) -> str:
     """How long the run took; a dash while it goes on."""
-    return duration(attempt.finished_at - attempt.started_at if attempt.finished_at else None)
+    return duration(statistics.length(attempt))
 
 
 @register.filter
