@@ -330,6 +330,8 @@ class Session:
 
     def _break(self, transaction: Transaction, outcome: Outcome) -> None:
         """The line ends with this letter; one that was begun behind it goes back."""
+        if outcome.trouble is not None:  # the two sides may no longer mean the same place in the dialogue
+            self.orderly = False
         if outcome.verdict in NOBODYS_FAULT:
             self._end(End.TROUBLE, outcome)
         else:
