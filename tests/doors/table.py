@@ -78,6 +78,15 @@ def look(model: str, may: str, row: str) -> Iterator[Door]:
     yield get(f"mailing_{model}_history", may, row)
 
 
+def read_only(app: str, model: str, *, delete: str = NOBODY) -> Iterator[Door]:
+    """Screens for superusers, who may look and at most delete."""
+    yield get(f"{app}_{model}_changelist", ROOT)
+    yield get(f"{app}_{model}_change", ROOT, model)
+    yield get(f"{app}_{model}_history", ROOT, model)
+    yield get(f"{app}_{model}_add", NOBODY)
+    yield get(f"{app}_{model}_delete", delete, model)
+
+
 def csv() -> SimpleUploadedFile:
     return SimpleUploadedFile("clients.csv", "email;ФИО\nnew@mail.example;Новый\n".encode(), "text/csv")
 
@@ -149,7 +158,11 @@ EXCHANGE = (
         refusals=(200, 403),  # the form does not offer it
         note="into an active mailing",
     ),
-    post("mailing_client_process_import", PREPARERS, data={"import_file_name": "{upload}"}),
+    post(
+        "mailing_client_process_import",
+        PREPARERS,
+        data={"import_file_name": "{upload}", "original_file_name": "clients.csv"},
+    ),
     get("mailing_client_sample", PREPARERS),
     get("mailing_client_result", PREPARERS, "upload", answers=(200, 302)),
     get("mailing_client_problems", PREPARERS, "upload", answers=(200, 404)),
@@ -255,6 +268,13 @@ SYSTEM = (
         for page in ("change", "history", "delete")
     ),
     get("auth_user_password_change", ROOT, "user"),
+    get("app_list", ROOT, "auth", refusals=(404,)),  # Django's answer to whom nothing of the app is shown
+    *(door for model in ("schedule", "failure") for door in read_only("django_q", model)),
+    *(
+        door
+        for model in ("accessattempt", "accesslog", "accessfailurelog")
+        for door in read_only("axes", model, delete=ROOT)
+    ),
 )
 
 DOORS: tuple[Door, ...] = (*SHELL, *CLIENTS, *EXCHANGE, *STOP_LIST, *MESSAGES, *MAILINGS, *ATTEMPTS, *DEMO, *SYSTEM)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from mailbox import Maildir
 from typing import Any
 
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import models
 from django.test import Client as Browser
 from django.utils import timezone
+from django_q.models import Failure, Schedule
 
 from mailing import demo, links
 from mailing.choices import (
@@ -98,8 +100,24 @@ def build() -> World:
         "token": links.unsubscribe_url(client.email).rstrip("/").rsplit("/", 1)[-1],
         "group": Group.objects.get(name="Viewer").pk,
         "user": User.objects.get(username="viewer").pk,
+        **_system(now),
     }
     return world
+
+
+def _system(now: datetime) -> dict[str, Any]:
+    """A row for each screen of the packages around us."""
+    tried = {"username": "boss", "ip_address": "203.0.113.7", "path_info": "/admin/login/"}
+    failure = Failure.objects.create(
+        id="f" * 32, name="alpha-beta", func="mailing.tasks.run_due", started=now, stopped=now, success=False
+    )
+    return {
+        "schedule": Schedule.objects.create(func="mailing.tasks.ping", name="somebody else's", next_run=None).pk,
+        "failure": failure.pk,
+        "accessattempt": AccessAttempt.objects.create(failures_since_start=1, **tried).pk,
+        "accesslog": AccessLog.objects.create(**tried).pk,
+        "accessfailurelog": AccessFailureLog.objects.create(**tried).pk,
+    }
 
 
 def _users() -> dict[str, User | AnonymousUser]:
