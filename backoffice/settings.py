@@ -266,6 +266,11 @@ EMAIL_PORT = count("EMAIL_PORT", default=1025, most=65535)
 EMAIL_HOST_USER = given("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
 EMAIL_SECURITY = one_of("EMAIL_SECURITY", ("none", "starttls", "tls"), default="none")
+if EMAIL_HOST_USER and EMAIL_HOST not in LOOPBACK_HOSTS and not given("EMAIL_SECURITY"):
+    raise refused(
+        "EMAIL_SECURITY",
+        "the password would cross the network in the clear. Give starttls or tls; or none, if you mean it.",
+    )
 EMAIL_USE_TLS = EMAIL_SECURITY == "starttls"
 EMAIL_USE_SSL = EMAIL_SECURITY == "tls"
 EMAIL_BACKEND = given("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")

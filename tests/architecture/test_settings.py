@@ -72,6 +72,7 @@ def test_the_sample_itself_is_a_valid_configuration() -> None:
         ({"TIME_ZONE": "../etc/passwd"}, "TIME_ZONE"),
         ({"LANGUAGE_CODE": "fr"}, "LANGUAGE_CODE"),
         ({"EMAIL_SECURITY": "ssl"}, "EMAIL_SECURITY"),
+        ({"EMAIL_HOST": "smtp.example.com", "EMAIL_HOST_USER": "me"}, "EMAIL_SECURITY"),
         ({"EMAIL_PORT": "many"}, "EMAIL_PORT"),
         ({"SMTP_CONNECTIONS": "0"}, "SMTP_CONNECTIONS"),
         ({"SMTP_CLAIMS_AHEAD": "-1"}, "SMTP_CLAIMS_AHEAD"),
