@@ -37,7 +37,7 @@ def normalize(address: str) -> str:
         return address.strip().lower()
     tidy = unicodedata.normalize("NFC", address.translate(_INVISIBLE).strip().lower())
     local, at, host = tidy.rpartition("@")
-    return f"{local}@{_to_ascii(host)}" if at else tidy
+    return f"{local}@{ascii_domain(host)}" if at else tidy
 
 
 def extract(text: str) -> str:
@@ -96,7 +96,8 @@ def masked(address: str) -> str:
     return f"{local[:1]}•••{at}{display(at + host)[1:]}"
 
 
-def _to_ascii(host: str) -> str:
+def ascii_domain(host: str) -> str:
+    """The domain as DNS and SMTP know it; what has no such form stays as it is (and is not valid)."""
     try:
         return idna.encode(host, uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError):

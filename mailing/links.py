@@ -11,8 +11,12 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.encoding import iri_to_uri
+
+from mailing import addresses
 
 SALT = b"mailing.links.unsubscribe"
 MARK_BYTES = 15  # 120 bits
@@ -21,7 +25,7 @@ MARK_CHARS = 20
 
 def unsubscribe_url(email: str) -> str:
     """The absolute address of the page on which this (normalised) address leaves; also its one-click address."""
-    return f"{settings.SITE_URL}/u/{token(email)}/"
+    return f"{_site(settings.SITE_URL)}/u/{token(email)}/"
 
 
 def token(email: str) -> str:
@@ -50,3 +54,13 @@ def _mark(secret_key: str, data: bytes) -> str:
 @lru_cache(maxsize=8)
 def _key(secret_key: str) -> bytes:
     return hashlib.sha256(SALT + secret_key.encode()).digest()
+
+
+@lru_cache(maxsize=8)
+def _site(url: str) -> str:
+    """The site's address in ASCII: it stands in a header."""
+    if url.isascii():
+        return url
+    parts = urlsplit(url)
+    host, colon, port = parts.netloc.partition(":")
+    return iri_to_uri(parts._replace(netloc=addresses.ascii_domain(host) + colon + port).geturl())

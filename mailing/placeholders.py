@@ -25,7 +25,7 @@ FIELDS = {
     "email": _("e-mail"),
     "unsubscribe_url": _("link to unsubscribe"),
 }
-MAX_VALUE = 300  # characters of one value: as long as a client's longest field
+MAX_VALUE = 1000  # characters of one value: three times a client's longest field, twice the longest link
 MAX_SNIPPET = 60
 MAX_PROBLEMS = 20  # named; nobody reads more at once
 
@@ -123,8 +123,7 @@ def value_of(field: Field, values: Mapping[str, str], *, as_html: bool = False) 
 
 def tidy(value: str) -> str:
     """A value fit for any place of a letter: no line breaks or control characters, single spaces, bounded."""
-    if len(value) > MAX_VALUE and not value.startswith(("https://", "http://")):
-        value = value[:MAX_VALUE]
+    value = value[:MAX_VALUE]
     if not value.isprintable():
         value = "".join(char if _is_text(char) else " " for char in value)
     return " ".join(value.split())

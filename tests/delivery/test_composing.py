@@ -252,7 +252,7 @@ fields = st.sampled_from(
     ["{{ greeting }}", "{{ full_name }}", "{{ email }}", "{{ unsubscribe_url }}", '{{ full_name|default:"друг" }}']
 )
 texts = st.lists(st.one_of(words, fields), max_size=8).map("".join)
-names = st.one_of(st.sampled_from(NAMES), st.text(max_size=300).filter(lambda name: "http" not in name))
+names = st.one_of(st.sampled_from(NAMES), st.text(max_size=300))
 
 
 @settings(max_examples=400, deadline=None)

@@ -15,6 +15,13 @@ def test_a_link_is_absolute_and_leads_to_the_page(settings: Settings) -> None:
     assert links.unsubscribe_url("anna@example.ru") == f"https://letters.example.com{path}"
 
 
+def test_a_site_with_a_unicode_domain_is_linked_in_ascii(settings: Settings) -> None:
+    settings.SITE_URL = "https://Письма.рф/рассылки"
+    url = links.unsubscribe_url("anna@example.ru")
+    assert url.startswith("https://xn--80apmkl0e.xn--p1ai/%D1%80")
+    assert url.isascii()
+
+
 @given(st.emails())
 def test_a_token_gives_back_its_address(email: str) -> None:
     token = links.token(email)
