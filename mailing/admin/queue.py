@@ -62,6 +62,7 @@ class ScheduleAdmin(Looking):
     list_display = ("name", "mailing_link", "next_send", "state")
     list_display_links = None
     search_fields = ("name",)
+    fields = ("name", "func", "next_run")
     ordering = ("next_run",)
     list_select_related = ("mailing__message",)
 
@@ -90,6 +91,7 @@ class FailureAdmin(Looking):
     list_display = ("name", "func", "stopped_at", "why")
     list_display_links = None
     search_fields = ("name", "func")
+    fields = ("name", "func", "started", "stopped")  # the rest are pickles
     ordering = ("-stopped",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

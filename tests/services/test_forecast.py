@@ -1,0 +1,111 @@
+"""What the next run will be like."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from mailing.choices import AttemptStatus, Audience, DeliveryStatus, MailingStatus, Periodicity
+from mailing.models import Attempt, Mailing
+from mailing.services import calendar, forecast
+from tests.factories import AttemptFactory, ClientFactory, DeliveryFactory, MailingFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def sent_to_all(mailing: Mailing) -> Attempt:
+    clients = list(mailing.clients.all())
+    attempt = AttemptFactory(
+        mailing=mailing,
+        status=AttemptStatus.SUCCEEDED,
+        audience=len(clients),
+        sent=len(clients),
+        finished_at=timezone.now(),
+        started_at=timezone.now() + timedelta(seconds=1),
+    )
+    for client in clients:
+        DeliveryFactory(attempt=attempt, client=client, status=DeliveryStatus.SENT)
+    return attempt
+
+
+def daily(**fields: object) -> Mailing:
+    start = timezone.now() + timedelta(hours=1)
+    fields = {"status": MailingStatus.RUNNING, "active_since": timezone.now(), "next_run_at": start} | fields
+    return MailingFactory(periodicity=Periodicity.DAILY, start_at=start, **fields)
+
+
+def test_nothing_is_compared_before_the_first_run() -> None:
+    assert forecast.changes(MailingFactory(clients=2)) is None
+
+
+def test_who_came_and_who_left_since_the_last_run_is_counted() -> None:
+    mailing = MailingFactory(clients=5)
+    sent_to_all(mailing)
+    mailing.clients.remove(*mailing.clients.all()[:2])
+    mailing.clients.add(*ClientFactory.create_batch(3))
+
+    found = forecast.changes(mailing)
+
+    assert found is not None
+    assert (found.added, found.removed, found.message_changed_at) == (3, 2, None)
+
+
+def test_a_message_rewritten_since_the_last_run_is_named() -> None:
+    mailing = MailingFactory(clients=1)
+    attempt = sent_to_all(mailing)
+    Attempt.objects.filter(pk=attempt.pk).update(started_at=timezone.now() - timedelta(days=1))
+    mailing.message.save()
+
+    found = forecast.changes(mailing)
+
+    assert found is not None
+    assert found.message_changed_at == mailing.message.updated_at
+
+
+def test_after_the_purge_nothing_is_claimed() -> None:
+    mailing = MailingFactory(clients=2)
+    sent_to_all(mailing).deliveries.all().delete()
+
+    assert forecast.changes(mailing) is None
+
+
+def test_a_day_with_three_letters_for_many_clients_is_found() -> None:
+    clients = ClientFactory.create_batch(12)
+    mailing, *others = [daily(clients=clients) for _ in range(3)]
+
+    found = forecast.crowd(mailing, calendar.plan(mailing, timezone.now()).dates)
+
+    assert found is not None
+    assert found.clients == 12
+    assert {other.pk for other in found.mailings} == {other.pk for other in others}
+
+
+def test_two_letters_a_day_are_no_crowd() -> None:
+    clients = ClientFactory.create_batch(12)
+    mailing, _other = [daily(clients=clients) for _ in range(2)]
+
+    assert forecast.crowd(mailing, calendar.plan(mailing, timezone.now()).dates) is None
+
+
+def test_paused_and_other_peoples_mailings_are_no_crowd() -> None:
+    clients = ClientFactory.create_batch(12)
+    mailing = daily(clients=clients)
+    daily(clients=clients, is_paused=True)
+    daily(clients=ClientFactory.create_batch(12))
+    daily(clients=clients)
+
+    assert forecast.crowd(mailing, calendar.plan(mailing, timezone.now()).dates) is None
+
+
+def test_mailings_to_everyone_count_for_everybody() -> None:
+    clients = ClientFactory.create_batch(11)
+    mailing = daily(clients=clients)
+    daily(audience=Audience.EVERYONE)
+    daily(audience=Audience.EVERYONE)
+
+    found = forecast.crowd(mailing, calendar.plan(mailing, timezone.now()).dates)
+
+    assert found is not None
+    assert found.clients == 11

@@ -1,0 +1,72 @@
+"""Files of attempts: as Excel opens them, and harmless."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from openpyxl import load_workbook
+
+from mailing.choices import AttemptStatus
+from mailing.models import Attempt
+from mailing.services import reporting
+from tests.factories import AttemptFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_csv_has_the_mark_semicolons_and_local_times() -> None:
+    AttemptFactory(
+        mailing__name="Новости",
+        status=AttemptStatus.SUCCEEDED,
+        started_at=datetime(2026, 1, 31, 7, 0, tzinfo=UTC),
+        audience=3,
+        sent=3,
+    )
+
+    data = b"".join(reporting.as_csv(reporting.attempts_table(Attempt.objects.all())))
+
+    assert data.startswith(b"\xef\xbb\xbf")
+    head, row = data.decode("utf-8-sig").splitlines()
+    assert head.split(";")[1:5] == ["Started", "Finished", "Planned time", "Mailing"]
+    assert row.split(";")[1] == "31.01.2026 10:00:00"
+    assert "Новости" in row
+
+
+@pytest.mark.parametrize("evil", ["=1+1", "+7", "-2", "@SUM(A1)", "\t=1"])
+def test_no_cell_becomes_a_formula(evil: str) -> None:
+    AttemptFactory(mailing__name="x", response=evil)
+    table = list(reporting.attempts_table(Attempt.objects.all()))
+
+    text = b"".join(reporting.as_csv(table)).decode("utf-8-sig")
+    sheet = load_workbook(io.BytesIO(reporting.as_xlsx(table))).active
+
+    assert "'" + evil in text
+    assert sheet is not None
+    assert all(cell.data_type != "f" for row in sheet.iter_rows() for cell in row)
+
+
+def test_a_workbook_keeps_numbers_and_dates() -> None:
+    AttemptFactory(audience=7, sent=7, started_at=datetime(2026, 1, 31, 7, 0, tzinfo=UTC))
+
+    sheet = load_workbook(io.BytesIO(reporting.as_xlsx(reporting.attempts_table(Attempt.objects.all())))).active
+
+    assert sheet is not None
+    row = [cell.value for cell in sheet[2]]
+    assert row[1] == datetime(2026, 1, 31, 10, 0)
+    assert row[9] == 7
+
+
+def test_the_report_by_mailing_has_shares_with_a_decimal_comma() -> None:
+    AttemptFactory(mailing__name="News", status=AttemptStatus.FAILED, audience=8, sent=7, failed=1)
+
+    text = b"".join(reporting.as_csv(reporting.mailings_table(Attempt.objects.all()))).decode("utf-8-sig")
+
+    assert "News;1;0;0;8;7;1;0;0;12,5;" in text
+
+
+def test_control_characters_of_a_server_do_not_break_the_workbook() -> None:
+    AttemptFactory(response="550 bad\x07\x00")
+
+    assert reporting.as_xlsx(reporting.attempts_table(Attempt.objects.all()))[:2] == b"PK"
