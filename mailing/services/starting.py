@@ -104,7 +104,8 @@ def send_now(
         _require(refusal(current, moment))
         attempt = _unfinished(current, trigger, seen_attempt, moment)
         if attempt is None:
-            _require_not_just_sent(current, seen_attempt, again, moment)
+            # What is due runs once, however often it is asked for: there the answer is when the next time is.
+            _require_not_just_sent(current, seen_attempt, again or due_only, moment)
             attempt = _start(current, trigger, by, due_only, moment)
         if trigger != Trigger.COMMAND:
             scheduling.enqueue_slice(attempt.pk)
