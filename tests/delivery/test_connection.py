@@ -94,7 +94,7 @@ class TestSecurity:
             refused = await refusal(server.port, security="tls", connect_timeout=0.3)
 
         assert refused.outcome.trouble is Trouble.TIMEOUT
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
 
 
 class TestLoggingIn:
@@ -164,12 +164,12 @@ class TestConnecting:
         assert refused.value.outcome.verdict is Verdict.SERVICE
 
     def test_a_resolver_that_hangs_holds_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: time.sleep(3))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: time.sleep(8))
         began = time.monotonic()
         refused = asyncio.run(refusal(1, connect_timeout=0.2))
 
         assert refused.outcome.trouble is Trouble.TIMEOUT
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 5
 
     @in_a_loop
     async def test_a_dead_address_leaves_time_for_the_next(self) -> None:
@@ -232,7 +232,7 @@ class TestTimeAndMemory:
 
         assert ending.end is End.LOST
         assert queue.verdicts == {"c0@example.com": Verdict.DEFERRED}  # the dot never left
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
 
     @in_a_loop
     async def test_a_server_that_reads_slowly_gets_the_whole_letter(self) -> None:
@@ -248,16 +248,17 @@ class TestTimeAndMemory:
     async def test_a_slow_line_holds_no_other(self) -> None:
         async with Server(Fault("dot", "hang")) as server:
             queue = Queue(letters(50))
-            transport = SmtpTransport(options(server.port, dot_timeout=0.8))
-            began = time.monotonic()
-            fast = asyncio.create_task(deliver(transport, queue, lines=4))
-            while len(queue.outcomes) < 48:  # two are on the line that hangs
-                assert time.monotonic() - began < 0.7
-                await asyncio.sleep(0.01)
-            await fast
+            transport = SmtpTransport(options(server.port, dot_timeout=60, letter_budget=60))
+            delivering = asyncio.create_task(deliver(transport, queue, lines=4))
+            async with asyncio.timeout(10):
+                while len(queue.outcomes) < 48:  # the other two are on the line that hangs
+                    await asyncio.sleep(0.01)
+            delivering.cancel()
+            await asyncio.wait({delivering})
 
         verdicts = list(queue.verdicts.values())
-        assert (verdicts.count(Verdict.SENT), verdicts.count(Verdict.UNCONFIRMED)) == (49, 1)
+        assert (verdicts.count(Verdict.SENT), verdicts.count(Verdict.UNCONFIRMED)) == (48, 1)
+        assert len(queue.given_back) == 1
 
     @pytest.mark.parametrize("kind", ["hang", "drop", "reset", "garbage", "trickle", "endless"])
     @in_a_loop
@@ -270,7 +271,7 @@ class TestTimeAndMemory:
             await line.close()
             await line.close()
 
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 4
         assert queue.verdicts == {"c0@example.com": Verdict.SENT}
 
 
@@ -364,6 +365,22 @@ class TestWaitingAndLeaving:
 
             assert set(queue.verdicts.values()) == {Verdict.SENT}
             assert server.recipients.total() == 4
+
+    @pytest.mark.parametrize("offers", [EVERYTHING, PLAIN], ids=["piped", "plain"])
+    @pytest.mark.parametrize("answer", ["503 5.5.1 no recipients", "354 go ahead"])
+    @in_a_loop
+    async def test_no_letter_gets_out_to_nobody_when_its_recipient_was_refused(
+        self, answer: str, offers: frozenset[str]
+    ) -> None:
+        async with Server(
+            Fault("rcpt", "550 5.1.1 no", to="c1@"), data_without_recipients=answer, offers=offers
+        ) as server:
+            queue = Queue(letters(4))
+            await deliver(SmtpTransport(options(server.port)), queue)
+
+            assert queue.verdicts["c1@example.com"] is Verdict.FAILED
+            assert sorted(server.recipients) == ["c0@example.com", "c2@example.com", "c3@example.com"]
+            assert len(server.transcripts) == 1
 
     @in_a_loop
     async def test_a_worn_line_is_replaced(self) -> None:

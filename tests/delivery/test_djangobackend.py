@@ -90,7 +90,7 @@ class TestWhatArrives:
 
 class HangingBackend(BaseEmailBackend):
     def send_messages(self, messages: Sequence[EmailMessage]) -> int:
-        time.sleep(2)
+        time.sleep(8)
         return 1
 
 
@@ -107,7 +107,7 @@ def test_a_backend_that_hangs_costs_the_letters_budget(settings: Settings) -> No
     outcome = single.send(letter(0).data, TO, "a@example.org", transport=_backend(HangingBackend))
 
     assert (outcome.verdict, outcome.trouble) == (Verdict.UNCONFIRMED, Trouble.TIMEOUT)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(

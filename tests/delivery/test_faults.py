@@ -18,7 +18,7 @@ from mailing.delivery.transport import End, Ending
 from mailing.replies import Trouble, Verdict
 from tests.delivery.carrying import Queue, deliver, letters, options
 from tests.smtp.script import Fault
-from tests.smtp.server import EVERYTHING, PLAIN, Server
+from tests.smtp.server import AUTHORITY, EVERYTHING, PLAIN, Server
 
 SENT, FAILED, DEFERRED, UNCONFIRMED = Verdict.SENT, Verdict.FAILED, Verdict.DEFERRED, Verdict.UNCONFIRMED
 SERVICE, CONFIGURATION, MESSAGE = Verdict.SERVICE, Verdict.CONFIGURATION, Verdict.MESSAGE
@@ -136,7 +136,7 @@ class Result:
 
 @pytest.fixture(scope="module")
 def results() -> dict[tuple[Row, bool], Result]:
-    return asyncio.run(play_all(), debug=False)
+    return asyncio.run(play_all())
 
 
 async def play_all() -> dict[tuple[Row, bool], Result]:
@@ -157,12 +157,14 @@ async def play(row: Row, pipelining: bool) -> Result:
         faults.append(Fault("data", "451 4.3.0 not now", to=VICTIM))
     offers, more = EVERYTHING if pipelining else PLAIN, SETTINGS.get(row.phase, {})
     async with Server(*faults, offers=offers, **more.get("server", {})) as server:
-        transport = SmtpTransport(options(server.port, **more.get("options", {})))
+        transport = SmtpTransport(options(server.port, **PATIENT, **more.get("options", {})))
         queue = Queue(letters(5))
         endings = await deliver(transport, queue)
         return Result(queue, endings, server.recipients, server.transcripts)
 
 
+# Only a server that hangs uses them up; a busy machine must not look like one.
+PATIENT = {"connect_timeout": 10.0, "reply_timeout": 2.0, "dot_timeout": 2.0, "letter_budget": 10.0}
 SETTINGS: dict[str, dict[str, Any]] = {
     "starttls": {"server": {"certificate": "localhost"}, "options": {"security": "starttls"}},
     "auth": {"server": {"user": ("me", "secret")}, "options": {"user": "me", "password": "secret"}},
@@ -171,8 +173,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(autouse=True, scope="module")
 def _trust_the_test_authority(monkeypatch_module: pytest.MonkeyPatch) -> None:
-    from tests.smtp.server import AUTHORITY
-
     monkeypatch_module.setenv("SSL_CERT_FILE", str(AUTHORITY))
 
 
