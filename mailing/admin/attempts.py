@@ -262,7 +262,7 @@ def _group(obj: Attempt, group: Item) -> Item:
         "code": group.get("code"),
         "reason": dict(DeliveryReason.choices).get(reason, reason),
         "addresses": ngettext("%(n)s address", "%(n)s addresses", number) % {"n": num(number)},
-        "sentence": sentences.about(reason, group.get("code")),
+        "sentence": sentences.about(reason, group.get("code"), group.get("response", "")),
         "response": group.get("response", ""),
         "examples": examples,
         "more": number - len(examples),
@@ -340,6 +340,6 @@ class DeliveryAdmin(ReadOnly):
 
     @admin.display(description=lazy("server response"))
     def first_words(self, delivery: Delivery) -> SafeString | str:
-        sentence = sentences.about(delivery.reason, delivery.code) if delivery.reason else ""
+        sentence = sentences.about(delivery.reason, delivery.code, delivery.response) if delivery.reason else ""
         words = Truncator(delivery.response.split("\n")[0]).chars(120)
         return format_html('{}<span class="muted">{}</span>', sentence, words) if sentence or words else "—"

@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from mailing.choices import DeliveryReason, DeliveryStatus
+from mailing.explanations import LOGIN, explain
 from mailing.replies import Outcome, Phase, Trouble, Verdict
 
 Sentence = str | Promise
@@ -37,34 +38,20 @@ BY_REASON: dict[str, Sentence] = {
     DeliveryReason.FINISHED: _("The mailing was finished before their turn came."),
 }
 
-# (first code, last code, sentence): the first that fits.
-BY_CODE: tuple[tuple[int, int, Sentence], ...] = (
-    (535, 535, _("The server did not accept the login or the password. Check the mail settings.")),
-    (552, 552, _("The mailbox is full, or the letter is too big for it.")),
-    (550, 551, BY_REASON[DeliveryReason.REFUSED]),
-    (400, 499, _("The server asks us to wait. This passes; we try again by ourselves.")),
-    (200, 299, _("The server accepted the letter.")),
-)
 
-
-def about(reason: str, code: int | None) -> Sentence:
+def about(reason: str, code: int | None, response: str = "") -> Sentence:
     """The sentence for a delivery that was not sent."""
     if reason and reason != DeliveryReason.REFUSED:
         return BY_REASON.get(reason, "")
-    return about_code(code) or BY_REASON.get(reason, "")
-
-
-def about_code(code: int | None) -> Sentence:
-    """The sentence for a bare reply code; empty for one we know nothing about."""
-    return next((words for first, last, words in BY_CODE if code and first <= code <= last), "")
+    return explain(code, response) or BY_REASON.get(reason, "")
 
 
 def about_attempt(groups: Iterable[dict[str, Any]], response: str) -> Sentence:
     """The sentence above `Attempt.response`: of its most frequent refusal, else of the reply's own code."""
     for group in groups:
         if group.get("status") == DeliveryStatus.FAILED:
-            return about(group.get("reason", ""), group.get("code"))
-    return about_code(int(response[:3]) if response[:3].isdecimal() else None)
+            return about(group.get("reason", ""), group.get("code"), group.get("response", ""))
+    return explain(int(response[:3]) if response[:3].isdecimal() else None, response)
 
 
 # A single letter or log-in: verdict → (word, colour).
@@ -88,7 +75,7 @@ BY_TROUBLE: dict[Trouble, Sentence] = {
     Trouble.BAD_ADDRESS: BY_REASON[DeliveryReason.BAD_ADDRESS],
 }
 BY_PHASE: dict[Phase, Sentence] = {
-    Phase.AUTH: BY_CODE[0][2],
+    Phase.AUTH: LOGIN,
     Phase.MAIL: _("The mail server does not accept the sender. Check the mail settings."),
 }
 
@@ -108,4 +95,4 @@ def _about_outcome(outcome: Outcome) -> Sentence:
         return BY_TROUBLE[outcome.trouble]
     if outcome.phase in BY_PHASE and outcome.verdict is Verdict.CONFIGURATION:
         return BY_PHASE[outcome.phase]
-    return about_code(outcome.code)
+    return explain(outcome.code, outcome.response)
