@@ -18,8 +18,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from mailing.admin import clients_card
@@ -36,7 +35,7 @@ from mailing.admin.clients_import import ClientWizard
 from mailing.admin.exchange import ClientResource
 from mailing.admin.filters import DateRangeFilter
 from mailing.admin.pages import View, user_of
-from mailing.choices import Audience, SuppressionReason
+from mailing.choices import SuppressionReason
 from mailing.errors import NotAllowed
 from mailing.forms.clients import ClientForm
 from mailing.models import Client, Mailing, Suppression
@@ -65,10 +64,10 @@ class ClientList(ChangeList):
 
 @admin.register(Client)
 class ClientAdmin(ClientWizard, ClientActions):
-    list_title = lazy("Clients")
-    add_label = lazy("New client")
-    empty_title = lazy("Your clients will be here")
-    empty_text = lazy("Load the file you have: Excel or CSV, as it is. Or add the first client by hand.")
+    list_title = gettext_lazy("Clients")
+    add_label = gettext_lazy("New client")
+    empty_title = gettext_lazy("Your clients will be here")
+    empty_text = gettext_lazy("Load the file you have: Excel or CSV, as it is. Or add the first client by hand.")
     list_display = ("name", "address", "receives", "mailings_number", "short_comment", "added")
     list_display_links = ("name",)
     list_filter = (
@@ -80,17 +79,18 @@ class ClientAdmin(ClientWizard, ClientActions):
         LastImportFilter,
     )
     search_fields = ("search_text",)
-    search_help_text = lazy("By name, address and comment")
+    search_help_text = gettext_lazy("By name, address and comment")
     ordering = ("full_name", "pk")
     form = ClientForm
     readonly_fields = ("receives_now", "mailings_list", "added", "changed", "source")
     fieldsets = (
-        (lazy("Client"), {"fields": ("email", "full_name", "greeting", "comment", "receives_now")}),
-        (lazy("Mailings"), {"fields": ("mailings_list",)}),
-        (lazy("Service data"), {"classes": ("collapse",), "fields": ("added", "changed", "source")}),
+        (gettext_lazy("Client"), {"fields": ("email", "full_name", "greeting", "comment", "receives_now")}),
+        (gettext_lazy("Mailings"), {"fields": ("mailings_list",)}),
+        (gettext_lazy("Service data"), {"classes": ("collapse",), "fields": ("added", "changed", "source")}),
     )
     export_resource = ClientResource
-    deletion_labels = {"mailing.Mailing_clients": lazy("places in mailings")}
+    import_export_change_list_template = "admin/mailing/client/change_list.html"
+    deletion_labels = {"mailing.Mailing_clients": gettext_lazy("places in mailings")}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ClientList
@@ -108,27 +108,27 @@ class ClientAdmin(ClientWizard, ClientActions):
 
     # --- columns -----------------------------------------------------------------------------------------
 
-    @admin.display(description=lazy("full name"), ordering="full_name")
+    @admin.display(description=gettext_lazy("full name"), ordering="full_name")
     def name(self, client: Client) -> str:
         return client.full_name or str(client.email)
 
-    @admin.display(description=lazy("e-mail"), ordering="email")
+    @admin.display(description=gettext_lazy("e-mail"), ordering="email")
     def address(self, client: Client) -> str:
         return str(client.email)
 
-    @admin.display(description=lazy("receives mail"))
+    @admin.display(description=gettext_lazy("receives mail"))
     def receives(self, client: Any) -> SafeString:
         return receives_pill(client.stopped)
 
-    @admin.display(description=lazy("in mailings"))
+    @admin.display(description=gettext_lazy("in mailings"))
     def mailings_number(self, client: Any) -> SafeString:
         return format_html('<span class="num">{}</span>', num(client.number_of_mailings))
 
-    @admin.display(description=lazy("comment"))
+    @admin.display(description=gettext_lazy("comment"))
     def short_comment(self, client: Client) -> str:
         return Truncator(client.comment.replace("\n", " ")).chars(COMMENT_SHOWN) or "—"
 
-    @admin.display(description=lazy("added"), ordering="created_at")
+    @admin.display(description=gettext_lazy("added"), ordering="created_at")
     def added(self, client: Client) -> SafeString | str:
         return when(client.created_at)
 
@@ -166,14 +166,13 @@ class ClientAdmin(ClientWizard, ClientActions):
         context = getattr(response, "context_data", None)
         if context and "cl" in context:
             context["recipients_of"] = self._recipients_of(request)
-            context["strip_number"] = context["cl"].result_count
         return response
 
     def _recipients_of(self, request: HttpRequest) -> Mailing | None:
-        """The mailing the list is filtered by, unless it goes to everyone."""
+        """The mailing the list is filtered by."""
         pk = request.GET.get("mailing", "")
-        chosen = Mailing.objects.select_related("message").filter(audience=Audience.SELECTED)
-        return chosen.filter(pk=int(pk)).first() if pk.isdecimal() else None
+        found = Mailing.objects.select_related("message").defer("message__body", "message__text_body")
+        return found.filter(pk=int(pk)).first() if pk.isdecimal() else None
 
     # --- the card of one client --------------------------------------------------------------------------------
 
@@ -226,7 +225,7 @@ class ClientAdmin(ClientWizard, ClientActions):
             buttons.append({"label": label, "url": url, "danger": True, "icon": "trash", "more": True})
         return buttons
 
-    @admin.display(description=lazy("receives mail"))
+    @admin.display(description=gettext_lazy("receives mail"))
     def receives_now(self, client: Any) -> SafeString | str:
         entry = client.card.suppression
         if entry is None:
@@ -238,7 +237,7 @@ class ClientAdmin(ClientWizard, ClientActions):
         url = reverse("admin:mailing_attempt_change", args=[entry.attempt.pk])
         return format_html('{} (<a href="{}">{}: {}</a>)', words, url, entry.attempt, entry.attempt.mailing)
 
-    @admin.display(description=lazy("recipient of"))
+    @admin.display(description=gettext_lazy("recipient of"))
     def mailings_list(self, client: Any) -> SafeString | str:
         card: clients_card.Card = client.card
         if not card.mailings:
@@ -251,7 +250,7 @@ class ClientAdmin(ClientWizard, ClientActions):
         words = ngettext("and %(n)s more", "and %(n)s more", rest) % {"n": num(rest)}
         return format_html("{} {}", listed, words)
 
-    @admin.display(description=lazy("changed"))
+    @admin.display(description=gettext_lazy("changed"))
     def changed(self, client: Client) -> SafeString | str:
         return when(client.updated_at)
 

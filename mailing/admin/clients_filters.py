@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from mailing import addresses
 from mailing.admin.filters import MailingFilter, PickFilter
@@ -25,7 +25,7 @@ Choices = list[tuple[str, Any]]
 
 
 class ReceivesFilter(admin.SimpleListFilter):
-    title = lazy("receives mail")
+    title = gettext_lazy("receives mail")
     parameter_name = "receives"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -52,11 +52,11 @@ class RecipientsOfFilter(MailingFilter):
 
 
 class WithoutMailingsFilter(admin.SimpleListFilter):
-    title = lazy("mailings")
+    title = gettext_lazy("in how many mailings")
     parameter_name = "mailings"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [("none", _("in no mailing")), ("some", _("in at least one"))]
+        return [("none", _("in none")), ("some", _("in at least one"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         links = Exists(Mailing.clients.through.objects.filter(client=OuterRef("pk")))
@@ -66,7 +66,7 @@ class WithoutMailingsFilter(admin.SimpleListFilter):
 class DomainFilter(admin.SimpleListFilter):
     """Mail services most clients use; the chosen one is offered even if it is not among them."""
 
-    title = lazy("mail service")
+    title = gettext_lazy("mail service")
     parameter_name = "domain"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -82,7 +82,7 @@ class DomainFilter(admin.SimpleListFilter):
 class LastImportFilter(PickFilter):
     """Only there while somebody looks at the clients of one file: the link comes from the result page."""
 
-    title = lazy("loaded from")
+    title = gettext_lazy("loaded from")
     parameter_name = "last_import"
 
     def rows(self) -> Iterable[tuple[int, str]]:

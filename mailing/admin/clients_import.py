@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 from django.views.decorators.http import require_GET, require_POST
 from import_export.admin import ImportMixin
 
@@ -27,7 +27,7 @@ from mailing.templatetags.samovar import num
 
 SHOWN_PROBLEMS = 100
 SHOWN_ROWS = 20  # row numbers in a sentence
-DELIMITERS = {";": "“;”", ",": "“,”", "\t": "Tab", "|": "“|”"}
+DELIMITERS = {";": gettext_noop("semicolon"), ",": gettext_noop("comma"), "\t": gettext_noop("tab")}
 ENCODINGS = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1251": "Windows-1251"}
 
 POST = method_decorator(require_POST)
@@ -38,7 +38,6 @@ class ClientWizard(ImportMixin, Pages):
     model: Any  # import-export declares it as None
     import_form_class: Any = ClientFileForm
     confirm_form_class: Any = ConfirmFileForm
-    import_export_change_list_template: Any = None
 
     def get_pages(self) -> list[tuple[str, View]]:
         return [
@@ -224,7 +223,7 @@ def facts(sheet: Sheet) -> list[tuple[str, str]]:
     found = [(_("File"), sheet.kind)]
     if sheet.encoding:
         found.append((_("Encoding"), ENCODINGS[sheet.encoding]))
-        found.append((_("Delimiter"), DELIMITERS.get(sheet.delimiter, sheet.delimiter)))
+        found.append((_("Delimiter"), _(DELIMITERS.get(sheet.delimiter, sheet.delimiter))))
     if sheet.columns.ignored:
         shown = ", ".join(title[:40] for title in sheet.columns.ignored[:SHOWN_ROWS])
         found.append((_("Columns we ignore"), shown))

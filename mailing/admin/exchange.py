@@ -16,7 +16,7 @@ from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 from import_export.fields import Field
 from import_export.formats.base_formats import Format
 from import_export.resources import ModelResource
@@ -97,12 +97,12 @@ class StreamedResource(ModelResource):
 class ClientResource(StreamedResource):
     """The first four columns read back unchanged; the others are for people."""
 
-    email = Field("email", lazy("e-mail"))
-    full_name = Field("full_name", lazy("full name"))
-    greeting = Field("greeting", lazy("greeting"))
-    comment = Field("comment", lazy("comment"))
-    receives = Field(column_name=lazy("receives mail"))
-    created_at = Field("created_at", lazy("added"))
+    email = Field("email", gettext_lazy("e-mail"))
+    full_name = Field("full_name", gettext_lazy("full name"))
+    greeting = Field("greeting", gettext_lazy("greeting"))
+    comment = Field("comment", gettext_lazy("comment"))
+    receives = Field(column_name=gettext_lazy("receives mail"))
+    created_at = Field("created_at", gettext_lazy("added"))
 
     class Meta:
         model = Client
@@ -121,10 +121,10 @@ class ClientResource(StreamedResource):
 
 
 class SuppressionResource(StreamedResource):
-    email = Field("email", lazy("e-mail"))
-    reason = Field(column_name=lazy("reason"))
-    created_at = Field("created_at", lazy("since"))
-    note = Field("note", lazy("note"))
+    email = Field("email", gettext_lazy("e-mail"))
+    reason = Field(column_name=gettext_lazy("reason"))
+    created_at = Field("created_at", gettext_lazy("since"))
+    note = Field("note", gettext_lazy("note"))
 
     class Meta:
         model = Suppression

@@ -27,7 +27,7 @@ class StreamedExport(ExportMixin, SamovarModelAdmin):
     model: Any  # import-export declares it as None
     export_resource: ClassVar[type[StreamedResource]]
     export_form_class: Any = ExportForm
-    import_export_change_list_template: Any = None
+    import_export_change_list_template: Any  # import-export's own must not take the place of ours
 
     def get_export_formats(self) -> list[type[ExportFormat]]:
         return EXPORT_FORMATS

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from mailing.models import Mailing, Message
 
@@ -117,7 +117,7 @@ class PickFilter(admin.SimpleListFilter):
 
 
 class MailingFilter(PickFilter):
-    title = lazy("mailing")
+    title = gettext_lazy("mailing")
     parameter_name = "mailing"
 
     def rows(self) -> Iterable[tuple[int, str]]:
@@ -130,7 +130,7 @@ class MailingFilter(PickFilter):
 
 
 class MessageFilter(PickFilter):
-    title = lazy("message")
+    title = gettext_lazy("message")
     parameter_name = "message"
 
     def rows(self) -> Iterable[tuple[int, str]]:

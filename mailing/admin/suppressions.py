@@ -12,9 +12,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from mailing import addresses
 from mailing.admin.base import Item
@@ -32,11 +32,13 @@ from mailing.services import stoplist, suppressing
 from mailing.tables import reading
 from mailing.templatetags.samovar import num, when
 
+NOTE_SHOWN = 60
+
 
 class AttemptFilter(admin.SimpleListFilter):
     """Only there while the list shows what one attempt put on it: the link comes from the attempt."""
 
-    title = lazy("attempt")
+    title = gettext_lazy("attempt")
     parameter_name = "attempt"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -50,23 +52,24 @@ class AttemptFilter(admin.SimpleListFilter):
 
 @admin.register(Suppression)
 class SuppressionAdmin(StreamedExport, Pages):
-    list_title = lazy("Stop list")
-    add_label = lazy("Add an address")
-    empty_title = lazy("The stop list is empty")
-    empty_text = lazy(
+    list_title = gettext_lazy("Stop list")
+    add_label = gettext_lazy("Add an address")
+    empty_title = gettext_lazy("The stop list is empty")
+    empty_text = gettext_lazy(
         "Addresses that must never be written to stand here: who unsubscribed, whose mailbox does not exist, "
         "and whom you add yourself."
     )
-    list_display = ("address", "why", "since", "from_attempt", "who", "note")
+    list_display = ("address", "why", "since", "from_attempt", "who", "short_note")
     list_filter = ("reason", ("created_at", DateRangeFilter), AttemptFilter)
     search_fields = ("email",)
-    search_help_text = lazy("By address")
+    search_help_text = gettext_lazy("By address")
     ordering = ("-created_at", "-pk")
     list_select_related = ("attempt__mailing__message", "created_by")
     form = SuppressionForm
     readonly_fields = ("since", "from_attempt", "who")
     actions = ("lift_selected",)
     export_resource = SuppressionResource
+    import_export_change_list_template = "admin/mailing/suppression/change_list.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: Suppression | None = None) -> Any:
         entered = ("email", "reason", "note")
@@ -94,29 +97,33 @@ class SuppressionAdmin(StreamedExport, Pages):
 
     # --- columns -------------------------------------------------------------------------------------
 
-    @admin.display(description=lazy("e-mail"), ordering="email")
+    @admin.display(description=gettext_lazy("e-mail"), ordering="email")
     def address(self, entry: Suppression) -> str:
         return addresses.display(entry.email)
 
-    @admin.display(description=lazy("reason"), ordering="reason")
+    @admin.display(description=gettext_lazy("reason"), ordering="reason")
     def why(self, entry: Suppression) -> SafeString:
         return receives_pill(entry.reason)
 
-    @admin.display(description=lazy("since"), ordering="created_at")
+    @admin.display(description=gettext_lazy("since"), ordering="created_at")
     def since(self, entry: Suppression) -> SafeString | str:
         return when(entry.created_at)
 
-    @admin.display(description=lazy("from attempt"))
+    @admin.display(description=gettext_lazy("from attempt"))
     def from_attempt(self, entry: Suppression) -> SafeString | str:
         if entry.attempt is None:
             return "—"
         url = reverse("admin:mailing_attempt_change", args=[entry.attempt.pk])
         return format_html('<a href="{}">{}: {}</a>', url, entry.attempt, entry.attempt.mailing)
 
-    @admin.display(description=lazy("added by"), ordering="created_by")
+    @admin.display(description=gettext_lazy("added by"), ordering="created_by")
     def who(self, entry: Suppression) -> str:
         person = entry.created_by
         return person.get_full_name() or person.get_username() if person else "—"
+
+    @admin.display(description=gettext_lazy("note"))
+    def short_note(self, entry: Suppression) -> str:
+        return Truncator(entry.note.replace("\n", " ")).chars(NOTE_SHOWN) or "—"
 
     # --- adding ----------------------------------------------------------------------------------------
 
@@ -199,7 +206,7 @@ class SuppressionAdmin(StreamedExport, Pages):
         entry = self.find(request, pk)
         return self._lift(request, Suppression.objects.filter(pk=entry.pk))
 
-    @admin.action(permissions=["lift"], description=lazy("Take off the list"))
+    @admin.action(permissions=["lift"], description=gettext_lazy("Take off the list"))
     def lift_selected(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
         self._lift(request, queryset)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib.admin.widgets import AdminTextInputWidget
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 from import_export.forms import ConfirmImportForm, ImportForm
 
 from mailing import addresses
@@ -27,7 +27,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
     """Takes an address as people paste it: “Anna <anna@example.com>” is fine."""
 
     email = forms.CharField(
-        label=lazy("e-mail"),
+        label=gettext_lazy("e-mail"),
         max_length=320,
         widget=AdminTextInputWidget(attrs={"inputmode": "email", "autocomplete": "off"}),
         help_text=Client._meta.get_field("email").help_text,
@@ -36,6 +36,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Client
         fields = ("email", "full_name", "greeting", "comment")
+        widgets = {"comment": AdminTextareaWidget(attrs={"rows": 3})}
 
     def clean_email(self) -> str:
         email = addresses.extract(self.cleaned_data["email"])
@@ -76,7 +77,7 @@ class MailingChoice(forms.ChoiceField):
 
 
 class PickMailingForm(forms.Form):
-    mailing = MailingChoice(label=lazy("mailing"))
+    mailing = MailingChoice(label=gettext_lazy("mailing"))
 
     def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -87,9 +88,9 @@ class FileField(forms.FileField):
     """A table of at most 20 MB; Django's own limits do not count files."""
 
     default_error_messages = {
-        "required": lazy("Choose a file."),
-        "empty": lazy("The file is empty."),
-        "missing": lazy("Choose a file."),
+        "required": gettext_lazy("Choose a file."),
+        "empty": gettext_lazy("The file is empty."),
+        "missing": gettext_lazy("Choose a file."),
     }
     widget = forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx,.xls"})
 
@@ -103,11 +104,11 @@ class FileField(forms.FileField):
 class ClientFileForm(ImportForm):
     """The first step of the wizard. There is one format, so nobody is asked for it."""
 
-    import_file = FileField(label=lazy("File"))
+    import_file = FileField(label=gettext_lazy("File"))
     mailing = MailingChoice(
-        label=lazy("Add to a mailing at once"),
+        label=gettext_lazy("Add to a mailing at once"),
         required=False,
-        help_text=lazy("Everybody in the file becomes a recipient, also those who are clients already."),
+        help_text=gettext_lazy("Everybody in the file becomes a recipient, also those who are clients already."),
     )
     field_order = ["resource", "import_file", "mailing", "format"]
 
@@ -130,11 +131,12 @@ class ConfirmFileForm(ConfirmImportForm):
 
 
 class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
-    email = forms.CharField(label=lazy("e-mail"), max_length=320, widget=AdminTextInputWidget)
+    email = forms.CharField(label=gettext_lazy("e-mail"), max_length=320, widget=AdminTextInputWidget)
 
     class Meta:
         model = Suppression
         fields = ("email", "reason", "note")
+        widgets = {"note": AdminTextareaWidget(attrs={"rows": 3})}
 
     def clean_email(self) -> str:
         email = addresses.extract(self.cleaned_data["email"])
@@ -144,7 +146,7 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class SuppressionFileForm(forms.Form):
-    import_file = FileField(label=lazy("File"))
+    import_file = FileField(label=gettext_lazy("File"))
 
 
 def _open(form: forms.Form, by: User, **words: Any) -> None:
