@@ -29,12 +29,11 @@ Objects = Any  # a QuerySet, or the list of one object that the delete view pass
 
 
 def counts(objs: Objects, model: type[models.Model], labels: Mapping[str, Any]) -> dict[str, int]:
-    """Numbers of the objects and of everything deleted with them, by the words for them.
+    """Numbers of everything deleted with the objects (and of these, unless it is the one named on the page).
 
     The rows of many-to-many tables count only under a label of their own (`labels["mailing.Mailing_clients"]`).
     """
-    number = len(objs) if isinstance(objs, list) else objs.count()
-    found = {_words(model, labels): number}
+    found = {} if isinstance(objs, list) else {_words(model, labels): objs.count()}
     for related, path in _cascades(model, DEPTH):
         words = labels.get(related._meta.label) if related._meta.auto_created else _words(related, labels)
         if words is None:

@@ -42,7 +42,10 @@ def _is_page(client: Client, page: Page) -> bool:
 
 def _site_pages() -> Iterator[Page]:
     yield Page("index", reverse("admin:index"))
-    yield Page("password_change", reverse("admin:password_change"))
+    for name in _names(admin.site.get_urls()):
+        url = _url(name, None)
+        if url and name not in {"index", "login", "logout"} and not name.endswith(FRAGMENTS):
+            yield Page(name, url)
     for model, model_admin in admin.site._registry.items():
         newest = model._default_manager.order_by("-pk").values_list("pk", flat=True).first()
         for name in _names(model_admin.get_urls()):

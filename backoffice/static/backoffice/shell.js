@@ -74,6 +74,28 @@
     }
   });
 
+  // Django's autocomplete boxes (select2) have no accessible name: they get that of the field they stand for.
+  const name = (select, element) => {
+    const label = select?.labels?.[0]?.textContent.trim();
+    if (label && element) {
+      element.removeAttribute("aria-labelledby");
+      element.setAttribute("aria-label", label);
+    }
+  };
+  window.addEventListener("load", () => {
+    for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
+      const box = select.nextElementSibling;
+      for (const part of box.querySelectorAll(".select2-selection, [role=textbox], .select2-search__field")) {
+        name(select, part);
+      }
+    }
+  });
+  document.addEventListener("focusin", (event) => {
+    if (event.target.matches(".select2-search--dropdown .select2-search__field")) {
+      name(document.querySelector(".select2-container--open")?.previousElementSibling, event.target);
+    }
+  });
+
   // On the phone a row is a card: each cell says which column it was.
   const heads = [...document.querySelectorAll("#result_list thead th")].map((head) => head.querySelector(".text")?.textContent.trim() ?? "");
   for (const row of document.querySelectorAll("#result_list tbody tr")) {

@@ -1,0 +1,189 @@
+"""What makes the admin pleasant to use all day: keyboard, menus, no double posts, no lost input; axe."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page as Tab
+from playwright.sync_api import expect
+
+from mailing.models import Client, Mailing
+from tests.browser import world
+from tests.browser.chromium import PHONE
+from tests.browser.conftest import Login
+from tests.factories import ClientFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MAIN_PAGES = (
+    "/admin/",
+    "/admin/mailing/mailing/",
+    "/admin/mailing/mailing/{mailing}/change/",
+    "/admin/mailing/message/{message}/change/",
+    "/admin/mailing/client/",
+    "/admin/mailing/client/import/",
+    "/admin/mailing/attempt/",
+    "/admin/mailing/attempt/{attempt}/change/",
+)
+GRAVE = {"serious", "critical"}
+
+
+@pytest.fixture
+def sending(db: None) -> Mailing:
+    return world.build()
+
+
+def addresses(sending: Mailing) -> list[str]:
+    attempt = sending.attempts.get()
+    return [url.format(mailing=sending.pk, message=sending.message_id, attempt=attempt.pk) for url in MAIN_PAGES]
+
+
+def violations(tab: Tab) -> list[str]:
+    found = Axe().run(tab).response["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in GRAVE]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_the_main_pages(sending: Mailing, login: Login, theme: str) -> None:
+    tab = login(theme=theme, bypass_csp=True).new_page()
+    found = []
+    for url in addresses(sending):
+        tab.goto(url)
+        found += [f"{url} {violation}" for violation in violations(tab)]
+    assert found == []
+
+
+@pytest.mark.parametrize("url", ["/admin/mailing/client/", "/admin/mailing/mailing/"])
+def test_tab_walks_down_the_page_in_the_order_the_eye_does(sending: Mailing, login: Login, url: str) -> None:
+    tab = login().new_page()
+    tab.goto(url)
+    places = []
+    for _step in range(40):
+        tab.keyboard.press("Tab")
+        place = tab.evaluate(
+            """() => { const e = document.activeElement, b = e.getBoundingClientRect(), s = getComputedStyle(e);
+            return e === document.body ? null : {where: e.closest("#header") ? 0 : e.closest(".topbar") ? 1 : 2,
+            top: b.top + scrollY, seen: b.width > 0, outline: s.outlineStyle !== "none" || s.boxShadow !== "none",
+            html: e.outerHTML.slice(0, 90)} }"""
+        )
+        if place is None:
+            break
+        places.append(place)
+    assert [place["html"] for place in places if not place["outline"]] == [], "a focus nobody sees"
+    zones = [place["where"] for place in places[1:]]  # the first is "skip to the content"
+    assert zones == sorted(zones)
+    tops = [place["top"] for place in places if place["where"] == 2 and place["seen"]]
+    assert all(later > earlier - 60 for earlier, later in pairwise(tops))
+
+
+def test_slash_finds_the_search_and_escape_closes_a_filter(sending: Mailing, login: Login) -> None:
+    tab = login().new_page()
+    tab.goto("/admin/mailing/client/")
+    tab.keyboard.press("Slash")
+    expect(tab.locator("#searchbar")).to_be_focused()
+    first = tab.locator("details.filter").first
+    first.locator("summary").click()
+    assert first.evaluate("e => e.open")
+    tab.keyboard.press("Escape")
+    assert not first.evaluate("e => e.open")
+
+
+def test_ctrl_s_saves_and_stays(sending: Mailing, login: Login) -> None:
+    client = ClientFactory(full_name="Было")
+    tab = login().new_page()
+    tab.goto(f"/admin/mailing/client/{client.pk}/change/")
+    tab.fill("#id_full_name", "Стало")
+    with tab.expect_navigation():
+        tab.keyboard.press("Control+s")
+    assert Client.objects.get(pk=client.pk).full_name == "Стало"
+    assert tab.url.endswith(f"/{client.pk}/change/")
+
+
+def test_leaving_a_changed_form_asks_and_an_untouched_one_does_not(sending: Mailing, login: Login) -> None:
+    tab = login().new_page()
+    asked: list[str] = []
+
+    def answer(dialog: Any) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    tab.on("dialog", answer)
+    for url in (
+        f"/admin/mailing/mailing/{sending.pk}/change/",
+        f"/admin/mailing/message/{sending.message_id}/change/",
+    ):
+        tab.goto(url)
+        tab.wait_for_timeout(300)
+        tab.click("a.brand")
+        tab.wait_for_url("**/admin/")
+        assert asked == [], f"nothing was changed on {url}"
+    tab.goto(f"/admin/mailing/message/{sending.message_id}/change/")
+    tab.wait_for_timeout(300)
+    tab.fill("#id_subject", "Другая тема")
+    tab.click("a.brand")
+    tab.wait_for_url("**/admin/")
+    assert asked == ["beforeunload"]
+
+
+def test_a_double_click_on_save_makes_one_client(login: Login) -> None:
+    tab = login().new_page()
+    tab.goto("/admin/mailing/client/add/")
+    tab.fill("#id_email", "twice@example.ru")
+    posts = []
+    tab.on("request", lambda request: posts.append(request.post_data or "") if request.method == "POST" else None)
+    tab.locator("[name=_continue]").dblclick()
+    tab.wait_for_url("**/change/")
+    assert len(posts) == 1
+    assert "_continue" in posts[0], "the button that was pressed is posted although it is disabled now"
+
+
+def test_actions_appear_with_the_first_ticked_row(sending: Mailing, login: Login) -> None:
+    tab = login().new_page()
+    tab.goto("/admin/mailing/client/")
+    assert not tab.locator(".actions").is_visible()
+    tab.locator(".action-select").first.check()
+    assert tab.locator(".actions").is_visible()
+
+
+def test_the_language_is_switched_in_the_menu_and_the_page_stays(sending: Mailing, login: Login) -> None:
+    tab = login(language="ru").new_page()
+    tab.goto("/admin/mailing/client/?q=example")
+    tab.click(".user-menu summary")
+    tab.click(".user-menu button[lang=en]")
+    tab.wait_for_load_state()
+    assert tab.locator("html").get_attribute("lang") == "en"
+    assert tab.url.endswith("/admin/mailing/client/?q=example")
+
+
+def test_the_theme_is_switched_in_the_menu_and_kept(sending: Mailing, login: Login) -> None:
+    tab = login(theme="light").new_page()
+    tab.goto("/admin/")
+    before = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    tab.click(".user-menu summary")
+    tab.click(".user-menu .theme-toggle")
+    tab.goto("/admin/mailing/client/")
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") != before
+
+
+def test_on_the_phone_five_sections_stand_at_the_bottom_and_a_row_is_a_card(sending: Mailing, login: Login) -> None:
+    tab = login(viewport=PHONE).new_page()
+    tab.goto("/admin/mailing/mailing/")
+    links = tab.locator("nav.sections a:visible")
+    assert links.count() == 5
+    assert all(box["y"] > PHONE["height"] - 70 for box in (link.bounding_box() for link in links.all()) if box)
+    assert tab.locator("#result_list thead").is_hidden()
+    cell = tab.locator("#result_list td.field-recipients").first
+    assert cell.get_attribute("data-label"), "the cell says what its number is"
+
+
+def test_no_list_is_wider_than_its_frame_on_a_desk(sending: Mailing, login: Login) -> None:
+    tab = login(language="ru").new_page()
+    for model in ("mailing", "message", "client", "suppression", "attempt"):
+        tab.goto(f"/admin/mailing/{model}/")
+        hidden = tab.evaluate(
+            "(e => e.scrollWidth - e.clientWidth)(document.querySelector('#changelist-form .results'))"
+        )
+        assert hidden <= 0, f"{model}: {hidden} pixels are out of sight"
