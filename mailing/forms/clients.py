@@ -138,6 +138,9 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("email", "reason", "note")
         widgets = {"note": AdminTextareaWidget(attrs={"rows": 3})}
 
+    def validate_unique(self) -> None:
+        """An address that is on the list already is no mistake: the service keeps the weightier reason."""
+
     def clean_email(self) -> str:
         email = addresses.extract(self.cleaned_data["email"])
         if not addresses.is_valid(email):

@@ -15,7 +15,7 @@ from mailing.services import importing
 from mailing.services.merging import Report
 
 SHOWN_PROBLEMS = 100
-REFUSED = 2
+NOTHING_USABLE, REFUSED = 1, 2
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         "nothing, bad rows are named and left out."
     )
     epilog = (
-        "exit codes: 0 loaded (rows that cannot be used are named and left out); "
+        "exit codes: 0 loaded (rows that cannot be used are named and left out); 1 not one row can be used; "
         "2 nothing was loaded: the file cannot be read, or there is no such mailing. "
         "With --dry-run the codes say what would happen."
     )
@@ -46,6 +46,8 @@ class Command(BaseCommand):
         except Refused as refusal:
             raise CommandError(str(refusal), returncode=REFUSED) from refusal
         self._tell(report, upload.mailing)
+        if not report.good:
+            raise SystemExit(NOTHING_USABLE)
 
     def _receive(self, path: Path, mailing_id: int | None) -> ClientImport:
         mailing = self._mailing(mailing_id) if mailing_id is not None else None
