@@ -66,6 +66,8 @@ class MessageForm(ModelForm):
             is_html=bool(data.get("is_html")),
             text_body=data.get("text_body", ""),
         ):
+            if finding.code == "empty_body" and self.has_error("body", "required"):
+                continue  # said already
             if finding.is_error:
                 self.add_error(finding.field, str(finding.sentence))
             else:
