@@ -42,7 +42,7 @@ DEAD_AFTER = 300.0  # seconds without an answer to our pings: a killed idle work
 STEP = 0.25
 
 
-class MailCluster(Cluster):  # type: ignore[misc]
+class MailCluster(Cluster):
     """django-q's cluster whose signal handler only sets a flag.
 
     The stock one joins the sentinel inside the handler, in the middle of whatever transaction the tick has open.
@@ -50,6 +50,11 @@ class MailCluster(Cluster):  # type: ignore[misc]
 
     def sig_handler(self, signum: int, frame: Any) -> None:
         pulse.request_stop()
+
+    @property
+    def process(self) -> Any:
+        """The sentinel, which guards the workers."""
+        return self.sentinel
 
 
 @dataclass
@@ -123,11 +128,12 @@ class Ticker:
             logger.info("Tick: %s", report)
 
     def heartbeat(self) -> None:
+        workers: Any = Conf.WORKERS
         health.beat(
             host=socket.gethostname(),
             pid=os.getpid(),
             version=__version__,
-            workers=Conf.WORKERS,
+            workers=workers,
             worker_seen=datetime.fromtimestamp(pulse.last_beat(), UTC),
         )
 
@@ -172,22 +178,22 @@ def run() -> int:
     pulse.reset()
     cluster, ticker = MailCluster(), Ticker()
     cluster.start()
-    while cluster.sentinel.is_alive() and not pulse.stop_requested():
+    while cluster.process.is_alive() and not pulse.stop_requested():
         if not ticker.round():
             logger.critical("The workers do not answer any more: leaving, so that a new cluster is started.")
             break
-        cluster.sentinel.join(ticker.step())
+        cluster.process.join(ticker.step())
     connections.close_all()
     return _leave(cluster)
 
 
 def _leave(cluster: MailCluster) -> int:
     ordered = pulse.stop_requested()
-    if ordered and cluster.sentinel.is_alive():
+    if ordered and cluster.process.is_alive():
         cluster.stop()
     elif not ordered:
-        cluster.sentinel.kill()
-        cluster.sentinel.join()
+        cluster.process.kill()
+        cluster.process.join()
     _say_goodbye()
     return 0 if ordered else 1
 

@@ -70,7 +70,7 @@ def standing(mailing: Mailing, now: datetime) -> Standing:
 
 def has_run(mailing: Mailing) -> bool:
     """Whether there was any run (missed ones are none)."""
-    return mailing.pk is not None and mailing.attempts.exclude(status=AttemptStatus.MISSED).exists()
+    return not mailing._state.adding and mailing.attempts.exclude(status=AttemptStatus.MISSED).exists()
 
 
 def _pending(mailing: Mailing, now: datetime, *, ran: bool) -> tuple[datetime, ...]:
@@ -93,14 +93,14 @@ def _between(mailing: Mailing, after: datetime, until: datetime) -> Iterator[dat
 
 
 def _latest_decided(mailing: Mailing, now: datetime) -> datetime | None:
-    if mailing.pk is None:
+    if mailing._state.adding:
         return None
     latest: datetime | None = mailing.attempts.filter(occurrence__lte=now).aggregate(at=Max("occurrence"))["at"]
     return latest
 
 
 def _decided_after(mailing: Mailing, moment: datetime) -> set[datetime | None]:
-    if mailing.pk is None:
+    if mailing._state.adding:
         return set()
     return set(mailing.attempts.filter(occurrence__gt=moment).values_list("occurrence", flat=True))
 
@@ -136,7 +136,7 @@ def _due_on_activation(mailing: Mailing, now: datetime) -> datetime | None:
     if has_run(mailing):
         return None
     latest = recurrence.latest_due(mailing.start_at, mailing.periodicity, now, zone(), end=mailing.end_at)
-    if latest is not None and mailing.pk is not None and mailing.attempts.filter(occurrence=latest).exists():
+    if latest is not None and not mailing._state.adding and mailing.attempts.filter(occurrence=latest).exists():
         return None
     return latest
 

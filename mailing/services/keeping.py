@@ -20,6 +20,8 @@ from mailing.services import calendar
 
 CLOCK_TOLERANCE = timedelta(minutes=1)  # machines may differ that much before we call a clock wrong
 
+RECIPIENTS_WITHIN = timedelta(hours=1)  # a script saves the mailing first, then its recipients
+
 GONE = _("The mailing does not exist any more.")
 
 
@@ -40,7 +42,7 @@ def locked(mailing: Mailing) -> Mailing:
 
 
 def adopt(mailing: Mailing, now: datetime) -> None:
-    """A row made by a script is treated as just saved."""
+    """A row made by a script is treated as just saved, when it has its recipients; after an hour it is a draft."""
     if mailing.active_since is not None:
         if mailing.active_since > now + CLOCK_TOLERANCE:
             # Changed by a clock that ran ahead: what comes until then must not be held back.
@@ -48,7 +50,7 @@ def adopt(mailing: Mailing, now: datetime) -> None:
         return
     if has_recipients(mailing):
         mailing.active_since = now
-    else:
+    elif mailing.created_at < now - RECIPIENTS_WITHIN:
         mailing.is_paused = True
 
 

@@ -124,7 +124,7 @@ def send_waiting(now: datetime) -> int:
     return accepted
 
 
-def _claim(email: str, now: datetime) -> Sequence[StaffNotice]:
+def _claim(email: str, now: datetime) -> list[StaffNotice]:
     """Each notice is taken by one worker only; when its letter does not get through it is free again later."""
     notices = StaffNotice.objects.waiting(now).filter(email=email)
     mine = [
@@ -132,7 +132,7 @@ def _claim(email: str, now: datetime) -> Sequence[StaffNotice]:
         for notice in notices
         if StaffNotice.objects.waiting(now).filter(pk=notice.pk).update(send_after=now + TRY_AGAIN)
     ]
-    return StaffNotice.objects.filter(pk__in=mine).select_related("mailing__message", "attempt").order_by("pk")
+    return list(StaffNotice.objects.filter(pk__in=mine).select_related("mailing__message", "attempt").order_by("pk"))
 
 
 def _send(email: str, notices: Sequence[StaffNotice]) -> bool:

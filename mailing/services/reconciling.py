@@ -17,7 +17,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
@@ -147,7 +147,8 @@ def _undecided(now: datetime) -> Iterator[Finding]:
     """Due, never seen, without a next send (over, or never planned), or changed by a clock that ran ahead."""
     ahead = Q(active_since__gt=now + keeping.CLOCK_TOLERANCE)
     due = Q(next_run_at__lte=now) | Q(active_since=None)
-    wanted = Mailing.objects.active().filter(due | Q(next_run_at=None) | ahead)
+    running = Exists(Attempt.objects.running().filter(mailing=OuterRef("pk")))
+    wanted = Mailing.objects.active().filter(due | Q(~running, next_run_at=None) | ahead)
     for pk, planned, since in wanted.order_by("next_run_at", "pk").values_list("pk", "next_run_at", "active_since"):
         kind = "due" if since is None or (planned and planned <= now) else "unplanned"
         if since is not None and since > now + keeping.CLOCK_TOLERANCE:

@@ -40,6 +40,8 @@ def run_due(mailing_id: int, now: datetime | None = None) -> Attempt | None:
         attempt = None
         if mailing.is_active:
             keeping.adopt(mailing, moment)
+            if mailing.is_active and mailing.active_since is None:
+                return None  # its recipients are still being added
             attempt = _decide(mailing, moment)
         keeping.write(mailing, moment)
     return attempt
