@@ -74,10 +74,13 @@ _QUOTED = [
     bytes([byte]) if (33 <= byte <= 126 and byte != 61) or byte == 32 else b"=%02X" % byte for byte in range(256)
 ]
 _DOT = b"=2E"
+_SAFE_LINE = re.compile(rb"(?!\.)[ -<>-~]{0,74}[!-<>-~]")
 
 
 def _quote_line(line: bytes, *, open_end: bool = False) -> bytes:
     """A dot at the beginning is quoted (SMTP doubles it: RFC 5321, 4.5.2), and a space at the end is (RFC 2045)."""
+    if _SAFE_LINE.fullmatch(line):
+        return line
     tokens = [_QUOTED[byte] for byte in line]
     if line.endswith(b" ") and not open_end:
         tokens[-1] = b"=20"
