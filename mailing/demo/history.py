@@ -86,6 +86,7 @@ def _missed(mailing: Mailing, occurrence: datetime) -> None:
         status=AttemptStatus.MISSED,
         subject=mailing.message.subject,
         note=DOWN.note,
+        staff_told=True,
         started_at=occurrence,
         finished_at=occurrence + timedelta(hours=25),
     )
@@ -120,6 +121,7 @@ def _attempt(mailing: Mailing, occurrence: datetime, begun: datetime) -> Attempt
         html_body=message.body if message.is_html else "",
         text_body="" if message.is_html else message.body,
         started_at=begun,
+        staff_told=True,
     )
 
 
