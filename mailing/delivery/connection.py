@@ -26,7 +26,8 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._session = Session(options, abilities, transport.write, self._loop.time)
         self._shortest = min(options.reply_timeout, options.dot_timeout, options.letter_budget)
-        self._over = self._loop.create_future()
+        self._asking: asyncio.Task[object] | None = None  # the task that waits for the source
+        self._interrupted = False
         self._wanted = self._loop.create_future()  # resolved when the session is hungry or over
         self._parted = self._loop.create_future()  # resolved by the answer to QUIT, or the end of the line
         self._error: Exception | None = None
@@ -65,15 +66,20 @@ class Connection(asyncio.Protocol):
                 session.finish()
 
     async def _more(self, source: Source) -> bool:
-        """Ask the source to say when it has something; stop asking when the line is over."""
-        asking = asyncio.ensure_future(source.wait())
+        """Ask the source to say when it has something; stop asking when the line is over.
+
+        As `asyncio.timeout` does it: a task of its own for each question costs as much as a whole letter.
+        """
+        self._asking = asking = asyncio.current_task()
+        assert asking is not None
         try:
-            await asyncio.wait({asking, self._over}, return_when=asyncio.FIRST_COMPLETED)
-            return asking.done() and asking.result()
+            return await source.wait()
+        except asyncio.CancelledError:
+            if not self._interrupted or asking.uncancel() > 0:
+                raise  # it is we who are to stop
+            return False
         finally:
-            if not asking.done():
-                asking.cancel()
-                await asyncio.wait({asking})
+            self._asking = None
 
     async def close(self) -> None:
         if self._session.orderly and not self._transport.is_closing():
@@ -125,5 +131,6 @@ class Connection(asyncio.Protocol):
         session = self._session
         if (session.hungry or session.over) and not self._wanted.done():
             self._wanted.set_result(None)
-        if session.over and not self._over.done():
-            self._over.set_result(None)
+        if session.over and self._asking is not None and not self._interrupted:
+            self._interrupted = True
+            self._asking.cancel()
