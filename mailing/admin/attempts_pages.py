@@ -100,6 +100,9 @@ class AttemptPages(Pages):
             "totals": statistics.totals(attempts),
             "may_export": self.has_export_permission(request),
             "query": request.GET.urlencode(),
+            "since": request.GET.get("started_at__since", ""),
+            "until": request.GET.get("started_at__until", ""),
+            "kept": [(name, value) for name, value in request.GET.items() if not name.startswith("started_at__")],
         }
         return TemplateResponse(request, "admin/mailing/attempt/report.html", context)
 

@@ -193,7 +193,8 @@ def plan_context(form: MailingForm) -> Item:
     wrong = [error for name in ("start_at", "end_at") for error in form.errors.get(name, [])]
     mailing = form.as_it_stands()
     if wrong or mailing.start_at is None:
-        return {"sentences": wrong or [_("Say when the first send is.")], "save_label": _("Save")}
+        said = wrong or [_("Say when the first send is.")]
+        return {"sentences": said, "dates": [], "clients": None, "nobody": False, "save_label": _("Save")}
     plan = calendar.plan(mailing, timezone.now())
     clients = form.clients()
     return {

@@ -143,9 +143,7 @@ def test_a_retry_takes_up_the_failed_and_cut_short_but_nobody_twice() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 20])
-def test_a_page_of_mailings_costs_the_same_queries_however_long(
-    number: int, django_assert_num_queries: Any
-) -> None:
+def test_a_page_of_mailings_costs_the_same_queries_however_long(number: int, django_assert_num_queries: Any) -> None:
     mailings = [MailingFactory(clients=2) for _ in range(number)]
     mailings[0].audience = Audience.EVERYONE
     for mailing in mailings:
