@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.translation import gettext as _
 
 from mailing.models import Attempt
 
@@ -28,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         attempt = Attempt.objects.filter(pk=options["attempt"]).first()
         if attempt is None:
-            raise CommandError(f"There is no attempt {options['attempt']}.", returncode=2)
+            raise CommandError(_("There is no attempt %(number)s.") % {"number": options["attempt"]}, returncode=2)
         shown: dict[str, Any] = {NAMES.get(name, name): getattr(attempt, name) for name in FIELDS}
         if options["deliveries"]:
             shown["deliveries"] = list(attempt.deliveries.order_by("pk").values(*DELIVERY_FIELDS))

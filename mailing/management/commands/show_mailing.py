@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.translation import gettext as _
 
 from mailing.models import Mailing
 
@@ -26,7 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         mailing = Mailing.objects.filter(pk=options["mailing"]).first()
         if mailing is None:
-            raise CommandError(f"There is no mailing {options['mailing']}.", returncode=2)
+            raise CommandError(_("There is no mailing %(number)s.") % {"number": options["mailing"]}, returncode=2)
         shown: dict[str, Any] = {NAMES.get(name, name): getattr(mailing, name) for name in FIELDS}
         shown["clients"] = mailing.clients.count()
         shown["created_by"] = mailing.created_by.get_username() if mailing.created_by else None
