@@ -2,51 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailing.delivery.handshake import Abilities
-from mailing.delivery.session import PIECE, Session
-from mailing.delivery.transport import End, Letter
+from mailing.delivery.transport import End
 from mailing.replies import Trouble, Verdict
-from tests.delivery.carrying import Queue, letter, letters, options
-
-PIPED = Abilities(pipelining=True, eight_bit=True)
-PLAIN = Abilities(eight_bit=True)
-GROUP_OK = b"250 sender\r\n250 recipient\r\n354 go\r\n"
-
-
-class Talk:
-    """A session whose server is the test; `said` is what left since it was last read."""
-
-    def __init__(self, queue: Queue, abilities: Abilities = PIPED, **changes: Any) -> None:
-        self.now = 0.0
-        self.written: list[bytes] = []
-        self.queue = queue
-        self.session = Session(options(25, **changes), abilities, self._write, lambda: self.now)
-        self.session.start(queue)
-
-    def _write(self, data: bytes | memoryview) -> None:
-        self.written.append(bytes(data))
-
-    def hear(self, data: bytes) -> None:
-        self.session.receive(data)
-
-    @property
-    def said(self) -> bytes:
-        written, self.written = b"".join(self.written), []
-        return written
-
-    @property
-    def end(self) -> End | None:
-        return self.session.ending.end if self.session.ending else None
-
-
-def group(key: int) -> bytes:
-    return f"MAIL FROM:<a@example.org>\r\nRCPT TO:<c{key}@example.com>\r\nDATA\r\n".encode()
+from tests.delivery.carrying import Queue, letter, letters
+from tests.delivery.talking import GROUP_OK, PIPED, PLAIN, Talk, group
 
 
 def test_a_letter_begins_with_three_commands_in_one_write() -> None:
@@ -263,143 +227,6 @@ class TestAnIdleLine:
         talk.hear(b"250 accepted\r\n421 4.3.2 closing\r\n")
 
         assert talk.end is End.TROUBLE
-
-
-class TestDeadlines:
-    def test_each_answer_has_its_time_from_when_it_became_due(self) -> None:
-        talk = Talk(Queue(letters(1)), reply_timeout=10, dot_timeout=60, letter_budget=500)
-        assert talk.session.deadline == 10
-        talk.now = 4
-        talk.hear(b"250 sender\r\n")
-        assert talk.session.deadline == 14
-        talk.now = 5
-        talk.hear(b"250 recipient\r\n354 go\r\n")
-
-        assert talk.session.deadline == 65
-
-    def test_half_a_reply_buys_no_time(self) -> None:
-        talk = Talk(Queue(letters(1)), reply_timeout=10, letter_budget=500)
-        talk.now = 9
-        talk.hear(b"250-still")
-        talk.hear(b" thinking\r\n250-and thinking\r\n")
-
-        assert talk.session.deadline == 10
-
-    def test_a_letter_begun_behind_another_buys_that_one_no_time(self) -> None:
-        talk = Talk(Queue(letters(1)), reply_timeout=10, dot_timeout=60, letter_budget=500)
-        talk.hear(GROUP_OK)
-        talk.now = 30
-        talk.queue.add(letter(1))
-        talk.session.resume()
-
-        assert talk.said.endswith(group(1))
-        assert talk.session.deadline == 60
-
-    def test_the_letter_has_a_budget_whatever_the_server_dribbles(self) -> None:
-        talk = Talk(Queue(letters(1)), reply_timeout=10, letter_budget=25)
-        for moment, answer in ((9, b"250 sender\r\n"), (18, b"250 recipient\r\n"), (24, b"354 go\r\n")):
-            talk.now = moment
-            talk.hear(answer)
-
-        assert talk.session.deadline == 25
-
-
-class TestALongLetter:
-    TEXT = "x" * 70 + "\r\n"
-
-    @pytest.fixture
-    def talk(self) -> Talk:
-        talk = Talk(Queue([letter(0, self.TEXT * (4 * PIECE // 72)), letter(1)]))
-        talk.said  # noqa: B018
-        return talk
-
-    def test_leaves_in_pieces_the_dot_with_the_last_and_the_next_letter_with_it(self, talk: Talk) -> None:
-        talk.hear(GROUP_OK)
-
-        assert [len(piece) for piece in talk.written[:-1]] == [PIECE] * (len(talk.written) - 1)
-        assert talk.said.endswith(b"\r\n.\r\n" + group(1))
-
-    def test_waits_for_the_network(self, talk: Talk) -> None:
-        talk.session.pause(True)
-        talk.hear(GROUP_OK)
-        assert talk.said == b""
-
-        talk.session.pause(False)
-
-        assert talk.said.endswith(group(1))
-
-    def test_the_network_has_its_time_for_each_piece(self, talk: Talk) -> None:
-        talk.session.pause(True)
-        talk.hear(GROUP_OK)
-
-        assert talk.session.deadline == 1.0
-
-    @pytest.mark.parametrize("trouble", [Trouble.LOST, Trouble.TIMEOUT])
-    def test_cannot_have_been_accepted_before_its_dot_left(self, talk: Talk, trouble: Trouble) -> None:
-        talk.session.pause(True)
-        talk.hear(GROUP_OK)
-        talk.session.fail(trouble)
-
-        assert talk.queue.verdicts == {"c0@example.com": Verdict.DEFERRED}
-
-    @pytest.mark.parametrize(
-        ("early", "verdict"),
-        [
-            (b"552 too big\r\n", Verdict.MESSAGE),
-            (b"451 no space\r\n", Verdict.DEFERRED),
-            (b"250 ok\r\n", Verdict.DEFERRED),
-        ],
-    )
-    def test_an_early_answer_ends_the_line(self, talk: Talk, early: bytes, verdict: Verdict) -> None:
-        talk.session.pause(True)
-        talk.hear(GROUP_OK)
-        talk.hear(early)
-
-        assert talk.queue.verdicts == {"c0@example.com": verdict}
-        assert talk.end is End.LOST
-        assert not talk.session.orderly
-
-
-class TestWhatIsNotEvenTried:
-    @pytest.mark.parametrize(
-        "to", ["a b@example.com", "a@example.com>\r\nRCPT TO:<b@example.com", "ж@example.com", ""]
-    )
-    def test_an_address_that_smtp_cannot_say(self, to: str) -> None:
-        talk = Talk(Queue([Letter(0, "a@example.org", to, b"x\r\n"), letter(1)]))
-
-        assert talk.queue.verdicts == {to: Verdict.FAILED}
-        assert talk.said == group(1)
-
-    def test_a_letter_larger_than_the_server_announced(self) -> None:
-        talk = Talk(Queue([letter(0, "x" * 500 + "\r\n")]), Abilities(announces_size=True, size=400))
-
-        assert talk.queue.verdicts == {"c0@example.com": Verdict.MESSAGE}
-        assert talk.said == b""
-
-    @pytest.mark.parametrize("text", ["bare\n.\nline feed\r\n", "bare\r.\r\nreturn\r\n", "no end"])
-    def test_a_letter_that_could_smuggle_another(self, text: str) -> None:
-        talk = Talk(Queue([letter(0, text)]))
-
-        assert talk.queue.verdicts == {"c0@example.com": Verdict.MESSAGE}
-
-    def test_bytes_over_127_where_the_server_takes_7_bit(self) -> None:
-        talk = Talk(Queue([letter(0, "Здравствуйте\r\n")]), Abilities(pipelining=True))
-
-        assert talk.queue.verdicts == {"c0@example.com": Verdict.MESSAGE}
-
-
-def test_mail_says_what_the_server_can_use() -> None:
-    only = letter(0, "Здравствуйте\r\n")
-    talk = Talk(Queue([only]), Abilities(eight_bit=True, announces_size=True, size=10_000))
-
-    assert talk.said == b"MAIL FROM:<a@example.org> SIZE=%d BODY=8BITMIME\r\n" % len(only.data)
-
-
-def test_lines_that_begin_with_a_dot_are_stuffed() -> None:
-    talk = Talk(Queue([letter(0, ".\r\n..\r\n.end\r\n")]))
-    talk.hear(GROUP_OK)
-
-    assert talk.said.endswith(b"\r\n\r\n..\r\n...\r\n..end\r\n.\r\n")
 
 
 def test_our_credentials_are_blanked_in_what_the_server_says() -> None:
