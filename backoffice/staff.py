@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
 from django.contrib.auth.admin import UserAdmin as StockUserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -29,9 +30,13 @@ ACTIONS: dict[str, Promise] = {
 if TYPE_CHECKING:
     ChoiceField = forms.ModelMultipleChoiceField[Any]
     UserScreen = StockUserAdmin[User]
+    NewUserForm = AdminUserCreationForm[User]
+    PasswordForm = AdminPasswordChangeForm[User]
 else:
     ChoiceField = forms.ModelMultipleChoiceField
     UserScreen = StockUserAdmin
+    NewUserForm = AdminUserCreationForm
+    PasswordForm = AdminPasswordChangeForm
 
 
 def right(permission: Permission) -> str:
@@ -73,6 +78,17 @@ class OurRights(SamovarModelAdmin):
         return field
 
 
+class NewStaffForm(NewUserForm):
+    usable_password = None  # type: ignore[assignment]  # removes the field: without a password nobody comes in here
+
+
+class NewPasswordForm(PasswordForm):
+    # Django's own glues an untranslated sentence to it.
+    usable_password_help_text: Any = gettext_lazy(
+        "Disabled: this user cannot log in, and the present password is lost."
+    )
+
+
 class GroupFilter(admin.RelatedFieldListFilter):
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
         return [(str(group.pk), _(group.name)) for group in Group.objects.order_by("name")]
@@ -84,6 +100,9 @@ class StaffAdmin(OurRights, UserScreen):
     list_display = ("username", "first_name", "last_name", "email", "roles", "is_active", "last_login")
     list_filter = (("groups", GroupFilter), "is_active", "is_superuser")
     filter_horizontal = ("user_permissions",)
+    add_form = NewStaffForm
+    change_password_form = NewPasswordForm
+    add_fieldsets = ((None, {"fields": ("username", "password1", "password2")}),)
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("username", "password")}),

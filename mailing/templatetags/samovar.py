@@ -51,7 +51,7 @@ def when(moment: datetime | None) -> SafeString | str:
     if moment is None:
         return "—"
     local = timezone.localtime(moment)
-    exact = f"{date_format(local, 'SHORT_DATE_FORMAT')} {date_format(local, 'H:i:s')} ({local.tzname()})"
+    exact = f"{date_format(local, 'SHORT_DATE_FORMAT')} {date_format(local, 'H:i:s')} (UTC{local:%z})"
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, spoken(local))
 
 

@@ -30,7 +30,9 @@ GENDERED = (
 # Latin words that are right in a Russian sentence, and the data of the test.
 NOT_ENGLISH = re.compile(
     r"[\w.+-]+@[\w.-]+|https?://\S+|\{\{.*?\}\}|UTC[+-]?\d*|Europe/Moscow|HTML|CSV|XLSX?|Excel|Caps Lock|Ctrl|Mac"
-    r"|Command|Control|email|e-mail|Message-ID|IP|SMTP|TLS|DNS|MB|qcluster|manage\.py|superuser-\d+|Accept|Unicode|id\b"
+    r"|Command|Control|email|e-mail|Message-ID|IP|SMTP|TLS|DNS|MB|qcluster|manage\.py|superuser-\d+|Accept|id\b"
+    r"|\b[\w-]+\.(ru|com|example)\b|Editor|Manager|Viewer",  # groups are stored under these names
+    re.IGNORECASE,
 )
 SPOKEN_ATTRIBUTES = ("title", "aria-label", "placeholder", "alt")
 FOREIGN = ("django_q", "axes")  # screens for administrators, full of technical names
