@@ -205,13 +205,6 @@ def mailings_of(zone: str, client: Any) -> Iterator[Mailing]:
             yield MailingFactory(periodicity=periodicity, start_at=wall, clients=[client])
 
 
-@pytest.fixture
-def carrier(monkeypatch: pytest.MonkeyPatch) -> MemoryTransport:
-    memory = MemoryTransport()
-    monkeypatch.setattr("mailing.delivery.transport.from_settings", lambda: memory)
-    return memory
-
-
 @pytest.mark.parametrize("zone", ZONES)
 def test_each_occurrence_of_two_years_ran_once_or_stands_as_missed(
     zone: str, settings: LazySettings, carrier: MemoryTransport
