@@ -67,6 +67,6 @@ def test_the_report_by_mailing_has_shares_with_a_decimal_comma() -> None:
 
 
 def test_control_characters_of_a_server_do_not_break_the_workbook() -> None:
-    AttemptFactory(response="550 bad\x07\x00")
+    AttemptFactory(response="550 bad\x07\x1b")
 
     assert reporting.as_xlsx(reporting.attempts_table(Attempt.objects.all()))[:2] == b"PK"
