@@ -316,7 +316,7 @@ class DeliveryAdmin(ReadOnly):
     list_title = lazy("Deliveries")
     empty_title = lazy("No deliveries")
     empty_text = lazy("The deliveries of an attempt are deleted some months after it; its numbers stay.")
-    list_display = ("email", "state", "reason", "code", "first_words", "tries", "retry_at", "updated_at")
+    list_display = ("email", "state", "reason", "code", "first_words", "tries", "next_try", "changed")
     list_filter = ("status", "reason")
     search_fields = ("email",)
     search_help_text = lazy("By the beginning of the address")
@@ -325,6 +325,18 @@ class DeliveryAdmin(ReadOnly):
     ordering = ("pk",)
     paginator = CappedPaginator
     show_full_result_count = False
+
+    class Media:
+        css = {"all": ["mailing/screens.css"]}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Item | None = None) -> HttpResponse:
+        """Mostly opened from an attempt: the list says of which, and leads back."""
+        pk = request.GET.get("attempt__id__exact", "")
+        attempts = Attempt.objects.select_related("mailing__message").only(
+            "mailing__name", "mailing__message__subject"
+        )
+        attempt = attempts.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
+        return super().changelist_view(request, {"attempt": attempt} | (extra_context or {}))
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
         """By prefix: addresses are stored in one form, so an index of them can be used."""
@@ -337,6 +349,14 @@ class DeliveryAdmin(ReadOnly):
     @admin.display(description=lazy("status"), ordering="status")
     def state(self, delivery: Delivery) -> SafeString:
         return states.delivery(delivery)
+
+    @admin.display(description=lazy("next try"), ordering="retry_at")
+    def next_try(self, delivery: Delivery) -> SafeString | str:
+        return when(delivery.retry_at)
+
+    @admin.display(description=lazy("changed"), ordering="updated_at")
+    def changed(self, delivery: Delivery) -> SafeString | str:
+        return when(delivery.updated_at)
 
     @admin.display(description=lazy("server response"))
     def first_words(self, delivery: Delivery) -> SafeString | str:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
@@ -24,11 +25,11 @@ from mailing.admin import states, wording
 from mailing.admin.base import Item
 from mailing.admin.mailings_pages import MailingPages, plan_context, running
 from mailing.admin.pages import undo, user_of
-from mailing.choices import AttemptStatus, Audience
+from mailing.choices import AttemptStatus, Audience, MailingStatus
 from mailing.errors import NotAllowed
 from mailing.forms.mailings import MailingForm
 from mailing.models import Attempt, Client, Mailing
-from mailing.services import calendar, forecast, lifecycle, permissions, recipients, statistics
+from mailing.services import calendar, forecast, gate, lifecycle, permissions, recipients, statistics
 from mailing.templatetags.samovar import num, spoken, when
 
 if TYPE_CHECKING:
@@ -120,6 +121,10 @@ class MailingScreen(MailingPages):
         form.everyone_label = f"{Audience.EVERYONE.label} ({num(statistics.receiving())})"
         if "message" in form.base_fields:
             form.base_fields["message"].widget.can_delete_related = False
+        if "from_name" in form.base_fields:
+            form.base_fields["from_name"].help_text = _("Empty: %(sender)s.") % {
+                "sender": settings.DEFAULT_FROM_EMAIL
+            }
         return form
 
     def may_change(self, request: HttpRequest, obj: Mailing | None) -> bool:
@@ -133,27 +138,31 @@ class MailingScreen(MailingPages):
 
     def render_change_form(self, request: HttpRequest, context: Item, *args: Any, **kwargs: Any) -> HttpResponse:
         form = context["adminform"].form
-        obj = kwargs.get("obj")
+        obj: Any = kwargs.get("obj")
+        if obj:
+            obj.sending, obj.to_whom = running(obj), statistics.recipients(obj)  # asked for by several parts below
         context["plan"] = plan_context(form) if self.may_change(request, obj) else None
-        context["live"] = running(obj) if obj else None
+        context["live"] = obj.sending if obj else None
         context["attempts_total"] = obj.attempts.count() if obj else 0
         return super().render_change_form(request, context, *args, **kwargs)
 
     # --- around the form -------------------------------------------------------------------------------
 
-    def get_pill(self, request: HttpRequest, obj: Mailing) -> SafeString:
-        return states.mailing(obj, sending=running(obj) is not None)
+    def get_pill(self, request: HttpRequest, obj: Any) -> SafeString:
+        return states.mailing(obj, sending=obj.sending is not None)
 
     def get_buttons(self, request: HttpRequest, obj: Mailing) -> list[Item]:
         sends = permissions.may_send(user_of(request))
         items: list[Item] = []
         if sends:
-            items.append({"label": _("Send now"), "url": self.url("send", obj.pk), "primary": True, "icon": "send"})
+            send = {"label": _("Send now"), "url": self.url("send", obj.pk), "icon": "send"}
+            items.append(send | {"primary": not obj.is_paused})
         if super().has_change_permission(request, obj):
             items.append({"label": _("Test to me"), "url": self.url("test", obj.pk), "icon": "test"})
         items.append({"label": _("Preview"), "url": self.url("preview", obj.pk), "icon": "eye"})
-        if sends:
+        if sends and obj.status != MailingStatus.FINISHED:
             items.append(self._pause_or_resume(obj))
+        if sends:
             items.append({"label": _("Rehearse"), "url": self.url("dry-run", obj.pk), "icon": "check", "more": True})
         if self.has_add_permission(request):
             items.append(
@@ -165,17 +174,18 @@ class MailingScreen(MailingPages):
 
     def _pause_or_resume(self, obj: Mailing) -> Item:
         if obj.is_paused:
-            return {"label": _("Resume"), "url": self.url("resume", obj.pk), "method": "post", "icon": "play"}
+            resume = {"label": _("Resume"), "url": self.url("resume", obj.pk), "method": "post", "icon": "play"}
+            return resume | {"primary": True}
         return {"label": _("Pause"), "url": self.url("pause", obj.pk), "method": "post", "icon": "pause"}
 
-    def get_object_cards(self, request: HttpRequest, obj: Mailing) -> list[Item]:
+    def get_object_cards(self, request: HttpRequest, obj: Any) -> list[Item]:
         last = obj.attempts.defer("html_body", "text_body", "reasons").first()
         sums = statistics.totals(obj.attempts.all())
         errors = sums.failed + sums.unconfirmed
         return [
             {
                 "label": _("Recipients"),
-                "value": statistics.recipients(obj),
+                "value": obj.to_whom,
                 "note": _("show and change"),
                 "url": recipients_url(obj),
             },
@@ -241,7 +251,10 @@ class MailingScreen(MailingPages):
         """The promise of the button, kept; and the way back."""
         back = undo(request, _("Pause"), self.url("pause", mailing.pk))
         plan = calendar.plan(mailing, timezone.now())
-        if plan.starts_now:
+        closed = gate.refusal()
+        if closed:
+            messages.warning(request, str(closed))
+        elif plan.starts_now:
             clients = statistics.recipients(mailing)
             words = ngettext("Sending to %(n)s client begins.", "Sending to %(n)s clients begins.", clients)
             messages.info(request, format_html("{} {}", words % {"n": num(clients)}, back))
@@ -291,16 +304,16 @@ def _nobody(obj: Mailing) -> Item | None:
     }
 
 
-def _running_notice(obj: Mailing) -> Item | None:
-    if not running(obj):
+def _running_notice(obj: Any) -> Item | None:
+    if not obj.sending:
         return None
     words = _("It is being sent. Changes reach the next run; clients you remove are skipped at once.")
     return {"text": words, "tone": "amber"}
 
 
-def _changes_notice(obj: Mailing) -> Item | None:
+def _changes_notice(obj: Any) -> Item | None:
     """At the next run: +14 / −2 recipients, message changed yesterday by Anna."""
-    found = forecast.changes(obj) if obj.next_run_at else None
+    found = forecast.changes(obj, recipients=obj.to_whom) if obj.next_run_at else None
     if found is None:
         return None
     parts = []

@@ -20,7 +20,7 @@ from mailing.admin.pages import View, undo, user_of
 from mailing.admin.test_letter import TestLetterPages
 from mailing.choices import AttemptStatus, Audience
 from mailing.forms.mailings import MailingForm
-from mailing.models import Attempt, Mailing
+from mailing.models import Attempt, Heartbeat, Mailing
 from mailing.services import calendar, dry_run, lifecycle, permissions, snapshots, statistics
 from mailing.templatetags.samovar import num
 
@@ -159,7 +159,10 @@ def begun(attempt: Attempt) -> str:
         "Sending to %(n)s clients has begun: attempt %(attempt)s.",
         attempt.audience,
     )
-    return words % {"n": num(attempt.audience), "attempt": attempt.pk}
+    said = words % {"n": num(attempt.audience), "attempt": attempt.pk}
+    if Heartbeat.objects.alive().exists():
+        return said
+    return f"{said} {_('It starts as soon as the planner (manage.py qcluster) runs.')}"
 
 
 def paused(mailing: Mailing) -> str:

@@ -12,7 +12,9 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.http import QueryDict
+from django.urls import reverse_lazy
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from mailing.choices import Audience
@@ -53,7 +55,12 @@ class MailingForm(ModelForm):
         queryset=Client.objects.all(),
         required=False,
         widget=AutocompleteSelectMultiple(Mailing._meta.get_field("clients"), admin.site),
-        help_text=_("Up to 50 at a time. Many clients are easier to add from the client list or by import."),
+        help_text=format_lazy(
+            '{} <a href="{}">{}</a>',
+            _("Up to 50 at a time. Many clients are easier to add from the client list or by import:"),
+            reverse_lazy("admin:mailing_client_changelist"),
+            _("open the client list"),
+        ),
     )
     version = forms.CharField(required=False, widget=forms.HiddenInput)
 

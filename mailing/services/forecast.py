@@ -31,8 +31,10 @@ class Changes:
     message_changed_by: str
 
 
-def changes(mailing: Mailing) -> Changes | None:
-    """None while nothing was sent yet, and after the purge of the latest run's deliveries."""
+def changes(mailing: Mailing, *, recipients: int | None = None) -> Changes | None:
+    """The next run compared with the latest; `recipients` where they were counted already.
+
+    None while nothing was sent yet, and after the purge of the latest run's deliveries."""
     runs = mailing.attempts.exclude(status=AttemptStatus.MISSED).exclude(trigger=Trigger.RETRY)
     last = runs.only("started_at", "audience", "mailing").order_by("-started_at", "-pk").first()
     if last is None:
@@ -46,7 +48,7 @@ def changes(mailing: Mailing) -> Changes | None:
     rewritten = mailing.message.updated_at > last.started_at
     return Changes(
         since=last,
-        added=max(0, statistics.recipients(mailing) - stay),
+        added=max(0, (statistics.recipients(mailing) if recipients is None else recipients) - stay),
         removed=before - stay,
         message_changed_at=mailing.message.updated_at if rewritten else None,
         message_changed_by=_last_editor(mailing.message) if rewritten else "",
