@@ -16,8 +16,7 @@ import time
 from tests import postgres
 
 SQLITE = "sqlite:///var/samovar.sqlite3"
-# A browser looks at pages, not at databases: once is enough.
-ON_POSTGRESQL = "not browser"
+ON_POSTGRESQL = "not once"
 
 
 def main(arguments: list[str]) -> int:

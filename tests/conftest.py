@@ -11,6 +11,17 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 
+# Rooms whose tests would see the same in any database: `python -m tests` runs them on SQLite only.
+ONCE = ("acceptance", "architecture", "browser", "demo", "doors", "pure", "smtp")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(tests).parts[0] in ONCE:
+            item.add_marker(pytest.mark.once)
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
     """SQLite tests use a file: threads and child processes must see the same database as the test."""
