@@ -34,6 +34,47 @@ WHERE id = %s AND lease_owner = %s AND status = 'running'
 """
 
 
+# PostgreSQL does an ordinary exchange in one statement, so in one round trip instead of six: each costs a turn of the
+# scheduler. The counter moves by the rows that were really changed. Odd rows are only read.
+AT_ONCE = """
+WITH fence AS (
+    SELECT a.id FROM mailing_attempt a
+    WHERE a.id = %(attempt)s AND a.lease_owner = %(owner)s AND a.status = 'running' FOR UPDATE
+), done AS (
+    UPDATE mailing_delivery AS d
+    SET status = 'sent', updated_at = %(now)s, response = j.value, code = 250, tries = d.tries + 1, reason = '',
+        retry_at = NULL
+    FROM fence, json_each_text(%(rows)s::json) AS j(key, value)
+    WHERE d.id = j.key::bigint AND d.attempt_id = fence.id AND d.status = 'sending'
+    RETURNING d.id
+), counted AS (
+    UPDATE mailing_attempt AS a SET sent = a.sent + (SELECT count(*) FROM done) FROM fence WHERE a.id = fence.id
+), next AS (
+    SELECT d.*, c.email AS address, c.full_name, c.greeting, s.reason AS suppressed, m.id AS member,
+        c.email = d.email AND s.reason IS NULL AND d.message_id <> ''
+            AND (%(everyone)s OR m.id IS NOT NULL) AS ordinary
+    FROM (
+        SELECT q.id, q.status, q.email, q.message_id, q.tries, q.client_id
+        FROM mailing_delivery q
+        WHERE q.attempt_id = %(attempt)s AND q.status = 'queued' AND q.id > %(cursor)s
+        ORDER BY q.id LIMIT %(want)s
+    ) d
+    LEFT JOIN mailing_client c ON c.id = d.client_id
+    LEFT JOIN mailing_suppression s ON s.email = c.email
+    LEFT JOIN mailing_mailing_clients m ON m.mailing_id = %(mailing)s AND m.client_id = d.client_id
+), taken AS (
+    UPDATE mailing_delivery AS d SET status = 'sending', updated_at = %(now)s
+    FROM fence, next WHERE d.id = next.id AND next.ordinary
+    RETURNING d.id
+)
+SELECT (SELECT count(*) FROM fence), (SELECT count(*) FROM done), (SELECT count(*) FROM taken), next.ordinary,
+    next.id, next.status, next.email, next.message_id, next.tries, next.client_id,
+    next.address, next.full_name, next.greeting, next.suppressed, next.member
+FROM (SELECT 1) AS one LEFT JOIN next ON true
+ORDER BY next.id
+"""
+
+
 @dataclass(frozen=True)
 class Statements:
     """`claim`, `sent`, `settle` take the moment, the rows as JSON, the attempt (settle: and the old status)."""
@@ -44,6 +85,7 @@ class Statements:
     read_queued: str = READ.format(due="")
     read_deferred: str = READ.format(due="AND q.retry_at <= %s")
     count: str = COUNT
+    at_once: str = ""  # see AT_ONCE
 
 
 SQLITE = Statements(
@@ -68,6 +110,7 @@ WHERE d.id = json_extract(j.value, '$[0]') AND +d.attempt_id = %s AND d.status =
 )
 
 POSTGRESQL = Statements(
+    at_once=AT_ONCE,
     claim="""
 UPDATE mailing_delivery AS d SET status = 'sending', updated_at = %s
 FROM json_array_elements_text(%s::json) AS j(value)

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 from django.utils import timezone
 
 from mailing.delivery.feed import FOREVER, Feed, Stop
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 GROUP_WAIT = 0.001  # seconds a group waits to grow: 26 rows become 60, 10 % less CPU
-COMMIT_PAUSE = 0.005  # at most one commit in so long: a cluster shares the SQLite file
+COMMIT_PAUSE = 0.005  # at most one commit in so long on SQLite: a cluster shares the file
 DATABASE_PAUSE = 0.5  # between tries while the database is away
 
 
@@ -39,6 +39,7 @@ class Writer:
     def __init__(self, ledger: Ledger, rate: Rate | None, pulse: Callable[[], Stop | None]) -> None:
         self.error: BaseException | None = None
         self._ledger, self._rate, self._pulse = ledger, rate, pulse
+        self._commit_pause = COMMIT_PAUSE if connection.vendor == "sqlite" else 0.0
         self._every = min(1.0, settings.MAILING_LEASE_SECONDS / 4)
         self._wanted = threading.Event()
         self._closing = False
@@ -112,6 +113,8 @@ class Writer:
             self._last_batch = len(settled)
             self._slots.extend(times[len(claims) :])
             next_at = self._next_at(exhausted=len(claims) < want or not want)
+            if need and len(claims) < want and next_at <= timezone.now():
+                self.wake()  # the queue is read to its end, now for the deferred
             self._tell(self._feed.arrived, claims, times[: len(claims)], next_at)
 
     def _flush(self) -> None:
@@ -128,7 +131,7 @@ class Writer:
         )
         if self._wanted.wait(max(0.0, min(until_pulse, until_more))):
             since = time.monotonic() - self._committed
-            time.sleep(max(GROUP_WAIT, COMMIT_PAUSE - since))
+            time.sleep(max(GROUP_WAIT, self._commit_pause - since))
         self._idle_until = FOREVER
         self._wanted.clear()  # before looking: what comes from now on wakes us again
 
