@@ -16,7 +16,7 @@ import time
 from tests import postgres
 
 SQLITE = "sqlite:///var/samovar.sqlite3"
-ON_POSTGRESQL = "not once"
+ON_POSTGRESQL = "not once and not browser"
 
 
 def main(arguments: list[str]) -> int:

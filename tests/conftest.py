@@ -10,9 +10,8 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 
-
 # Rooms whose tests would see the same in any database: `python -m tests` runs them on SQLite only.
-ONCE = ("acceptance", "architecture", "browser", "demo", "doors", "pure", "smtp")
+ONCE = ("architecture", "browser", "demo", "doors", "pure", "smtp")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
