@@ -16,8 +16,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from mailing import addresses
 from mailing.admin import sentences, states
@@ -80,16 +79,16 @@ def _share(share: float | None) -> str:
 
 @admin.register(Attempt)
 class AttemptAdmin(AttemptPages, ReadOnly):
-    list_title = lazy("Attempts")
-    empty_title = lazy("Nothing has been sent yet")
-    empty_text = lazy("Every run of every mailing will stand here: who got a letter, who did not, and why.")
+    list_title = gettext_lazy("Attempts")
+    empty_title = gettext_lazy("Nothing has been sent yet")
+    empty_text = gettext_lazy("Every run of every mailing will stand here: who got a letter, who did not, and why.")
     list_display = (
         *("started", "mailing_name", "state", "planned", "recipients", "accepted", "refused", "doubtful"),
         *("skipped_number", "share", "took", "who", "first_words"),
     )
     list_filter = ("status", ("trigger", TriggerFilter), ("started_at", DateRangeFilter), MailingFilter)
     search_fields = ("subject", "mailing__name")
-    search_help_text = lazy("By subject or name of the mailing")
+    search_help_text = gettext_lazy("By subject or name of the mailing")
     ordering = ("-started_at", "-pk")
     fields = ("mailing",)
 
@@ -101,39 +100,39 @@ class AttemptAdmin(AttemptPages, ReadOnly):
 
     # --- columns -------------------------------------------------------------------------------------
 
-    @admin.display(description=lazy("started"), ordering="started_at")
+    @admin.display(description=gettext_lazy("started"), ordering="started_at")
     def started(self, attempt: Attempt) -> SafeString | str:
         return when(attempt.started_at)
 
-    @admin.display(description=lazy("mailing"), ordering="mailing__name")
+    @admin.display(description=gettext_lazy("mailing"), ordering="mailing__name")
     def mailing_name(self, attempt: Attempt) -> str:
         return str(attempt.mailing)
 
-    @admin.display(description=lazy("status"), ordering="status")
+    @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, attempt: Attempt) -> SafeString:
         return states.attempt(attempt)
 
-    @admin.display(description=lazy("planned time"), ordering="occurrence")
+    @admin.display(description=gettext_lazy("planned time"), ordering="occurrence")
     def planned(self, attempt: Attempt) -> SafeString | str:
         return when(attempt.occurrence) if attempt.occurrence else _("extra run")
 
-    @admin.display(description=lazy("recipients"), ordering="audience")
+    @admin.display(description=gettext_lazy("recipients"), ordering="audience")
     def recipients(self, attempt: Attempt) -> SafeString:
         return number(attempt.audience)
 
-    @admin.display(description=lazy("accepted"), ordering="sent")
+    @admin.display(description=gettext_lazy("accepted"), ordering="sent")
     def accepted(self, attempt: Attempt) -> SafeString:
         return number(attempt.sent)
 
-    @admin.display(description=lazy("refused"), ordering="failed")
+    @admin.display(description=gettext_lazy("refused"), ordering="failed")
     def refused(self, attempt: Attempt) -> SafeString:
         return number(attempt.failed, bad=True)
 
-    @admin.display(description=lazy("unconfirmed"), ordering="unconfirmed")
+    @admin.display(description=gettext_lazy("unconfirmed"), ordering="unconfirmed")
     def doubtful(self, attempt: Attempt) -> SafeString:
         return number(attempt.unconfirmed, bad=True)
 
-    @admin.display(description=lazy("skipped"), ordering="skipped")
+    @admin.display(description=gettext_lazy("skipped"), ordering="skipped")
     def skipped_number(self, attempt: Attempt) -> SafeString:
         return number(attempt.skipped)
 
@@ -141,16 +140,16 @@ class AttemptAdmin(AttemptPages, ReadOnly):
     def share(self, attempt: Attempt) -> SafeString:
         return format_html('<span class="num">{}</span>', percent(attempt.sent, attempt.audience))
 
-    @admin.display(description=lazy("took"))
+    @admin.display(description=gettext_lazy("took"))
     def took(self, attempt: Attempt) -> str:
         return duration(statistics.length(attempt))
 
-    @admin.display(description=lazy("who"), ordering="trigger")
+    @admin.display(description=gettext_lazy("who"), ordering="trigger")
     def who(self, attempt: Attempt) -> str:
         person = attempt.started_by
         return person.get_full_name() or person.get_username() if person else attempt.get_trigger_display()
 
-    @admin.display(description=lazy("server response"))
+    @admin.display(description=gettext_lazy("server response"))
     def first_words(self, attempt: Attempt) -> SafeString | str:
         words = (attempt.response or attempt.note_text).strip()
         first = Truncator(words.split("\n")[0]).chars(28)
@@ -313,13 +312,13 @@ class CappedPaginator(PaginatorOfRows):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnly):
-    list_title = lazy("Deliveries")
-    empty_title = lazy("No deliveries")
-    empty_text = lazy("The deliveries of an attempt are deleted some months after it; its numbers stay.")
+    list_title = gettext_lazy("Deliveries")
+    empty_title = gettext_lazy("No deliveries")
+    empty_text = gettext_lazy("The deliveries of an attempt are deleted some months after it; its numbers stay.")
     list_display = ("email", "state", "reason", "code", "first_words", "tries", "next_try", "changed")
     list_filter = ("status", "reason")
     search_fields = ("email",)
-    search_help_text = lazy("By the beginning of the address")
+    search_help_text = gettext_lazy("By the beginning of the address")
     list_select_related = ()
     list_display_links = None
     ordering = ("pk",)
@@ -346,19 +345,19 @@ class DeliveryAdmin(ReadOnly):
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
         return lookup == "attempt__id__exact" or super().lookup_allowed(lookup, value, request)
 
-    @admin.display(description=lazy("status"), ordering="status")
+    @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, delivery: Delivery) -> SafeString:
         return states.delivery(delivery)
 
-    @admin.display(description=lazy("next try"), ordering="retry_at")
+    @admin.display(description=gettext_lazy("next try"), ordering="retry_at")
     def next_try(self, delivery: Delivery) -> SafeString | str:
         return when(delivery.retry_at)
 
-    @admin.display(description=lazy("changed"), ordering="updated_at")
+    @admin.display(description=gettext_lazy("changed"), ordering="updated_at")
     def changed(self, delivery: Delivery) -> SafeString | str:
         return when(delivery.updated_at)
 
-    @admin.display(description=lazy("server response"))
+    @admin.display(description=gettext_lazy("server response"))
     def first_words(self, delivery: Delivery) -> SafeString | str:
         sentence = sentences.about(delivery.reason, delivery.code, delivery.response) if delivery.reason else ""
         words = Truncator(delivery.response.split("\n")[0]).chars(120)

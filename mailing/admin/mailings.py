@@ -12,8 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from mailing.admin import states
 from mailing.admin.base import Item
@@ -41,15 +40,15 @@ class MailingList(ChangeList):
 
 @admin.register(Mailing)
 class MailingAdmin(MailingActions):
-    list_title = lazy("Mailings")
-    add_label = lazy("New mailing")
-    empty_title = lazy("No mailings yet")
-    empty_text = lazy("A mailing sends one message to many clients, once or again and again.")
+    list_title = gettext_lazy("Mailings")
+    add_label = gettext_lazy("New mailing")
+    empty_title = gettext_lazy("No mailings yet")
+    empty_text = gettext_lazy("A mailing sends one message to many clients, once or again and again.")
     list_display = ("title", "state", "periodicity", "next_send", "recipients", "last_send", "trend")
     list_display_links = ("title",)
     list_filter = (StateFilter, "periodicity", AttentionFilter, ("next_run_at", DateRangeFilter), MessageFilter)
     search_fields = ("name", "message__subject")
-    search_help_text = lazy("By name or subject")
+    search_help_text = gettext_lazy("By name or subject")
     ordering = by_urgency()
 
     class Media:
@@ -60,24 +59,24 @@ class MailingAdmin(MailingActions):
 
     # --- columns -------------------------------------------------------------------------------------
 
-    @admin.display(description=lazy("mailing"), ordering="name")
+    @admin.display(description=gettext_lazy("mailing"), ordering="name")
     def title(self, mailing: Mailing) -> SafeString:
         return format_html('{}<span class="muted">{}</span>', mailing, mailing.message)
 
-    @admin.display(description=lazy("status"), ordering="status")
+    @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, mailing: Any) -> SafeString:
         last = mailing.numbers.last
         return states.mailing(mailing, sending=bool(last and last.status == AttemptStatus.RUNNING))
 
-    @admin.display(description=lazy("next send"), ordering="next_run_at")
+    @admin.display(description=gettext_lazy("next send"), ordering="next_run_at")
     def next_send(self, mailing: Mailing) -> SafeString | str:
         return when(mailing.next_run_at)
 
-    @admin.display(description=lazy("recipients"))
+    @admin.display(description=gettext_lazy("recipients"))
     def recipients(self, mailing: Any) -> SafeString:
         return format_html('<span class="num">{}</span>', num(mailing.numbers.recipients))
 
-    @admin.display(description=lazy("last send"))
+    @admin.display(description=gettext_lazy("last send"))
     def last_send(self, mailing: Any) -> SafeString | str:
         last = mailing.numbers.last
         if last is None:
@@ -87,7 +86,7 @@ class MailingAdmin(MailingActions):
         errors = last.failed + last.unconfirmed
         return progress(last.sent, last.audience, last.failed, last.unconfirmed, _errors(errors) if errors else "")
 
-    @admin.display(description=lazy("reliability"))
+    @admin.display(description=gettext_lazy("reliability"))
     def trend(self, mailing: Any) -> SafeString | str:
         row: statistics.Row = mailing.numbers
         if not row.results:

@@ -13,8 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from mailing.admin import deleting
 from mailing.admin.base import Item
@@ -33,7 +32,7 @@ class MailingActions(MailingScreen):
     def has_send_permission(self, request: HttpRequest) -> bool:
         return permissions.may_send(user_of(request))
 
-    @admin.action(permissions=["send"], description=lazy("Send now…"))
+    @admin.action(permissions=["send"], description=gettext_lazy("Send now…"))
     def send_now(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> HttpResponse | None:
         """One mailing has a page of its own; several are asked about together."""
         chosen = list(queryset.select_related("message")[:AT_ONCE])
@@ -52,17 +51,17 @@ class MailingActions(MailingScreen):
         _say(request, begun, words)
         return None
 
-    @admin.action(permissions=["send"], description=lazy("Pause"))
+    @admin.action(permissions=["send"], description=gettext_lazy("Pause"))
     def pause(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
         done = self._each(request, queryset, lambda mailing: lifecycle.pause(mailing, by=user_of(request)))
         _say(request, done, ngettext("%(n)s mailing paused.", "%(n)s mailings paused.", done))
 
-    @admin.action(permissions=["send"], description=lazy("Resume"))
+    @admin.action(permissions=["send"], description=gettext_lazy("Resume"))
     def resume(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
         done = self._each(request, queryset, lambda mailing: lifecycle.resume(mailing, by=user_of(request)))
         _say(request, done, ngettext("%(n)s mailing resumed.", "%(n)s mailings resumed.", done))
 
-    @admin.action(permissions=["send"], description=lazy("Finish…"))
+    @admin.action(permissions=["send"], description=gettext_lazy("Finish…"))
     def finish(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> HttpResponse | None:
         chosen = list(queryset.select_related("message")[:AT_ONCE])
         if not request.POST.get("post"):
@@ -71,7 +70,7 @@ class MailingActions(MailingScreen):
         _say(request, done, ngettext("%(n)s mailing finished.", "%(n)s mailings finished.", done))
         return None
 
-    @admin.action(permissions=["add"], description=lazy("Copy"))
+    @admin.action(permissions=["add"], description=gettext_lazy("Copy"))
     def copy(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
         chosen = queryset.select_related("message")[:AT_ONCE]
         done = self._each(request, chosen, lambda mailing: lifecycle.copy(mailing, by=user_of(request)))

@@ -11,8 +11,7 @@ from django.db.models import Case, Exists, F, IntegerField, OuterRef, QuerySet, 
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
 from mailing.choices import MailingStatus
 from mailing.models import Attempt
@@ -38,7 +37,7 @@ class QuestionFilter(admin.SimpleListFilter):
 class StateFilter(QuestionFilter):
     """The pill of the list: the status, and what overrides it."""
 
-    title = lazy("status")
+    title = gettext_lazy("status")
     parameter_name = "state"
 
     def questions(self) -> Questions:
@@ -55,7 +54,7 @@ class StateFilter(QuestionFilter):
 class AttentionFilter(QuestionFilter):
     """What somebody should look at."""
 
-    title = lazy("needs attention")
+    title = gettext_lazy("needs attention")
     parameter_name = "attention"
 
     def questions(self) -> Questions:

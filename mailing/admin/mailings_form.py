@@ -18,8 +18,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from mailing.admin import states, wording
 from mailing.admin.base import Item
@@ -70,7 +69,7 @@ class LatestAttempts(Inline):
     model = Attempt
     formset = ShownOnly
     template = "admin/mailing/mailing/attempts.html"
-    verbose_name_plural = lazy("Latest attempts")
+    verbose_name_plural = gettext_lazy("Latest attempts")
     extra = 0
     can_delete = False
     fields = ("status",)

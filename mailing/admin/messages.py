@@ -14,8 +14,7 @@ from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from mailing import placeholders
@@ -35,7 +34,7 @@ READ_AT_MOST = 4000  # of a body with long style sheets, to find its beginning
 
 
 class UsedFilter(QuestionFilter):
-    title = lazy("in use")
+    title = gettext_lazy("in use")
     parameter_name = "used"
 
     def questions(self) -> Questions:
@@ -48,20 +47,22 @@ class UsedFilter(QuestionFilter):
 @admin.register(Message)
 class MessageAdmin(TestLetterPages):
     form = MessageForm
-    list_title = lazy("Messages")
-    add_label = lazy("New message")
-    empty_title = lazy("No messages yet")
-    empty_text = lazy("A message is the subject and the body of a letter. One message may stand in many mailings.")
+    list_title = gettext_lazy("Messages")
+    add_label = gettext_lazy("New message")
+    empty_title = gettext_lazy("No messages yet")
+    empty_text = gettext_lazy(
+        "A message is the subject and the body of a letter. One message may stand in many mailings."
+    )
     change_form_template = "admin/mailing/message/change_form.html"
     list_display = ("title", "usage", "changed", "kind")
     list_filter = (UsedFilter, ("updated_at", DateRangeFilter))
     search_fields = ("subject", "body")
-    search_help_text = lazy("By subject and text")
+    search_help_text = gettext_lazy("By subject and text")
     ordering = ("-updated_at", "-pk")
     actions = ("copy", deleting.delete_selected)
     fieldsets = (
         (None, {"fields": ("subject", "is_html", "body")}),
-        (lazy("Text version"), {"fields": ("text_body",), "classes": ("collapse",)}),
+        (gettext_lazy("Text version"), {"fields": ("text_body",), "classes": ("collapse",)}),
     )
 
     class Media:
@@ -72,21 +73,21 @@ class MessageAdmin(TestLetterPages):
 
     # --- columns -------------------------------------------------------------------------------------
 
-    @admin.display(description=lazy("subject"), ordering="subject")
+    @admin.display(description=gettext_lazy("subject"), ordering="subject")
     def title(self, message: Message) -> SafeString:
         return format_html('{}<span class="muted">{}</span>', message, beginning(message))
 
-    @admin.display(description=lazy("used in mailings"), ordering="used")
+    @admin.display(description=gettext_lazy("used in mailings"), ordering="used")
     def usage(self, message: Any) -> SafeString | str:
         if not message.used:
             return "—"
         return format_html('<a class="num" href="{}">{}</a>', mailings_url(message), num(message.used))
 
-    @admin.display(description=lazy("changed"), ordering="updated_at")
+    @admin.display(description=gettext_lazy("changed"), ordering="updated_at")
     def changed(self, message: Message) -> SafeString | str:
         return when(message.updated_at)
 
-    @admin.display(description=lazy("kind"), ordering="is_html")
+    @admin.display(description=gettext_lazy("kind"), ordering="is_html")
     def kind(self, message: Message) -> str:
         return "HTML" if message.is_html else _("text")
 
@@ -170,7 +171,7 @@ class MessageAdmin(TestLetterPages):
         self.message_user(request, _("This is the copy: change it as you like."))
         return HttpResponseRedirect(self.url("change", twin.pk))
 
-    @admin.action(permissions=["add"], description=lazy("Copy"))
+    @admin.action(permissions=["add"], description=gettext_lazy("Copy"))
     def copy(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
         twins = [copying.copy_message(message, by=user_of(request)) for message in queryset]
         words = ngettext("%(n)s copy made.", "%(n)s copies made.", len(twins))

@@ -20,7 +20,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 from django_q import admin as stock  # registers its screens: ours is loaded first, so it must come before
 from django_q.models import Failure, OrmQ, Schedule, Success
 
@@ -57,8 +57,8 @@ class Looking(SamovarModelAdmin):
 
 @admin.register(Schedule)
 class ScheduleAdmin(Looking):
-    list_title = lazy("Queue: schedules")
-    empty_text = lazy("Each active mailing has a row here; the tick makes it.")
+    list_title = gettext_lazy("Queue: schedules")
+    empty_text = gettext_lazy("Each active mailing has a row here; the tick makes it.")
     list_display = ("name", "mailing_link", "next_send", "state")
     list_display_links = None
     search_fields = ("name",)
@@ -66,16 +66,16 @@ class ScheduleAdmin(Looking):
     ordering = ("next_run",)
     list_select_related = ("mailing__message",)
 
-    @admin.display(description=lazy("mailing"))
+    @admin.display(description=gettext_lazy("mailing"))
     def mailing_link(self, row: Any) -> SafeString | str:
         mailing = getattr(row, "mailing", None)
         return str(mailing) if mailing else "—"
 
-    @admin.display(description=lazy("next run"), ordering="next_run")
+    @admin.display(description=gettext_lazy("next run"), ordering="next_run")
     def next_send(self, row: Any) -> SafeString | str:
         return when(row.next_run)
 
-    @admin.display(description=lazy("state"))
+    @admin.display(description=gettext_lazy("state"))
     def state(self, row: Any) -> str:
         if row.next_run is not None:
             return _("active")
@@ -85,9 +85,9 @@ class ScheduleAdmin(Looking):
 
 @admin.register(Failure)
 class FailureAdmin(Looking):
-    list_title = lazy("Queue: failures")
-    empty_title = lazy("No failures")
-    empty_text = lazy("What a worker could not do would stand here with the reason.")
+    list_title = gettext_lazy("Queue: failures")
+    empty_title = gettext_lazy("No failures")
+    empty_text = gettext_lazy("What a worker could not do would stand here with the reason.")
     list_display = ("name", "func", "stopped_at", "why")
     list_display_links = None
     search_fields = ("name", "func")
@@ -99,11 +99,11 @@ class FailureAdmin(Looking):
         rows = super().get_queryset(request).defer("args", "kwargs", "result")
         return rows.annotate(stored=Cast("result", TextField()))  # type: ignore[no-any-return]
 
-    @admin.display(description=lazy("when"), ordering="stopped")
+    @admin.display(description=gettext_lazy("when"), ordering="stopped")
     def stopped_at(self, row: Any) -> SafeString | str:
         return when(row.stopped)
 
-    @admin.display(description=lazy("text"))
+    @admin.display(description=gettext_lazy("text"))
     def why(self, row: Any) -> SafeString:
         return format_html("<pre>{}</pre>", Truncator(text_of(row.stored)).chars(2000))
 
