@@ -21,6 +21,7 @@ ARGUMENTS = [
 ]
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
+SIZES = (("wide", WIDE), ("phone", PHONE))
 
 
 @contextmanager

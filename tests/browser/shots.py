@@ -1,7 +1,6 @@
 """Pictures of every page into var/shots/: `python -m tests.browser.shots [part of a page name …]`.
 
-Each page in Russian and English, light and dark, wide and phone, on a seeded demo of its own; `--quick` takes
-Russian light wide and Russian light phone only.
+Each page in Russian and English, light and dark, wide and phone, on a seeded demo of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +26,8 @@ HIGHEST = 6000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="only pages whose name contains one of these")
-    parser.add_argument("--quick", action="store_true", help="Russian, light, wide and phone only")
+    parser.add_argument("--languages", nargs="+", default=["ru", "en"])
+    parser.add_argument("--themes", nargs="+", default=["light", "dark"])
     parser.add_argument("--out", type=Path, default=ROOT / "var" / "shots")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="samovar-shots-") as folder:
@@ -73,7 +73,7 @@ def take(base: str, options: argparse.Namespace) -> None:
     from django.contrib.auth.models import User
     from django.test import Client
 
-    from tests.browser.chromium import PHONE, WIDE, launched
+    from tests.browser.chromium import SIZES, launched
     from tests.browser.pages import Page, discover
 
     logging.disable(logging.ERROR)  # the search for pages meets 403 and 404 on purpose
@@ -82,11 +82,10 @@ def take(base: str, options: argparse.Namespace) -> None:
     pages = [Page("login", "/admin/login/"), *discover(client)]
     if options.names:
         pages = [page for page in pages if any(name in page.name for name in options.names)]
-    languages, themes = (["ru"], ["light"]) if options.quick else (["ru", "en"], ["light", "dark"])
     options.out.mkdir(parents=True, exist_ok=True)
     taken = 0
     with launched() as browser:
-        for language, theme, (width, size) in product(languages, themes, (("wide", WIDE), ("phone", PHONE))):
+        for language, theme, (width, size) in product(options.languages, options.themes, SIZES):
             context = browser.new_context(viewport=size, color_scheme=theme, locale="ru-RU")
             cookies = {"django_language": language, "sessionid": client.cookies["sessionid"].value}
             for page in pages:

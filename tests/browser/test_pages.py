@@ -12,13 +12,12 @@ from django.test import Client
 from playwright.sync_api import Page as Tab
 
 from tests.browser import world
-from tests.browser.chromium import PHONE, WIDE, Watch
+from tests.browser.chromium import SIZES, Watch
 from tests.browser.conftest import Login, staff
 from tests.browser.pages import Page, discover
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SIZES = (("wide", WIDE), ("phone", PHONE))
 THEMES = ("light", "dark")
 
 
