@@ -58,6 +58,7 @@ class Pool:
             try:
                 ending = await line.run(self._feed)
             finally:
+                self._feed.offer()
                 await line.close()
             if ending.end is End.TROUBLE and ending.outcome is not None:
                 await self._trouble(ending.outcome, begun)

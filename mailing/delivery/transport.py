@@ -8,6 +8,7 @@ any Django e-mail backend (`djangobackend.py`). None of them touches the databas
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -49,8 +50,8 @@ class Source(Protocol):
         With `eight_bit` its data may hold bytes over 127 (the server speaks 8BITMIME), else it is pure ASCII.
         """
 
-    async def wait(self) -> bool:
-        """Return True when `take` is worth another try, False when this line gets no more letters.
+    def wait(self) -> Awaitable[bool]:
+        """True when `take` is worth another try, False when this line gets no more letters.
 
         May be called while letters are still in flight, and is cancelled when the line ends meanwhile.
         """

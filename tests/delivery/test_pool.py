@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.utils import timezone
 
 from mailing.delivery import shift
 from mailing.delivery.feed import Feed, Stop
@@ -247,15 +248,15 @@ def test_claims_run_ahead_of_the_lines_by_no_more_than_the_setting(settings: Laz
     assert max(seen) <= 2 * 3 + ahead
 
 
-def test_a_waiting_line_that_is_cancelled_leaves_its_letter_to_another() -> None:
+def test_a_line_that_ends_leaves_the_letter_it_was_called_for_to_another() -> None:
     async def scene() -> bool:
         feed = Feed(lambda claim, eight_bit: b"", "a@example.com", lines=2, wake=lambda: None)
-        one, two = asyncio.ensure_future(feed.wait()), asyncio.ensure_future(feed.wait())
-        await asyncio.sleep(0)
-        feed._ready.append(Claim(1, "b@example.com", "", "", "<1@x>", 0))
-        feed._call_waiting(1)
-        one.cancel()
-        return await asyncio.wait_for(two, 1)
+        one, two, three = feed.wait(), feed.wait(), feed.wait()
+        two.cancel()
+        feed.arrived([Claim(1, "b@example.com", "", "", "<1@x>", 0)], [], timezone.now())
+        assert one.done()  # called, but its line ends now
+        feed.offer()
+        return await asyncio.wait_for(three, 1)
 
     assert asyncio.run(scene())
 
