@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -19,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from mailing import addresses
-from mailing.admin import sentences, states
+from mailing.admin import sentences, states, wording
 from mailing.admin.attempts_pages import AttemptPages
 from mailing.admin.base import Item, SamovarModelAdmin
 from mailing.admin.filters import DateRangeFilter, MailingFilter
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 else:
     PaginatorOfRows = Paginator
 
+ON_TIME = timedelta(minutes=2)  # the tick comes once a minute
 COUNTED_AT_MOST = 100_000  # pages of deliveries; a count over ten million rows would take seconds
 
 
@@ -114,7 +116,11 @@ class AttemptAdmin(AttemptPages, ReadOnly):
 
     @admin.display(description=gettext_lazy("planned time"), ordering="occurrence")
     def planned(self, attempt: Attempt) -> SafeString | str:
-        return when(attempt.occurrence) if attempt.occurrence else _("extra run")
+        if attempt.occurrence is None:
+            return _("extra run")
+        if timedelta() <= attempt.started_at - attempt.occurrence < ON_TIME:
+            return format_html('<span title="{}">{}</span>', wording.day_and_time(attempt.occurrence), _("on time"))
+        return when(attempt.occurrence)
 
     @admin.display(description=gettext_lazy("recipients"), ordering="audience")
     def recipients(self, attempt: Attempt) -> SafeString:
@@ -353,7 +359,7 @@ class DeliveryAdmin(ReadOnly):
     def next_try(self, delivery: Delivery) -> SafeString | str:
         return when(delivery.retry_at)
 
-    @admin.display(description=gettext_lazy("changed"), ordering="updated_at")
+    @admin.display(description=gettext_lazy("last changed"), ordering="updated_at")
     def changed(self, delivery: Delivery) -> SafeString | str:
         return when(delivery.updated_at)
 

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from mailing.admin import deleting
 from mailing.admin.base import Item
@@ -51,7 +51,7 @@ class MailingActions(MailingScreen):
         _say(request, begun, words)
         return None
 
-    @admin.action(permissions=["send"], description=gettext_lazy("Pause"))
+    @admin.action(permissions=["send"], description=pgettext_lazy("mailing", "Pause"))
     def pause(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
         done = self._each(request, queryset, lambda mailing: lifecycle.pause(mailing, by=user_of(request)))
         _say(request, done, ngettext("%(n)s mailing paused.", "%(n)s mailings paused.", done))

@@ -175,7 +175,8 @@ class MailingScreen(MailingPages):
         if obj.is_paused:
             resume = {"label": _("Resume"), "url": self.url("resume", obj.pk), "method": "post", "icon": "play"}
             return resume | {"primary": True}
-        return {"label": _("Pause"), "url": self.url("pause", obj.pk), "method": "post", "icon": "pause"}
+        url = self.url("pause", obj.pk)
+        return {"label": pgettext("mailing", "Pause"), "url": url, "method": "post", "icon": "pause"}
 
     def get_object_cards(self, request: HttpRequest, obj: Any) -> list[Item]:
         last = obj.attempts.defer("html_body", "text_body", "reasons").first()
@@ -248,7 +249,7 @@ class MailingScreen(MailingPages):
 
     def _say_what_happens(self, request: HttpRequest, mailing: Mailing) -> None:
         """The promise of the button, kept; and the way back."""
-        back = undo(request, _("Pause"), self.url("pause", mailing.pk))
+        back = undo(request, pgettext("mailing", "Pause"), self.url("pause", mailing.pk))
         plan = calendar.plan(mailing, timezone.now())
         closed = gate.refusal()
         if closed:

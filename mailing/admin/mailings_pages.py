@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_GET, require_POST
 
 from mailing.admin import sentences, wording
@@ -79,7 +79,7 @@ class MailingPages(TestLetterPages):
         mailing = self.find(request, pk)
 
         def said(resumed: Mailing) -> str:
-            back = undo(request, _("Pause"), self.url("pause", pk))
+            back = undo(request, pgettext("mailing", "Pause"), self.url("pause", pk))
             return format_html("{} {}", self.resumed(resumed), back)
 
         act = partial(lifecycle.resume, mailing, by=user_of(request))

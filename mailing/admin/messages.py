@@ -83,7 +83,7 @@ class MessageAdmin(TestLetterPages):
             return "—"
         return format_html('<a class="num" href="{}">{}</a>', mailings_url(message), num(message.used))
 
-    @admin.display(description=gettext_lazy("changed"), ordering="updated_at")
+    @admin.display(description=gettext_lazy("last changed"), ordering="updated_at")
     def changed(self, message: Message) -> SafeString | str:
         return when(message.updated_at)
 

@@ -80,7 +80,7 @@ class ScheduleAdmin(Looking):
         if row.next_run is not None:
             return _("active")
         reason = scheduling.trouble(row)
-        return _("parked: %(reason)s") % {"reason": reason} if reason else _("done")
+        return _("parked: %(reason)s") % {"reason": reason} if reason else _("has run")
 
 
 @admin.register(Failure)
