@@ -25,7 +25,6 @@ SERVICE_DOWN = _(
     "The mail server does not take letters. They wait and go later; the next try is at %(at)s. It said: %(response)s"
 )
 SERVICE_SILENT = _("The mail server does not answer. The letters wait and go later; the next try is at %(at)s.")
-DATABASE_AWAY = _("The database does not answer.")
 
 
 @dataclass(frozen=True)
