@@ -26,7 +26,7 @@ from mailing.admin.base import Item
 from mailing.admin.clients_actions import ClientActions
 from mailing.admin.clients_filters import (
     DomainFilter,
-    LastImportFilter,
+    FileFilter,
     ReceivesFilter,
     RecipientsOfFilter,
     WithoutMailingsFilter,
@@ -76,7 +76,7 @@ class ClientAdmin(ClientWizard, ClientActions):
         WithoutMailingsFilter,
         ("created_at", DateRangeFilter),
         DomainFilter,
-        LastImportFilter,
+        FileFilter,
     )
     search_fields = ("search_text",)
     search_help_text = gettext_lazy("By name, address and comment")

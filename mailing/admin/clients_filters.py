@@ -79,14 +79,19 @@ class DomainFilter(admin.SimpleListFilter):
         return queryset.filter(email__endswith=f"@{self.value()}") if self.value() else None
 
 
-class LastImportFilter(PickFilter):
+class FileFilter(PickFilter):
     """Only there while somebody looks at the clients of one file: the link comes from the result page."""
 
     title = gettext_lazy("loaded from")
-    parameter_name = "last_import"
+    parameter_name = "file"
 
     def rows(self) -> Iterable[tuple[int, str]]:
         return []
+
+    def narrow(self, queryset: QuerySet[Any], pk: int) -> QuerySet[Any]:
+        return queryset.filter(
+            pk__in=ClientImport.clients.through.objects.filter(clientimport=pk).values("client_id")
+        )
 
     def name(self, pk: int) -> str | None:
         return ClientImport.objects.filter(pk=pk).values_list("file_name", flat=True).first()

@@ -143,7 +143,7 @@ class ClientWizard(ImportMixin, Pages):
         upload = self._find(request, pk)
         if upload.loaded_at is None:
             return HttpResponseRedirect(self.url("import"))
-        show = f"{self.url('changelist')}?last_import={pk}"
+        show = f"{self.url('changelist')}?file={pk}"
         context = {
             "upload": upload,
             "cards": counters(upload.counters, done=True),

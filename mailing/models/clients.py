@@ -45,15 +45,6 @@ class Client(models.Model):
     )
     comment = models.TextField(_("comment"), blank=True)
     source = models.CharField(_("source"), max_length=200, blank=True, editable=False)
-    last_import = models.ForeignKey(
-        "mailing.ClientImport",
-        verbose_name=_("last import"),
-        null=True,
-        blank=True,
-        editable=False,
-        on_delete=models.SET_NULL,
-        related_name="clients",
-    )
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
     search_text = SearchTextField(_("search text"), sources=("full_name", "email", "comment"))

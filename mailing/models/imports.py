@@ -27,8 +27,8 @@ class ClientImportQuerySet(models.QuerySet["ClientImport"]):
 class ClientImport(models.Model):
     """One file of clients on its way through File → Check → Done.
 
-    `data` (the file) goes as soon as it is loaded or given up, `problems` (a CSV of the rows that were left out) when
-    the row expires; what stays is who loaded which file, and the counters.
+    `data` (the file) goes as soon as it is loaded or given up, `problems` (a CSV of the rows that were left out) and
+    `clients` when the row expires; what stays is who loaded which file, and the counters.
     """
 
     file_name = models.CharField(_("file"), max_length=200)
@@ -37,6 +37,10 @@ class ClientImport(models.Model):
     counters: models.JSONField[Any, Any] = models.JSONField(default=dict)
     mailing = models.ForeignKey(
         "mailing.Mailing", verbose_name=_("mailing"), null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    # Whom the file holds; a table of its own, because a mark on the client would rewrite all its index entries.
+    clients: models.ManyToManyField[Any, Any] = models.ManyToManyField(
+        "mailing.Client", verbose_name=_("clients"), related_name="imports", db_constraint=False
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("loaded by"), null=True, on_delete=models.SET_NULL, related_name="+"

@@ -71,8 +71,9 @@ def forget(client: Client, *, by: User | None) -> None:
 
 def _delete(ids: list[int]) -> None:
     with transaction.atomic():
-        links = Mailing.clients.through.objects.filter(client__in=ids)
-        links._raw_delete(links.db)
+        for through in (Mailing.clients.through, ClientImport.clients.through):
+            links = through.objects.filter(client__in=ids)
+            links._raw_delete(links.db)
         Delivery.objects.filter(client__in=ids).update(client=None)
         gone = Client.objects.filter(pk__in=ids)
         gone._raw_delete(gone.db)

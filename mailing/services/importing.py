@@ -83,9 +83,10 @@ def give_up(upload: ClientImport) -> None:
 
 
 def purge_uploads(now: datetime) -> int:
-    """Drops files nobody loaded and the lists of bad rows, a day after the check. Returns how many were dropped."""
+    """A day after the check: drops files nobody loaded, and of the others all but the counters. Returns how many."""
     expired = ClientImport.objects.expired(now)
-    forgotten, _numbers = expired.filter(loaded_at=None).delete()
+    forgotten = expired.filter(loaded_at=None).delete()[1].get(ClientImport._meta.label, 0)
+    ClientImport.clients.through.objects.filter(clientimport__in=expired).delete()
     return forgotten + expired.with_personal_data().update(data=None, problems=None)
 
 
@@ -118,9 +119,11 @@ def _store(upload: ClientImport) -> merging.Store:
     mailing = upload.mailing
 
     def store(rows: list[Merged]) -> None:
-        merging.write(rows, source=source, of=upload)
+        merging.write(rows, source=source)
+        clients = Client.objects.filter(email__in=[row.email for row in rows])
+        recipients.insert(upload, clients)
         if mailing is not None:
-            recipients.insert(mailing, Client.objects.filter(email__in=[row.email for row in rows]))
+            recipients.insert(mailing, clients)
 
     return store
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from mailing import addresses
-from mailing.models import Client, ClientImport
+from mailing.models import Client
 from mailing.models.fields import fold
 from mailing.tables import cells
 from mailing.tables.reading import Row, Sheet
@@ -166,34 +166,30 @@ def _compare(good: dict[str, Row]) -> Iterator[Merged]:
             yield Merged(email, tuple(new or old for new, old in zip(found, before, strict=True)), tuple(before))
 
 
-# Written by hand, not by bulk_create: 7 microseconds a row instead of 50, and two people who load the same
-# new address at the same moment meet in ON CONFLICT, not in an error. Their blank cells erase nothing either.
+# Written by hand, not by bulk_create: it is six times quicker, and two people who load the same new address at the
+# same moment meet in ON CONFLICT, not in an error. Their blank cells erase nothing either. ("WHERE true" is for
+# SQLite, whose parser would take ON CONFLICT for a join condition.)
+_ROW = "(%s, %s, %s, %s, %s)"
 _UPSERT = """
-    INSERT INTO mailing_client
-        (email, full_name, greeting, comment, search_text, source, last_import_id, created_at, updated_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO mailing_client (email, full_name, greeting, comment, search_text, source, created_at, updated_at)
+    SELECT column1, column2, column3, column4, column5, %s, %s, %s FROM (VALUES {rows}) AS file WHERE true
     ON CONFLICT (email) DO UPDATE SET
         full_name = CASE WHEN excluded.full_name = '' THEN mailing_client.full_name ELSE excluded.full_name END,
         greeting = CASE WHEN excluded.greeting = '' THEN mailing_client.greeting ELSE excluded.greeting END,
         comment = CASE WHEN excluded.comment = '' THEN mailing_client.comment ELSE excluded.comment END,
-        search_text = excluded.search_text, last_import_id = excluded.last_import_id, updated_at = excluded.updated_at
+        search_text = excluded.search_text, updated_at = excluded.updated_at
 """
 
 
-def write(rows: Iterable[Merged], *, source: str, of: ClientImport) -> None:
-    """Stores new and changed clients, and marks all of them as belonging to this import."""
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
-    params = []
-    same = []
+def write(rows: Iterable[Merged], *, source: str) -> None:
+    """Stores the new and the changed clients among these (at most SLICE of them)."""
+    params: list[str] = []
     for row in rows:
         if row.stored is None or row.is_change:
             full_name, greeting, comment = row.texts
-            search_text = fold(f"{full_name} {row.email} {comment}")
-            params.append((row.email, full_name, greeting, comment, search_text, source, of.pk, now, now))
-        else:
-            same.append(row.email)
+            params += (row.email, full_name, greeting, comment, fold(f"{full_name} {row.email} {comment}"))
     if params:
+        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        number = len(params) // _ROW.count("%s")
         with connection.cursor() as cursor:
-            cursor.executemany(_UPSERT, params)
-    if same:
-        Client.objects.filter(email__in=same).update(last_import=of)
+            cursor.execute(_UPSERT.format(rows=", ".join([_ROW] * number)), [source, now, now, *params])
