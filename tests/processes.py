@@ -77,7 +77,7 @@ def manage(*command: str, env: Mapping[str, str] | None = None) -> subprocess.Co
     )
 
 
-def wait_for(probe: Callable[[], T], *, seconds: float = 30, what: str = "") -> T:
+def wait_for(probe: Callable[[], T], *, seconds: float = 60, what: str = "") -> T:
     """The first truthy answer of the probe."""
     give_up = time.monotonic() + seconds
     while not (answer := probe()):
