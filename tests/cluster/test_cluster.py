@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -16,7 +19,7 @@ from mailing.models import Attempt, Heartbeat, Mailing
 from mailing.services import health, lifecycle
 from tests.cluster.conftest import Start, descendants
 from tests.factories import ClientFactory, MailingFactory
-from tests.processes import environment, manage, running, wait_for
+from tests.processes import PROJECT, environment, manage, running, wait_for
 from tests.smtp.server import Server
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
@@ -247,3 +250,50 @@ def test_tasks_start_soon_after_they_were_queued(start: Start) -> None:
     wait_for(lambda: Attempt.objects.filter(pk=attempt.pk).exclude(sent=0).exists())
 
     assert time.monotonic() - queued < 5  # 0.2 s of it is the queue; the machine may be busy
+
+
+def test_a_long_run_gives_its_worker_to_a_mailing_that_waits(start: Start) -> None:
+    start(Q_WORKERS="1", MAILING_RATE_LIMIT="20/s", MAILING_TICK_SECONDS="30")
+    long = lifecycle.send_now(MailingFactory(clients=400))
+    wait_for(lambda: Attempt.objects.filter(pk=long.pk).exclude(sent=0).exists())
+
+    short = lifecycle.send_now(MailingFactory(clients=1))
+
+    wait_for(lambda: Attempt.objects.filter(pk=short.pk, status=AttemptStatus.SUCCEEDED).exists(), seconds=15)
+    long.refresh_from_db()
+    assert long.status == AttemptStatus.RUNNING
+    sent = long.sent
+    wait_for(lambda: Attempt.objects.filter(pk=long.pk, sent__gt=sent).exists(), what="the long run to go on")
+
+
+IMPATIENT = """
+import os, sys, django
+os.environ["Q_WORKERS"] = "2"
+django.setup()
+from mailing import cluster
+cluster.PING_AFTER, cluster.DEAD_AFTER = 1.0, 4.0
+sys.exit(cluster.run())
+"""
+
+
+def test_a_cluster_whose_workers_do_not_answer_leaves_so_that_it_is_started_again(mail: Server) -> None:
+    main = subprocess.Popen([sys.executable, "-c", IMPATIENT], env=environment(), cwd=PROJECT, start_new_session=True)
+    try:
+        wait_for(lambda: len(descendants(main.pid)) >= 5)
+        for worker in descendants(main.pid)[1:]:  # all but the sentinel
+            os.kill(worker, signal.SIGSTOP)
+
+        assert main.wait(30) == 1
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(main.pid, signal.SIGKILL)
+
+
+def test_an_idle_cluster_whose_workers_answer_stays(mail: Server) -> None:
+    main = subprocess.Popen([sys.executable, "-c", IMPATIENT], env=environment(), cwd=PROJECT, start_new_session=True)
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            main.wait(15)
+    finally:
+        main.terminate()
+        main.wait(15)
