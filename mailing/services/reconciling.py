@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 PLANNED = ("pk", "start_at", "periodicity", "end_at", "next_run_at")
 VERIFIED_AT_ONCE = 1000
+TAKEN_WITHIN = timedelta(seconds=5)
 SECONDS = 20.0  # a pass ends after that; what is left is found again by the next
 
 SENTENCES = {
@@ -200,12 +201,18 @@ def _open_attempts(now: datetime) -> Iterator[Finding]:
     open_ = Attempt.objects.running().filter(mailing__is_paused=False).select_related("mailing")
     shut = gate.closed()
     for attempt in open_.defer("html_body", "text_body", "response", "reasons"):
-        if sending.is_worked_on(attempt):
+        if sending.is_worked_on(attempt) or _has_just_begun(attempt, now):
             continue
         if attempt.trigger != Trigger.RETRY and _is_over(attempt.mailing, now):
             yield Finding("ended", attempt.pk, partial(_close, attempt, now))
         elif not shut and (attempt.resume_at is None or attempt.resume_at <= now):
             yield Finding("stalled", attempt.pk, partial(scheduling.enqueue_slice, attempt.pk))
+
+
+def _has_just_begun(attempt: Attempt, now: datetime) -> bool:
+    """Whoever started it is about to take it: a worker must not snatch it from `run_mailing`."""
+    untouched = attempt.lease_until is None and attempt.resume_at is None
+    return untouched and abs(now - attempt.started_at) < TAKEN_WITHIN
 
 
 def _is_over(mailing: Mailing, now: datetime) -> bool:
