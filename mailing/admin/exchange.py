@@ -90,8 +90,9 @@ class StreamedResource(ModelResource):
     def rows(self, queryset: QuerySet[Any]) -> Iterator[list[str]]:
         """Headings and rows as text, read from the database in chunks."""
         yield self.get_export_headers()
+        fields = self.get_export_fields()  # once: export_resource would gather them for every row
         for row in self.filter_export(queryset).iterator(chunk_size=CHUNK):
-            yield self.export_resource(row)
+            yield [self.export_field(field, row) for field in fields]
 
 
 class ClientResource(StreamedResource):

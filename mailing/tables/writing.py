@@ -40,6 +40,10 @@ def as_xlsx(rows: Iterable[Sequence[str]], file: IO[bytes]) -> None:
 
 
 def _string(sheet: Any, value: str) -> Any:
-    cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", cells.guard(value)))
+    """Guarded text begins with no formula, so openpyxl takes it for text by itself, unless it looks like an error."""
+    text = ILLEGAL_CHARACTERS_RE.sub("", cells.guard(value))
+    if not text.startswith("#"):
+        return text
+    cell = WriteOnlyCell(sheet, text)
     cell.data_type = "s"
     return cell

@@ -208,7 +208,20 @@ def test_the_chosen_clients_are_exported(browser: Browser) -> None:
     assert len(rows) == 3
 
 
-HOSTILE = ["=1+1", "+7 916", "-5", "@me", "'=1", "''+x", "a;b", 'quo"te', "line\nbreak", "O'Hara", "79161234567"]
+HOSTILE = [
+    "=1+1",
+    "+7 916",
+    "-5",
+    "@me",
+    "'=1",
+    "''+x",
+    "a;b",
+    'quo"te',
+    "line\nbreak",
+    "O'Hara",
+    "#N/A",
+    "79161234567",
+]
 
 
 @pytest.mark.parametrize("file_format", ["0", "1"])
