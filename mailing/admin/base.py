@@ -27,8 +27,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from mailing.admin import deleting
 
@@ -97,6 +97,10 @@ class SamovarModelAdmin(ModelAdmin):
     def url(self, name: str, *args: Any) -> str:
         """Address of one of this model's own pages: `self.url("change", obj.pk)`."""
         return reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
+
+    def get_action_choices(self, request: HttpRequest, default_choices: Any = None) -> list[tuple[str, str]]:
+        """Says what the box is for where Django shows dashes."""
+        return super().get_action_choices(request, default_choices or [("", gettext("Choose an action"))])
 
     def changelist_view(self, request: HttpRequest, extra_context: Item | None = None) -> HttpResponse:
         words = {"title": self.list_title, "list_title": self.list_title} if self.list_title else {}

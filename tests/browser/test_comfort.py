@@ -141,6 +141,23 @@ def test_a_double_click_on_save_makes_one_client(login: Login) -> None:
     assert "_continue" in posts[0], "the button that was pressed is posted although it is disabled now"
 
 
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_without_javascript_a_client_is_made_found_filtered_and_deleted(login: Login, language: str) -> None:
+    tab = login("Manager", language=language, java_script_enabled=False).new_page()
+    tab.goto("/admin/mailing/client/")
+    tab.click(".empty a[href$='/add/']")
+    tab.fill("#id_email", "plain@example.ru")
+    tab.click("[name=_save]")
+    tab.fill("#searchbar", "plain")
+    tab.press("#searchbar", "Enter")
+    tab.locator("details.filter summary").first.click()
+    tab.locator("details.filter li a").first.click()
+    tab.click("#result_list tbody th a, #result_list tbody td a")
+    tab.click("a.deletelink")
+    tab.click("main button.btn-danger")
+    assert not Client.objects.exists()
+
+
 def test_actions_appear_with_the_first_ticked_row(sending: Mailing, login: Login) -> None:
     tab = login().new_page()
     tab.goto("/admin/mailing/client/")

@@ -82,14 +82,16 @@
       element.setAttribute("aria-label", label);
     }
   };
-  window.addEventListener("load", () => {
+  const nameAll = () => {
     for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
       const box = select.nextElementSibling;
       for (const part of box.querySelectorAll(".select2-selection, [role=textbox], .select2-search__field")) {
         name(select, part);
       }
     }
-  });
+  };
+  // Through jQuery, whose queue builds the boxes: on a slow machine the page has loaded before they stand.
+  window.addEventListener("load", () => (window.django?.jQuery ? window.django.jQuery(nameAll) : nameAll()));
   document.addEventListener("focusin", (event) => {
     if (event.target.matches(".select2-search--dropdown .select2-search__field")) {
       name(document.querySelector(".select2-container--open")?.previousElementSibling, event.target);
