@@ -105,6 +105,7 @@ class Attempt(models.Model):
         )
         indexes = (
             models.Index(fields=["-started_at", "-id"], name="attempt_by_started"),
+            models.Index(fields=["mailing", "-started_at", "-id"], name="attempt_by_mailing"),
             models.Index(
                 fields=["id"],
                 condition=Q(status__in=[AttemptStatus.FAILED, AttemptStatus.MISSED], staff_told=False),

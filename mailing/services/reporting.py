@@ -96,19 +96,21 @@ def as_xlsx(table: Table) -> bytes:
     book = Workbook(write_only=True)
     sheet = book.create_sheet(_("Report"))
     for number, row in enumerate(table):
-        sheet.append([_xlsx_cell(sheet, value, bold=number == 0) for value in row])
+        sheet.append([_xlsx_value(value) if number else _heading(sheet, value) for value in row])
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()
 
 
-def _xlsx_cell(sheet: WriteOnlyWorksheet, value: Any, *, bold: bool) -> Any:
+def _xlsx_value(value: Any) -> Any:
+    """A guarded text never begins with "=", so no cell object is needed to keep it a text (they cost 20 µs each)."""
     if isinstance(value, datetime):
         # A workbook knows no time zones; microseconds only confuse its reader.
         return timezone.localtime(value).replace(tzinfo=None, microsecond=0)
-    if not isinstance(value, str):
-        return value
-    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", cells.guard(value)))
-    cell.data_type = "s"
-    cell.font = Font(bold=bold)
+    return ILLEGAL_CHARACTERS_RE.sub("", cells.guard(value)) if isinstance(value, str) else value
+
+
+def _heading(sheet: WriteOnlyWorksheet, title: str) -> Any:
+    cell = WriteOnlyCell(sheet, value=title)
+    cell.font = Font(bold=True)
     return cell
