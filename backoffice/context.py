@@ -103,7 +103,8 @@ class Shell:
         is_superuser = bool(self.user and self.user.is_superuser)
         if banner.kind in FOR_ADMINISTRATORS and not is_superuser:
             sentence = NOT_FOR_STAFF.get(banner.kind)
-            shown["text"] = f"{_(sentence) if sentence else banner.text} {_('Tell the administrator.')}"
+            told = _("Tell the administrator.")
+            shown["text"] = f"{_(sentence) if sentence else banner.text} {told}"
         elif banner.kind == "copy":
             shown |= {"url": reverse("admin:confirm_site"), "label": _("Yes, write to the clients from here")}
         return shown

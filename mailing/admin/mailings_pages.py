@@ -162,7 +162,8 @@ def begun(attempt: Attempt) -> str:
     said = words % {"n": num(attempt.audience), "attempt": attempt.pk}
     if Heartbeat.objects.alive().exists():
         return said
-    return f"{said} {_('It starts as soon as the planner (manage.py qcluster) runs.')}"
+    waits = _("It starts as soon as the planner (manage.py qcluster) runs.")
+    return f"{said} {waits}"
 
 
 def paused(mailing: Mailing) -> str:

@@ -47,7 +47,7 @@ def _compose(message: Message, mailing: Mailing | None) -> Composed:
     try:
         subject, html_body, text_body = prepare(message)
         with translation.override(settings.LANGUAGE_CODE):
-            subject = f"[{gettext('Test')}] {subject}"
+            subject = "[{}] {}".format(gettext("Test"), subject)
         sender = snapshots.sender(mailing) if mailing else settings.DEFAULT_FROM_EMAIL
         return compose(subject, html_body, text_body, sender, mailing.reply_to if mailing else "")
     except placeholders.Invalid as error:
