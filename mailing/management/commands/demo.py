@@ -27,7 +27,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         port = options["port"]
         if not demo.is_on():
-            raise CommandError(_("make run is a demo: DEBUG=true, mail server on this machine. See docs/operations.md."))
+            raise CommandError(
+                _("make run is a demo: DEBUG=true, mail server on this machine. See docs/operations.md.")
+            )
         self._require_free(port, _("Choose another one: make run PORT=%(other)s") % {"other": port + 1})
         other = settings.EMAIL_PORT + 1
         self._require_free(settings.EMAIL_PORT, _("Choose another one: EMAIL_PORT=%(n)s make run") % {"n": other})
