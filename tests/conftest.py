@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.utils import translation
 
 # Rooms whose tests would see the same in any database: `python -m tests` runs them on SQLite only.
 ONCE = ("architecture", "browser", "demo", "doors", "pure", "smtp")
@@ -31,6 +32,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     with tempfile.TemporaryDirectory(prefix="samovar-test-") as folder:
         database.setdefault("TEST", {})["NAME"] = str(Path(folder) / "test.sqlite3")
         yield
+
+
+@pytest.fixture(autouse=True)
+def language_of_the_settings() -> None:
+    """A page asked for in Russian leaves the thread Russian; the next test starts in English all the same."""
+    translation.deactivate()
 
 
 @pytest.fixture
