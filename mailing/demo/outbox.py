@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_binary_file
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import default as modern
 from email.utils import parsedate_to_datetime
@@ -26,11 +29,19 @@ class Letter:
 
     @property
     def to(self) -> str:
-        return str(self.message.get("Delivered-To", ""))
+        return self._header("Delivered-To")
 
     @property
     def subject(self) -> str:
-        return str(self.message.get("Subject", ""))
+        return self._header("Subject")
+
+    @property
+    def sender(self) -> str:
+        return self._header("From")
+
+    @property
+    def recipient(self) -> str:
+        return self._header("To")
 
     @property
     def arrived(self) -> datetime:
@@ -53,9 +64,25 @@ class Letter:
     def source(self) -> str:
         return self.path.read_bytes().decode(errors="replace")
 
+    def _header(self, name: str) -> str:
+        """RFC 2047 by the older decoder: Python 3.11's newer one puts a space between two encoded words."""
+        raw = next((value for key, value in self.message.raw_items() if key.lower() == name.lower()), "")
+        as_text = raw.encode(errors="surrogateescape").decode(errors="replace")  # bytes beyond ASCII, unencoded
+        unfolded = re.sub(r"\r?\n", "", as_text)
+        try:
+            return str(make_header(decode_header(unfolded)))
+        except (HeaderParseError, LookupError, ValueError):
+            return unfolded
+
     def _part(self, kind: str) -> str:
         part = self.message.get_body(preferencelist=(kind,))
-        return str(part.get_content()) if part else ""
+        if part is None:
+            return ""
+        try:
+            return str(part.get_content())
+        except LookupError:  # a charset nobody knows
+            payload = part.get_payload(decode=True)
+            return payload.decode(errors="replace") if isinstance(payload, bytes) else ""
 
 
 class Outbox:

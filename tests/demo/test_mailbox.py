@@ -4,6 +4,7 @@ import re
 import smtplib
 import zlib
 from collections.abc import Iterator
+from mailbox import Maildir
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,11 @@ def test_pages_are_newest_first_and_clearing_removes_all(mailbox: int, tmp_path:
 
 def test_an_outbox_that_never_received_anything_is_empty(tmp_path: Path) -> None:
     assert Outbox(tmp_path / "nothing").page(1, 10) == []
+
+
+def test_a_name_in_two_encoded_words_stays_one_name(tmp_path: Path) -> None:
+    words = "=?utf-8?b?0JTQvNC40YLRgNC40LXQstC4?=\n =?utf-8?b?0Yc=?=\n <d@a.example>"
+    Maildir(tmp_path / "letters").add(f"To: {words}\nSubject: =?no-such?b?0Yc=?=\n\nHello\n".encode())
+    (letter,) = Outbox(tmp_path).page(1, 1)
+    assert letter.recipient == "Дмитриевич <d@a.example>"
+    assert letter.subject == "=?no-such?b?0Yc=?="
