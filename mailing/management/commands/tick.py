@@ -10,7 +10,7 @@ from mailing.services import reconciling
 
 
 class Command(BaseCommand):
-    help = "One pass of the clock: starts what is due, records what was missed, wakes what stalled. Sends nothing itself."
+    help = "One pass of the clock: starts what is due, records what was missed, wakes what stalled. Sends nothing."
 
     def handle(self, *args: Any, **options: Any) -> None:
         report = reconciling.tick()
