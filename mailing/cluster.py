@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -134,7 +134,7 @@ class Ticker:
             pid=os.getpid(),
             version=__version__,
             workers=workers,
-            worker_seen=datetime.fromtimestamp(pulse.last_beat(), UTC),
+            worker_seen=timezone.now() - timedelta(seconds=time.monotonic() - pulse.last_beat()),
         )
 
     def room(self) -> None:
@@ -150,7 +150,7 @@ class Ticker:
 
     def watch(self) -> None:
         """Silence may only mean that there is nothing to do: ask. Machines share the pings, so ask at each pass."""
-        moment = time.time()
+        moment = time.monotonic()
         if pulse.last_beat() >= self.first_unanswered:
             self.first_unanswered = 0.0
         if moment - pulse.last_beat() > PING_AFTER:
@@ -160,7 +160,7 @@ class Ticker:
     def workers_dead(self) -> bool:
         """Pings could be queued for minutes, and no worker of ours took one."""
         asked = self.first_unanswered
-        return bool(asked) and pulse.last_beat() < asked and time.time() - asked > DEAD_AFTER - PING_AFTER
+        return bool(asked) and pulse.last_beat() < asked and time.monotonic() - asked > DEAD_AFTER - PING_AFTER
 
 
 def die_with_parent() -> None:

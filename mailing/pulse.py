@@ -1,6 +1,7 @@
 """What the processes of one cluster tell each other without the database: stop, make room, I am alive.
 
-Shared memory without locks, made before the fork: an `Event` could be held for ever by a process that died.
+Shared memory without locks, made before the fork: an `Event` could be held for ever by a process that died. Times
+are of the monotonic clock, which all processes of a machine share: a clock that is put back must not blind the watchdog.
 """
 
 from __future__ import annotations
@@ -26,24 +27,24 @@ def stop_requested() -> bool:
 
 def beat(*, in_slice: bool = False) -> None:
     """A worker is alive (and working on a slice)."""
-    _seen.value = time.time()
+    _seen.value = time.monotonic()
     if in_slice:
-        _slice_seen.value = time.time()
+        _slice_seen.value = time.monotonic()
 
 
 def last_beat() -> float:
-    """When a worker gave its last sign of life, in seconds since the epoch."""
+    """When a worker gave its last sign of life, of `time.monotonic`."""
     return float(_seen.value)
 
 
 def slice_running() -> bool:
     """Whether a slice gave a sign of life within the last three seconds."""
-    return time.time() - float(_slice_seen.value) < 3
+    return time.monotonic() - float(_slice_seen.value) < 3
 
 
 def want_room() -> None:
     """Another attempt waits and no worker is free: slices at work give their place."""
-    _room_wanted.value = time.time()
+    _room_wanted.value = time.monotonic()
 
 
 def room_wanted_since(moment: float) -> bool:
@@ -54,4 +55,4 @@ def room_wanted_since(moment: float) -> bool:
 def reset() -> None:
     """A cluster starts: nothing is asked for, and the workers have just been heard of."""
     _stop.value, _room_wanted.value, _slice_seen.value = 0, 0.0, 0.0
-    _seen.value = time.time()
+    _seen.value = time.monotonic()

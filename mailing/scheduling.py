@@ -54,8 +54,8 @@ def enqueue(task: str, *args: Any) -> None:
 
 
 def enqueue_slice(attempt_id: int) -> None:
-    """Wakes a worker for this attempt; a doubled call meets a live lease and goes away."""
-    enqueue(RUN_SLICE, attempt_id)
+    """Wakes a worker for this attempt. It carries the time, so that a worker sees whether another came before."""
+    enqueue(RUN_SLICE, attempt_id, timezone.now().timestamp())
 
 
 def enqueue_run(mailing_id: int) -> None:
@@ -211,10 +211,10 @@ def owner(row: Schedule) -> int | None:
     return Mailing.objects.filter(schedule=row.pk).values_list("pk", flat=True).first()
 
 
-def park(row: Schedule, reason: str) -> None:
+def park(number: int, reason: str) -> None:
     """Takes a foreign row out of the scheduler's way: it is never due any more, and nothing else of it changes."""
-    Schedule.objects.filter(pk=row.pk).update(next_run=None)
-    logger.error("Schedule row %s (%s) is broken and was parked: %s", row.pk, row.name, reason)
+    Schedule.objects.filter(pk=number).update(next_run=None)
+    logger.error("Schedule row %s is broken and was parked: %s", number, reason)
 
 
 def parked() -> list[tuple[Schedule, str]]:

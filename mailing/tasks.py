@@ -7,12 +7,14 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import FrameType
 
 from django.db import close_old_connections
 from django.utils import timezone
 
 from mailing import pulse, scheduling
+from mailing.models import Attempt
 from mailing.services import gate, lifecycle, notifying, sending
 
 ROOM_AFTER = 2.0  # seconds a slice works before it gives its worker to somebody who waits
@@ -23,9 +25,9 @@ def run_due(mailing_id: int, due: str | None = None) -> None:
     lifecycle.run_due(mailing_id, timezone.now())
 
 
-def run_slice(attempt_id: int) -> None:
+def run_slice(attempt_id: int, queued: float | None = None) -> None:
     """Sends letters of an attempt for a while, and asks for the next slice if any are left."""
-    if pulse.stop_requested() or gate.closed():
+    if pulse.stop_requested() or gate.closed() or (queued and _has_successor(attempt_id, queued)):
         return
     parent = os.getppid()
     with _told_to_stop(parent) as stop:
@@ -36,6 +38,16 @@ def run_slice(attempt_id: int) -> None:
     if result.state == "open" and result.next_at is None:
         scheduling.enqueue_slice(attempt_id)
     lifecycle.settle(result.mailing_id)
+
+
+def _has_successor(attempt_id: int, queued: float) -> bool:
+    """Whether another task has worked on the attempt since this one was queued: it queued the next one.
+
+    The tick makes a task for every run nobody is working on. Without this each of them would live as long as the
+    run, and with more runs than workers the queue would grow by the minute, and new runs wait behind it.
+    """
+    since = datetime.fromtimestamp(queued, UTC)
+    return Attempt.objects.filter(pk=attempt_id, slice_at__gt=since, slice_at__lte=timezone.now()).exists()
 
 
 def tell_staff() -> None:
@@ -50,7 +62,7 @@ def ping() -> None:
 @contextmanager
 def _told_to_stop(parent: int) -> Iterator[Callable[[], bool]]:
     """The question for each pulse of a slice: stop now? The cluster, SIGTERM, a dead parent, or others who wait."""
-    begun = time.time()
+    begun = time.monotonic()
     told: list[int] = []
 
     def remember(signum: int, frame: FrameType | None) -> None:
@@ -58,7 +70,7 @@ def _told_to_stop(parent: int) -> Iterator[Callable[[], bool]]:
 
     def stop() -> bool:
         pulse.beat(in_slice=True)
-        if time.time() - begun > ROOM_AFTER and pulse.room_wanted_since(begun):
+        if time.monotonic() - begun > ROOM_AFTER and pulse.room_wanted_since(begun):
             return True
         return bool(told) or pulse.stop_requested() or os.getppid() != parent
 

@@ -45,7 +45,7 @@ def take(attempt: Attempt, owner: str, now: datetime) -> int | None:
         mine = Attempt.objects.running().filter(
             pk=attempt.pk, lease_owner=attempt.lease_owner, lease_until=attempt.lease_until
         )
-        if not mine.update(lease_owner=owner, lease_until=_until(now)):
+        if not mine.update(lease_owner=owner, lease_until=_until(now), slice_at=now):
             return None
         left = _give_up_on_the_way(attempt.pk, now) if attempt.lease_owner else 0
     attempt.lease_owner, attempt.lease_until = owner, _until(now)

@@ -78,6 +78,7 @@ class Attempt(models.Model):
     resume_at = models.DateTimeField(_("goes on at"), null=True, blank=True)
     # Somebody asks the run to end before everybody was served: the reason its open deliveries get.
     cut_short = models.CharField(max_length=20, choices=DeliveryReason.choices, blank=True, default="")
+    slice_at = models.DateTimeField(null=True, blank=True, editable=False)  # when somebody took the lease last
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     audience = models.PositiveIntegerField(_("recipients"), default=0)

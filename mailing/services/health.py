@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
@@ -121,7 +121,7 @@ def report(now: datetime | None = None) -> tuple[bool, dict[str, Any]]:
     moment = now or timezone.now()
     try:
         body = _report(moment)
-    except DatabaseError:
+    except AnyDatabaseError:  # a DatabaseError, or an InterfaceError: a restart closed the connection under us
         return False, {"status": "trouble", "database": False}
     well = body["heartbeat_age"] is not None and body["workers_answer"] and not body["overdue"]
     return well, {"status": "ok" if well else "trouble"} | body

@@ -60,24 +60,28 @@ def has_recipients(mailing: Mailing) -> bool:
 
 def write(mailing: Mailing, now: datetime, *, finish: bool = False) -> None:
     """Writes the columns we own, then the Schedule row: last, because it holds up the scheduler."""
-    mailing.next_run_at = None
-    if mailing.is_active:
-        standing = calendar.standing(mailing, now)
-        if standing.ran:
-            mailing.status = MailingStatus.RUNNING
-        mailing.next_run_at = standing.next_run_at
-        if standing.due is not None and mailing.active_since is not None:
-            mailing.next_run_at = max(standing.due, mailing.active_since)
-        over = finish or mailing.next_run_at is None
-        if over and not mailing.attempts.running().exists():
-            mailing.status, mailing.next_run_at = MailingStatus.FINISHED, None
+    mailing.next_run_at = _next_run_at(mailing, now) if mailing.is_active else None
+    ended = mailing.is_paused and mailing.active_since is not None and calendar.ended(mailing, now)
+    over = finish or ended or (mailing.is_active and mailing.next_run_at is None)
+    if over and not mailing.attempts.running().exists():
+        mailing.status, mailing.next_run_at = MailingStatus.FINISHED, None
     Mailing.objects.filter(pk=mailing.pk).update(
         status=mailing.status,
         is_paused=mailing.is_paused,
         active_since=mailing.active_since,
         next_run_at=mailing.next_run_at,
+        held_at=mailing.held_at,
     )
     scheduling.sync_row(mailing)
+
+
+def _next_run_at(mailing: Mailing, now: datetime) -> datetime | None:
+    standing = calendar.standing(mailing, now)
+    if standing.ran:
+        mailing.status = MailingStatus.RUNNING
+    if standing.due is not None and mailing.active_since is not None:
+        return max(standing.due, mailing.active_since)
+    return standing.next_run_at
 
 
 def wake(mailing: Mailing, now: datetime) -> None:

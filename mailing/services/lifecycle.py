@@ -74,8 +74,21 @@ def edited(
         current = keeping.locked(mailing)
         if was is not None and was.is_active:
             permissions.require_send(by)
-        missing.write_off(current, was, moment, missing.CHANGED)
-        return _activated(current, by, moment)
+        reason = missing.PAUSED if current.held_at else missing.CHANGED
+        missing.write_off(current, was, moment, reason)
+        return _activated(current, by, moment, reason)
+
+
+def replan(mailing_id: int, now: datetime) -> None:
+    """Somebody changed the schedule behind our back (a script, TIME_ZONE): that makes the past due as little."""
+    with transaction.atomic():
+        current = Mailing.objects.select_for_update().filter(pk=mailing_id).first()
+        if current is None or current.next_run_at is None or current.next_run_at <= now:
+            return  # it fell due meanwhile, and somebody decides
+        if current.is_active and current.next_run_at != calendar.coming(current, now):
+            current.active_since = now
+            keeping.write(current, now)
+            keeping.wake(current, now)
 
 
 def pause(mailing: Mailing, by: User | None = None, *, now: datetime | None = None) -> Mailing:
@@ -104,6 +117,7 @@ def resume(mailing: Mailing, by: User | None = None, *, now: datetime | None = N
             current.is_paused = False
             current.active_since = moment
             keeping.write(current, moment)
+            missing.let_go(current, missing.PAUSED, moment)
             keeping.wake(current, moment)
             journal.changed(current, by, _("Resumed."))
     return current
@@ -121,6 +135,7 @@ def finish(mailing: Mailing, by: User | None = None, *, now: datetime | None = N
             Mailing.objects.filter(pk=current.pk).update(end_at=current.end_at)
             sending.cut_short(current)
             keeping.write(current, moment, finish=True)
+            missing.let_go(current, missing.FINISHED, moment)
             journal.changed(current, by, _("Finished."))
     return current
 
@@ -153,7 +168,9 @@ def _forget_deliveries(mailing: Mailing) -> None:
     deliveries._raw_delete(deliveries.db)
 
 
-def _activated(mailing: Mailing, by: User | None, now: datetime) -> Mailing:
+def _activated(
+    mailing: Mailing, by: User | None, now: datetime, why: missing.Reason = missing.CHANGED
+) -> Mailing:
     """The schedule of the mailing is new: `active_since` is now, and what is due by rule 2 starts at once."""
     with transaction.atomic():
         current = keeping.locked(mailing)
@@ -163,7 +180,9 @@ def _activated(mailing: Mailing, by: User | None, now: datetime) -> Mailing:
         if not current.is_paused:
             permissions.require_send(by)
             current.active_since = now
+        current.held_at = mailing.held_at
         keeping.write(current, now)
+        missing.let_go(current, why, now)
         keeping.wake(current, now)
     return current
 
@@ -174,7 +193,9 @@ def _touched(mailing: Mailing, by: User | None, now: datetime) -> Mailing:
         current = keeping.locked(mailing)
         if current.is_active:
             permissions.require_send(by)
-            current.is_paused = not keeping.has_recipients(current)
+            if not keeping.has_recipients(current):
+                missing.write_off(current, current, now, missing.PAUSED)
+                current.is_paused = True
         keeping.write(current, now)
     return current
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, Trigger
+from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, MailingStatus, Trigger
 from mailing.models import Attempt, Mailing
 from mailing.services import calendar, gate, sending
 
@@ -87,16 +87,31 @@ def earlier(reason: Reason | None) -> Reason:
 def write_off(mailing: Mailing, was: Mailing | None, now: datetime, reason: Reason) -> None:
     """Records what fell due before a change, a pause or the end, and had not been looked at yet.
 
-    The latest occurrence of a mailing that never ran is kept: it runs when the mailing is activated again.
+    The latest occurrence of a mailing that never ran is held: it runs when the mailing is activated again, unless
+    a later one has come by then (`let_go` tells).
     """
     if mailing.next_run_at is None or mailing.next_run_at > now:
         return
-    if was is None:
-        pending: Sequence[datetime] = (mailing.next_run_at,)
-    else:
+    ran = calendar.has_run(mailing)
+    pending: Sequence[datetime] = (mailing.next_run_at,) if ran else ()
+    if was is not None:
         was.active_since = mailing.active_since
         pending = calendar.standing(was, now).pending
-    record(mailing, pending if calendar.has_run(mailing) else pending[:-1], reason, now)
+    if pending and not ran:
+        pending, mailing.held_at = pending[:-1], pending[-1]
+    record(mailing, pending, reason, now)
+
+
+def let_go(mailing: Mailing, reason: Reason, now: datetime) -> None:
+    """The mailing is active again, or over: what was held is due now, or it stands as missed."""
+    held = mailing.held_at
+    if held is None or (mailing.is_paused and mailing.status != MailingStatus.FINISHED):
+        return
+    mailing.held_at = None
+    Mailing.objects.filter(pk=mailing.pk).update(held_at=None)
+    due = calendar.standing(mailing, now).due if mailing.is_active else None
+    if held != due:
+        record(mailing, (held,), reason, now)
 
 
 def record(mailing: Mailing, occurrences: Sequence[datetime], reason: Reason, now: datetime) -> None:

@@ -17,13 +17,15 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
-from django.db.models import Exists, OuterRef, Q
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from mailing import recurrence, scheduling
 from mailing.choices import DeliveryReason, MailingStatus, Trigger
+from mailing.delivery import breaker, rate
 from mailing.models import Attempt, Mailing
 from mailing.services import calendar, gate, importing, keeping, lifecycle, notifying, sending
 
@@ -32,6 +34,7 @@ logger = logging.getLogger(__name__)
 PLANNED = ("pk", "start_at", "periodicity", "end_at", "next_run_at")
 VERIFIED_AT_ONCE = 1000
 TAKEN_WITHIN = timedelta(seconds=5)
+CLOCKS_DIFFER = timedelta(minutes=10)  # from there on a wait that is too long is no difference of clocks
 SECONDS = 20.0  # a pass ends after that; what is left is found again by the next
 
 SENTENCES = {
@@ -42,6 +45,7 @@ SENTENCES = {
     "wrong_time": _("Mailing %(number)s has a wrong next send: %(detail)s"),
     "ended": _("Attempt %(number)s is open, but its mailing has ended."),
     "stalled": _("Attempt %(number)s is open, and nobody is working on it."),
+    "postponed": _("Attempt %(number)s waits far too long: the clock of a machine was wrong."),
     "astray": _("The schedule row of mailing %(number)s is missing or wrong."),
     "disputed": _("Schedule row %(number)s belongs to no active mailing."),
 }
@@ -109,19 +113,26 @@ def look(now: datetime, *, thoroughly: bool = False) -> Iterator[Finding]:
 
 
 def disarm(now: datetime) -> None:
-    """Before each pass of django-q's scheduler: no due row may make it fail."""
+    """Before each pass of django-q's scheduler: no due row may make it fail, whatever is wrong with its mailing."""
     for finding in _broken_rows(now):
-        finding.remedy()
+        if not cure(finding):
+            scheduling.park(finding.number, finding.detail)
 
 
-def _cure(finding: Finding, report: Report) -> None:
+def cure(finding: Finding) -> bool:
+    """Puts one finding right; False (and a log line) when that is impossible: the others are not to wait for it."""
+    return _cure(finding, Report())
+
+
+def _cure(finding: Finding, report: Report) -> bool:
     try:
         result = finding.remedy()
     except Exception:
         logger.exception("Not put right: %s", finding)
         report.troubled.append(str(finding))
-        return
+        return False
     report.started += finding.kind in {"due", "unplanned"} and isinstance(result, Attempt)
+    return True
 
 
 def _attempt(report: Report, counter: str, step: Callable[[], Any]) -> None:
@@ -137,11 +148,11 @@ def _attempt(report: Report, counter: str, step: Callable[[], Any]) -> None:
 
 def _broken_rows(now: datetime) -> Iterator[Finding]:
     for row, reason in scheduling.broken(now):
-        mailing_id = scheduling.owner(row)
-        remedy: Callable[[], object] = partial(scheduling.park, row, reason)
+        mailing_id, detail = scheduling.owner(row), f"{row.name}: {reason}"
+        remedy: Callable[[], object] = partial(scheduling.park, row.pk, detail)
         if mailing_id is not None:
             remedy = partial(lifecycle.settle, mailing_id, now)
-        yield Finding("broken_row", row.pk, remedy, f"{row.name}: {reason}")
+        yield Finding("broken_row", row.pk, remedy, detail)
 
 
 def _undecided(now: datetime) -> Iterator[Finding]:
@@ -155,6 +166,14 @@ def _undecided(now: datetime) -> Iterator[Finding]:
         if since is not None and since > now + keeping.CLOCK_TOLERANCE:
             kind = "clock"
         yield Finding(kind, pk, partial(lifecycle.run_due, pk, now))
+    for pk in _over_while_paused(now).values_list("pk", flat=True):
+        yield Finding("unplanned", pk, partial(lifecycle.settle, pk, now))
+
+
+def _over_while_paused(now: datetime) -> QuerySet[Mailing]:
+    """The end passes for them, too; a draft that was never active is no run that ends."""
+    paused = Mailing.objects.unfinished().filter(is_paused=True, end_at__lt=now).exclude(active_since=None)
+    return paused.exclude(Exists(Attempt.objects.running().filter(mailing=OuterRef("pk"))))
 
 
 class _Verified:
@@ -193,26 +212,44 @@ def _wrong_times(now: datetime, *, all_of_them: bool) -> Iterator[Finding]:
         if right == at:
             known.add(row)
         else:
-            yield Finding("wrong_time", pk, partial(lifecycle.run_due, pk, now), f"{at} ≠ {right}")
+            yield Finding("wrong_time", pk, partial(lifecycle.replan, pk, now), f"{at} ≠ {right}")
 
 
 def _open_attempts(now: datetime) -> Iterator[Finding]:
     """Nobody works on them: after the end they are closed, otherwise a worker is woken when it is time."""
-    open_ = Attempt.objects.running().filter(mailing__is_paused=False).select_related("mailing")
-    shut = gate.closed()
+    open_ = Attempt.objects.running().select_related("mailing")
+    shut, longest = gate.closed(), now + _longest_wait()
     for attempt in open_.defer("html_body", "text_body", "response", "reasons"):
         if sending.is_worked_on(attempt) or _has_just_begun(attempt, now):
             continue
         if attempt.trigger != Trigger.RETRY and _is_over(attempt.mailing, now):
             yield Finding("ended", attempt.pk, partial(_close, attempt, now))
-        elif not shut and (attempt.resume_at is None or attempt.resume_at <= now):
+        elif shut or attempt.mailing.is_paused:
+            continue
+        elif attempt.resume_at is None or attempt.resume_at <= now:
             yield Finding("stalled", attempt.pk, partial(scheduling.enqueue_slice, attempt.pk))
+        elif attempt.resume_at > longest:
+            yield Finding("postponed", attempt.pk, partial(_hasten, attempt, now))
 
 
 def _has_just_begun(attempt: Attempt, now: datetime) -> bool:
     """Whoever started it is about to take it: a worker must not snatch it from `run_mailing`."""
     untouched = attempt.lease_until is None and attempt.resume_at is None
     return untouched and abs(now - attempt.started_at) < TAKEN_WITHIN
+
+
+def _longest_wait() -> timedelta:
+    """No run waits longer for deferred letters, the service or the rate (and clocks may differ a little)."""
+    between = rate.interval(settings.MAILING_RATE_LIMIT) or timedelta(0)
+    retry = timedelta(seconds=max(settings.MAILING_RETRY_DELAYS, default=0))
+    return max(retry, breaker.longest_pause(), between) + CLOCKS_DIFFER
+
+
+def _hasten(attempt: Attempt, now: datetime) -> None:
+    """A clock that ran ahead put the run off for days."""
+    attempt.deliveries.filter(retry_at__gt=now + _longest_wait()).update(retry_at=now)
+    Attempt.objects.without_lease(now).filter(pk=attempt.pk).update(resume_at=None)
+    scheduling.enqueue_slice(attempt.pk)
 
 
 def _is_over(mailing: Mailing, now: datetime) -> bool:

@@ -177,7 +177,7 @@ def _start(mailing: Mailing, trigger: Trigger, by: User | None, due_only: bool, 
     if due is None and due_only:
         raise _nothing_due(standing.coming)
     skipped = standing.pending[:-1] if due else standing.pending
-    missing.record(mailing, skipped, missing.DOWN, now)
+    missing.record(mailing, skipped, missing.SKIPPED if due else missing.DOWN, now)
     with transaction.atomic():
         attempt = sending.start(mailing, occurrence=due, trigger=trigger, by=by)
     mailing.status = MailingStatus.RUNNING  # a finished one runs once more; it is finished again afterwards

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from django.core.management import call_command
@@ -13,10 +15,12 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule
 
 from mailing.choices import AttemptStatus, Periodicity
+from mailing.delivery import lease
 from mailing.models import Attempt, Mailing
-from mailing.services import lifecycle, reconciling
+from mailing.services import lifecycle, reconciling, sending
 from tests.clock.carrying import carry
-from tests.factories import AttemptFactory, MailingFactory
+from tests.factories import AttemptFactory, DeliveryFactory, MailingFactory
+from tests.queueing import drain
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("carrier")]
 
@@ -136,7 +140,7 @@ def test_a_run_that_stalled_gets_a_worker(now: datetime) -> None:
 
     reconciling.tick(now)
 
-    assert [row.args() for row in OrmQ.objects.all()] == [(attempt.pk,)]
+    assert [row.args()[0] for row in OrmQ.objects.all()] == [attempt.pk]
 
 
 def test_a_run_that_waits_is_woken_when_it_is_time(now: datetime) -> None:
@@ -146,7 +150,7 @@ def test_a_run_that_waits_is_woken_when_it_is_time(now: datetime) -> None:
     assert not OrmQ.objects.exists()
     reconciling.tick(now + HOUR)
 
-    assert [row.args() for row in OrmQ.objects.all()] == [(attempt.pk,)]
+    assert [row.args()[0] for row in OrmQ.objects.all()] == [attempt.pk]
 
 
 def test_a_run_of_a_paused_mailing_is_left_alone(now: datetime) -> None:
@@ -171,6 +175,100 @@ def test_a_waiting_run_is_closed_when_its_mailing_has_ended(now: datetime) -> No
 
 def lifecycle_attempt(mailing: Mailing, now: datetime) -> Attempt:
     return Attempt.objects.create(mailing=mailing, occurrence=mailing.start_at, resume_at=now + HOUR)
+
+
+def test_the_run_of_a_paused_mailing_ends_with_its_mailing(now: datetime) -> None:
+    mailing = MailingFactory(
+        clients=1, start_at=now - DAY, end_at=now - HOUR, active_since=now - DAY, is_paused=True
+    )
+    attempt = Attempt.objects.create(mailing=mailing, occurrence=mailing.start_at, started_at=now - DAY)
+
+    reconciling.tick(now)
+
+    attempt.refresh_from_db()
+    mailing.refresh_from_db()
+    assert (attempt.status, mailing.status) == (AttemptStatus.FAILED, "finished")
+
+
+def test_a_paused_mailing_is_finished_when_its_end_has_passed_and_a_draft_is_not(now: datetime) -> None:
+    paused, draft = (
+        MailingFactory(clients=1, start_at=now - DAY, end_at=now - HOUR, is_paused=True, active_since=since)
+        for since in (now - DAY, None)
+    )
+
+    reconciling.tick(now)
+
+    assert [Mailing.objects.get(pk=one.pk).status for one in (paused, draft)] == ["finished", "created"]
+    assert str(reconciling.tick(now)) == "nothing to do"
+
+
+def test_more_runs_than_workers_do_not_fill_the_queue(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = [lifecycle.send_now(MailingFactory(clients=2)) for _ in range(3)]
+    Attempt.objects.update(started_at=now - HOUR)
+    open_ = partial(sending.SliceResult, sending.State.OPEN)
+
+    def one_slice(attempt_id: int, **_: object) -> sending.SliceResult:
+        """Works for a moment and is not through."""
+        attempt = Attempt.objects.get(pk=attempt_id)
+        assert lease.take(attempt, "elsewhere:1:1:1", timezone.now()) == 0
+        Attempt.objects.filter(pk=attempt_id).update(lease_owner="", lease_until=None)
+        return open_(attempt_id, attempt.mailing_id)
+
+    monkeypatch.setattr(sending, "run_slice", one_slice)
+    for _ in range(15):
+        reconciling.tick(timezone.now())
+        work_off(4)
+
+    assert OrmQ.objects.count() <= 4 * len(attempts)
+    work_off(20)
+    assert OrmQ.objects.count() == len(attempts)
+
+
+def work_off(tasks: int) -> None:
+    with suppress(AssertionError):  # of `drain`: the queue does not end, each run asks for its next slice
+        drain(limit=tasks)
+
+
+def test_a_wait_made_by_a_clock_that_ran_ahead_is_cut_short(now: datetime) -> None:
+    attempt = AttemptFactory(resume_at=now + 2 * DAY, audience=1)
+    delivery = DeliveryFactory(attempt=attempt, status="deferred", tries=1, retry_at=now + 2 * DAY)
+
+    report = reconciling.tick(now)
+
+    attempt.refresh_from_db()
+    delivery.refresh_from_db()
+    assert report.findings["postponed"] == 1
+    assert attempt.resume_at is None
+    assert delivery.retry_at == now
+    assert OrmQ.objects.count() == 1
+
+
+def test_a_start_moved_into_the_past_by_a_script_makes_nothing_due(now: datetime) -> None:
+    mailing = MailingFactory(clients=1, start_at=now - 20 * DAY - HOUR, periodicity=Periodicity.DAILY)
+    lifecycle.launch(mailing, now=now - 20 * DAY - HOUR)
+    lifecycle.run_due(mailing.pk, now - 20 * DAY - HOUR)
+    carry(now)
+    lifecycle.run_due(mailing.pk, now - HOUR)
+    carry(now)
+    rows = mailing.attempts.count()
+    Mailing.objects.filter(pk=mailing.pk).update(start_at=now - 20 * DAY - 2 * HOUR)
+
+    reconciling.tick(now)
+    reconciling.tick(now)
+
+    mailing.refresh_from_db()
+    assert mailing.attempts.count() == rows
+    assert mailing.next_run_at == now + 22 * HOUR
+
+
+def test_a_broken_row_of_a_mailing_nothing_can_be_done_about_is_parked(now: datetime) -> None:
+    row = Schedule.objects.create(func="mailing.tasks.run_due", args="foo(", next_run=now - HOUR)
+    MailingFactory(clients=1, periodicity="hourly", schedule=row, active_since=now)
+
+    reconciling.disarm(now)
+
+    row.refresh_from_db()
+    assert row.next_run is None
 
 
 def test_one_poisoned_mailing_does_not_stop_the_others(now: datetime) -> None:
@@ -216,5 +314,10 @@ def test_the_command_shows_what_is_wrong_and_puts_it_right_when_asked(mailing: M
     assert f"mailing {mailing.pk} is missing or wrong" in shown.getvalue()
     assert not Schedule.objects.exists()
 
-    call_command("check_mailings", "--fix", stdout=shown)
+    poisoned = MailingFactory(clients=1, periodicity="hourly")
+    with pytest.raises(SystemExit):  # but the others are mended
+        call_command("check_mailings", "--fix", stdout=shown)
     assert Schedule.objects.count() == 1
+
+    poisoned.delete()
+    call_command("check_mailings", "--fix", stdout=shown)

@@ -84,3 +84,10 @@ def test_workers_who_fail_together_do_not_make_the_pause_longer() -> None:
 def test_what_the_server_said_is_kept() -> None:
     fail()
     assert MailService.load().response == "421 try later"
+
+
+def test_a_pause_made_by_a_clock_that_ran_two_days_ahead_is_over() -> None:
+    fail(NOW + timedelta(days=2), at_once=True)
+
+    assert breaker.admit(NOW) == breaker.Admission(probe=True)
+    assert pause(breaker.admit(NOW).until) >= 60

@@ -13,13 +13,13 @@ from django_q.models import Schedule
 from mailing.choices import AttemptStatus, Audience, MailingStatus, Periodicity, Trigger
 from mailing.errors import AlreadyRunning, NotAllowed, NotStarted, Refused
 from mailing.models import Attempt, Mailing
-from mailing.services import lifecycle
+from mailing.services import lifecycle, missing
 from tests.factories import ClientFactory, MailingFactory, UserFactory
 from tests.queueing import drain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 @pytest.fixture
@@ -173,6 +173,73 @@ def test_a_mailing_paused_before_its_first_run_starts_when_it_is_resumed() -> No
     drain()
 
     assert mailing.attempts.get().occurrence == mailing.start_at
+
+
+def test_a_first_run_that_a_pause_held_back_stands_as_missed_when_a_later_one_has_come(now: datetime) -> None:
+    mailing = MailingFactory(clients=1, start_at=now, periodicity=Periodicity.DAILY)
+    lifecycle.launch(mailing, now=now - DAY)
+    lifecycle.pause(mailing, now=now + HOUR)
+    assert not mailing.attempts.exists()
+
+    lifecycle.resume(mailing, now=now + 3 * DAY + HOUR)
+    lifecycle.run_due(mailing.pk, now + 3 * DAY + HOUR)
+
+    missed = mailing.attempts.get(status=AttemptStatus.MISSED)
+    assert (missed.occurrence, "paused" in missed.note) == (now, True)
+    assert mailing.attempts.get(status=AttemptStatus.RUNNING).occurrence == now + 3 * DAY
+
+
+def test_a_first_run_that_a_pause_held_back_stands_as_missed_when_the_mailing_is_finished(now: datetime) -> None:
+    mailing = MailingFactory(clients=1, start_at=now)
+    lifecycle.launch(mailing, now=now - DAY)
+    lifecycle.pause(mailing, now=now + HOUR)
+
+    finished = lifecycle.finish(mailing, now=now + DAY)
+
+    assert finished.status == MailingStatus.FINISHED
+    assert mailing.attempts.get().occurrence == now
+
+
+def test_a_first_run_whose_start_is_moved_away_stands_as_missed(now: datetime) -> None:
+    mailing = MailingFactory(clients=1, start_at=now)
+    lifecycle.launch(mailing, now=now - DAY)
+    was = Mailing.objects.get(pk=mailing.pk)
+    Mailing.objects.filter(pk=mailing.pk).update(start_at=now + DAY)
+
+    lifecycle.edited(mailing, changed=["start_at"], was=was, now=now + HOUR)
+
+    missed = mailing.attempts.get()
+    assert (missed.occurrence, "changed" in missed.note) == (now, True)
+
+
+@pytest.mark.parametrize("start", [-DAY, DAY])
+def test_a_paused_mailing_can_be_finished(now: datetime, start: timedelta) -> None:
+    mailing = MailingFactory(clients=1, start_at=now + start, periodicity=Periodicity.DAILY)
+    lifecycle.launch(mailing)
+    lifecycle.pause(mailing)
+
+    assert lifecycle.finish(mailing).status == MailingStatus.FINISHED
+
+
+def test_a_mailing_that_loses_its_last_recipient_keeps_account_of_what_was_due(now: datetime) -> None:
+    mailing = MailingFactory(clients=1, start_at=now - DAY, periodicity=Periodicity.DAILY)
+    lifecycle.launch(mailing, now=now - DAY)
+    lifecycle.run_due(mailing.pk, now - DAY)
+    Attempt.objects.update(status=AttemptStatus.SUCCEEDED)
+    mailing.clients.clear()
+
+    assert lifecycle.edited(mailing, changed=["name"], now=now + HOUR).is_paused
+    assert mailing.attempts.get(status=AttemptStatus.MISSED).occurrence == now
+
+
+def test_what_send_now_left_behind_says_that_only_the_latest_was_made_up_for(now: datetime) -> None:
+    mailing = MailingFactory(clients=1, start_at=now - 3 * DAY, periodicity=Periodicity.DAILY)
+    lifecycle.launch(mailing, now=now - 3 * DAY)
+    lifecycle.run_due(mailing.pk, now - 3 * DAY)
+    Attempt.objects.update(status=AttemptStatus.SUCCEEDED, started_at=now - 3 * DAY)
+
+    assert lifecycle.send_now(mailing, now=now + HOUR).occurrence == now
+    assert {row.note for row in mailing.attempts.filter(status=AttemptStatus.MISSED)} == {missing.SKIPPED.note}
 
 
 def test_finish_means_that_the_end_is_now(now: datetime) -> None:

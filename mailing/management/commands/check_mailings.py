@@ -21,15 +21,12 @@ class Command(BaseCommand):
         now = timezone.now()
         for banner in health.banners(now):
             self.stdout.write(f"! {banner.text}")
-        found = 0
+        found = stuck = 0
         for finding in reconciling.look(now, thoroughly=True):
             found += 1
             self.stdout.write(str(finding))
             if options["fix"]:
-                finding.remedy()
-        self._summary(found, fixed=options["fix"])
-
-    def _summary(self, found: int, *, fixed: bool) -> None:
-        self.stdout.write(f"{found} found" + (", put right." if fixed and found else "."))
-        if found and not fixed:
+                stuck += not reconciling.cure(finding)
+        self.stdout.write(f"{found} found, {found - stuck if options['fix'] else 0} put right.")
+        if stuck or (found and not options["fix"]):
             sys.exit(1)
