@@ -13,7 +13,9 @@ class MailingConfig(AppConfig):
 
     def ready(self) -> None:
         from mailing import checks, scheduling  # noqa: F401  (importing checks registers them)
+        from mailing.models import searching
         from mailing.services import groups
 
         scheduling.listen()
         post_migrate.connect(groups.create_missing, sender=self)
+        post_migrate.connect(searching.keep_index, sender=self)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.options import IS_POPUP_VAR
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR, ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -35,6 +37,7 @@ from mailing.admin.clients_import import ClientWizard
 from mailing.admin.exchange import ClientResource
 from mailing.admin.filters import DateRangeFilter
 from mailing.admin.pages import View, user_of
+from mailing.admin.paging import ChoicePaginator, SearchPaginator
 from mailing.choices import SuppressionReason
 from mailing.errors import NotAllowed
 from mailing.forms.clients import ClientForm
@@ -46,12 +49,32 @@ from mailing.templatetags.samovar import num, pill, when
 POST = method_decorator(require_POST)
 LATELY = timedelta(days=30)
 COMMENT_SHOWN = 60
+# More found than this, and a look at each of them would take longer than anybody waits for a list.
+BROAD_SEARCH, BROAD_FILTER = 20_000, 100_000
+COUNTED = 100_000
+NOT_FILTERS = {SEARCH_VAR, PAGE_VAR, ORDER_VAR, IS_POPUP_VAR}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What the list knows already, for the figures above it."""
+
+    total: int
+    searched: bool
+    filtered: bool
+
+    @property
+    def is_broad(self) -> bool:
+        return (self.searched and self.total > BROAD_SEARCH) or (self.filtered and self.total > BROAD_FILTER)
 
 
 class ClientList(ChangeList):
+    queryset: Any
+
     def get_results(self, request: HttpRequest) -> None:
         """Two queries for the columns of this page: in the list's own query they would be computed for every row."""
         super().get_results(request)
+        self.queryset.listed = Listed(self.result_count, bool(self.query), self.has_active_filters)
         self.result_list: Any = list(self.result_list)
         ids, emails = [row.pk for row in self.result_list], [row.email for row in self.result_list]
         links = Mailing.clients.through.objects.filter(client__in=ids).values_list("client_id")
@@ -78,6 +101,7 @@ class ClientAdmin(ClientWizard, ClientActions):
         DomainFilter,
         FileFilter,
     )
+    show_full_result_count = False  # a second count of all clients, of which nothing is shown
     search_fields = ("search_text",)
     search_help_text = gettext_lazy("By name, address and comment")
     ordering = ("full_name", "pk")
@@ -134,19 +158,33 @@ class ClientAdmin(ClientWizard, ClientActions):
 
     # --- above the list ------------------------------------------------------------------------------------
 
-    def get_cards(self, request: HttpRequest, queryset: QuerySet[Client]) -> list[Item]:
-        """Three counts of the filtered set, all from indexes; the stop list is the small side of the join."""
-        clients = queryset.order_by()
-        total = clients.count()
-        stopped = clients.filter(email__in=Suppression.objects.values("email")).count()
-        fresh = clients.filter(created_at__gte=timezone.now() - LATELY).count()
+    def get_cards(self, request: HttpRequest, queryset: Any) -> list[Item]:
+        """Of the filtered set. Of very many that were found by a search or filter only how many they are."""
+        listed: Listed = queryset.listed
+        cards: list[Item] = [{"label": _("Clients"), "value": listed.total}]
+        if listed.is_broad:
+            return cards
+        stopped, fresh = _found(queryset) if listed.searched or listed.filtered else _of_all()
         since = timezone.localdate(timezone.now() - LATELY).isoformat()
         return [
-            {"label": _("Clients"), "value": total},
-            {"label": _("Receive mail"), "value": total - stopped, "url": _with(request, receives="yes")},
+            *cards,
+            {"label": _("Receive mail"), "value": listed.total - stopped, "url": _with(request, receives="yes")},
             {"label": _("Do not receive"), "value": stopped, "url": _with(request, receives="no")},
             {"label": _("Added in 30 days"), "value": fresh, "url": _with(request, created_at__since=since)},
         ]
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any
+    ) -> SearchPaginator:
+        """Django asks for the pages of the list and for those of the autocomplete box alike."""
+        if "term" in request.GET:
+            choices = ChoicePaginator(queryset, per_page, *args, **kwargs)
+            choices.term = request.GET["term"]
+            return choices
+        pages = SearchPaginator(queryset, per_page, *args, **kwargs)
+        if request.GET.keys() <= NOT_FILTERS:
+            pages.term = request.GET.get(SEARCH_VAR, "")
+        return pages
 
     def get_list_buttons(self, request: HttpRequest) -> list[Item]:
         return [*self.import_button(request), *self.export_button(request), *self.get_add_button(request)]
@@ -303,6 +341,22 @@ def receives_pill(reason: str | None) -> SafeString:
     if reason is None:
         return pill(_("yes"), "green")
     return pill(SuppressionReason(reason).label, "red" if reason == SuppressionReason.HARD_BOUNCE else "amber")
+
+
+def _found(clients: QuerySet[Client]) -> tuple[int, int]:
+    """(not receiving, added lately) among the clients of a search or filter: one look at each of them."""
+    numbers = clients.order_by().aggregate(
+        stopped=Count("pk", filter=Q(email__in=Suppression.objects.values("email"))),
+        fresh=Count("pk", filter=Q(created_at__gte=timezone.now() - LATELY)),
+    )
+    return numbers["stopped"], numbers["fresh"]
+
+
+def _of_all() -> tuple[int, int | str]:
+    """The same of all clients, from indexes; the stop list is the small side of the join."""
+    stopped = Client.objects.filter(email__in=Suppression.objects.values("email")).count()
+    fresh = Client.objects.filter(created_at__gte=timezone.now() - LATELY).order_by()[: COUNTED + 1].count()
+    return stopped, fresh if fresh <= COUNTED else _("more than %(n)s") % {"n": num(COUNTED)}
 
 
 def _post(label: str, url: str, icon: str) -> Item:

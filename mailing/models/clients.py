@@ -8,16 +8,14 @@ from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from mailing.choices import SuppressionReason
-from mailing.models.fields import AddressField, SearchTextField, fold
+from mailing.models import searching
+from mailing.models.fields import AddressField, SearchTextField
 
 
 class ClientQuerySet(models.QuerySet["Client"]):
     def search(self, text: str) -> ClientQuerySet:
-        """Clients whose name, address or comment contains every word of the text."""
-        found = self
-        for word in fold(text).split():
-            found = found.filter(search_text__contains=word)
-        return found
+        """Clients whose name, address or comment contains every word of the text (`searching.condition`)."""
+        return self.filter(searching.condition(text, self.db))
 
     def with_suppressed(self) -> ClientQuerySet:
         """Annotates `suppressed`: whether the address is on the stop list."""

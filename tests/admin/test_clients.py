@@ -254,12 +254,14 @@ def test_a_forgotten_client_is_gone_from_every_table(browser: Browser) -> None:
     assert [table for table in tables() if holds(table, "anna@example.ru") or holds(table, "Анна Ёлкина")] == [
         "mailing_suppression"
     ]
+    assert not Client.objects.search("anna@example").exists()
     assert Suppression.objects.values("note", "attempt").get() == {"note": "", "attempt": None}
     assert Delivery.objects.values_list("client", "response").get() == (None, "")
 
 
 def tables() -> list[str]:
-    return connection.introspection.table_names()
+    """All but the index of SQLite's search, which cannot be read; the row below it is tested to be gone."""
+    return [name for name in connection.introspection.table_names() if not name.startswith("mailing_client_search")]
 
 
 def holds(table: str, text: str) -> bool:
