@@ -112,17 +112,15 @@ class MailingAdmin(MailingActions):
 
     def get_cards(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> list[Item]:
         numbers = statistics.of_mailings(queryset)
-        errors = numbers.attempts.failed + numbers.attempts.unconfirmed
-        tone = states.error_tone(numbers.attempts.error_share)
         return [
             {"label": _("Mailings"), "value": numbers.mailings},
             {"label": _("Sending now"), "value": numbers.sending, "url": "?state=sending"},
-            {"label": _("Letters accepted"), "value": numbers.attempts.sent},
+            {"label": _("Letters accepted"), "value": numbers.sent},
             {
                 "label": _("Errors"),
-                "value": errors,
-                "note": percent(errors, numbers.attempts.sent + errors),
-                "tone": tone,
+                "value": numbers.errors,
+                "note": percent(numbers.errors, numbers.sent + numbers.errors),
+                "tone": states.error_tone(numbers.error_share),
                 "url": "?attention=errors",
             },
         ]

@@ -22,6 +22,9 @@ from mailing.choices import (
 )
 
 
+NUMBERS = ("started_at", "finished_at", "audience", "sent", "failed", "unconfirmed", "skipped")
+
+
 class AttemptQuerySet(models.QuerySet["Attempt"]):
     def running(self) -> AttemptQuerySet:
         return self.filter(status=AttemptStatus.RUNNING)
@@ -107,6 +110,8 @@ class Attempt(models.Model):
         indexes = (
             models.Index(fields=["-started_at", "-id"], name="attempt_by_started"),
             models.Index(fields=["mailing", "-started_at", "-id"], name="attempt_by_mailing"),
+            # All that figures are summed from: a row holds the whole letter, and years of letters are long to read.
+            models.Index(fields=["mailing", "status", *NUMBERS], name="attempt_numbers"),
             models.Index(
                 fields=["id"],
                 condition=Q(status__in=[AttemptStatus.FAILED, AttemptStatus.MISSED], staff_told=False),
