@@ -21,7 +21,6 @@ from mailing.choices import (
     Trigger,
 )
 
-
 NUMBERS = ("started_at", "finished_at", "audience", "sent", "failed", "unconfirmed", "skipped")
 
 
