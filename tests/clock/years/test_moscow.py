@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+import pytest
+from django.conf import LazySettings
+
+from mailing.delivery.memory import MemoryTransport
+from tests.clock.years.world import two_years
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+def test_each_occurrence_of_two_years_ran_once_or_stands_as_missed(
+    settings: LazySettings, carrier: MemoryTransport
+) -> None:
+    two_years("Europe/Moscow", settings, carrier)
