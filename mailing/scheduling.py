@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 RUN_DUE = "mailing.tasks.run_due"
 RUN_SLICE = "mailing.tasks.run_slice"
 TELL_STAFF = "mailing.tasks.tell_staff"
+LOAD_CLIENTS = "mailing.tasks.load_clients"
 PING = "mailing.tasks.ping"
 
 NAME = "mailing:"  # + the mailing's number

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from mailing import pulse, scheduling
 from mailing.models import Attempt
-from mailing.services import gate, lifecycle, notifying, sending
+from mailing.services import gate, importing, lifecycle, notifying, sending
 
 ROOM_AFTER = 2.0  # seconds a slice works before it gives its worker to somebody who waits
 
@@ -53,6 +53,11 @@ def _has_successor(attempt_id: int, queued: float) -> bool:
 def tell_staff() -> None:
     """Sends the letters to staff that are waiting."""
     notifying.send_waiting(timezone.now())
+
+
+def load_clients(upload_id: int, language: str) -> None:
+    """Loads a large file of clients; its owner looks at the progress meanwhile."""
+    importing.load_handed_over(upload_id, language)
 
 
 def ping() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
@@ -43,6 +44,8 @@ class ClientWizard(ImportMixin, Pages):
         return [
             *super().get_pages(),
             ("import/sample/", self.sample_view),
+            ("import/<int:pk>/progress/", self.progress_view),
+            ("import/<int:pk>/live/", self.live_view),
             ("import/<int:pk>/result/", self.result_view),
             ("import/<int:pk>/problems/", self.problems_view),
             ("import/<int:pk>/cancel/", self.cancel_view),
@@ -120,7 +123,10 @@ class ClientWizard(ImportMixin, Pages):
 
     @POST
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Loads one of the person's own files, once."""
+        """Loads one of the person's own files, once: a small one at once, a large one by a worker of the cluster.
+
+        `now=1` says that the person does not want to wait for a worker.
+        """
         self._require(request)
         form = self.create_confirm_form(request)
         name = form.cleaned_data["import_file_name"] if form.is_valid() else ""
@@ -129,20 +135,51 @@ class ClientWizard(ImportMixin, Pages):
             messages.error(request, _(importing.GONE))
             return HttpResponseRedirect(self.url("import"))
         try:
+            if "now" not in request.POST and importing.hand_over(upload, by=user_of(request)):
+                return HttpResponseRedirect(self.url("progress", upload.pk))
             importing.load(upload, by=user_of(request))
         except NotAllowed as refusal:
             raise PermissionDenied(str(refusal)) from refusal
         except Refused as refusal:
             messages.error(request, str(refusal))
             if not upload.loaded_at:
-                return HttpResponseRedirect(self.url("import"))
+                return HttpResponseRedirect(self._after_refusal(upload))
         return HttpResponseRedirect(self.url("result", upload.pk))
+
+    def _after_refusal(self, upload: ClientImport) -> str:
+        """Whoever pressed twice looks at the progress of the first press."""
+        return self.url("progress", upload.pk) if upload.started_at else self.url("import")
+
+    @GET
+    def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        upload = self._find(request, pk)
+        if upload.loaded_at is not None:
+            return HttpResponseRedirect(self.url("result", pk))
+        return self._step(request, 3, self._progress(upload))
+
+    @GET
+    def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """How far the loading is: a fragment; `X-Live: done` when there is nothing to wait for."""
+        upload = self._find(request, pk)
+        response = render(request, "admin/import_export/live.html", self._progress(upload))
+        if upload.loaded_at is not None or upload.trouble:
+            response["X-Live"] = "done"
+        return response
+
+    def _progress(self, upload: ClientImport) -> Item:
+        return {
+            "upload": upload,
+            "live_url": self.url("live", upload.pk),
+            "result_url": self.url("result", upload.pk),
+            "process_url": self.url("process_import"),
+        }
 
     @GET
     def result_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         upload = self._find(request, pk)
         if upload.loaded_at is None:
-            return HttpResponseRedirect(self.url("import"))
+            waiting = upload.queued_at or upload.started_at
+            return HttpResponseRedirect(self.url("progress", pk) if waiting else self.url("import"))
         show = f"{self.url('changelist')}?file={pk}"
         context = {
             "upload": upload,
@@ -201,7 +238,8 @@ class ClientWizard(ImportMixin, Pages):
             "sample_url": self.url("sample"),
         }
         name = {1: self.import_template_name, 2: "admin/import_export/check.html", 3: "admin/import_export/done.html"}
-        return TemplateResponse(request, name[step], shell | context)
+        template = "admin/import_export/progress.html" if "live_url" in context else name[step]
+        return TemplateResponse(request, template, shell | context)
 
 
 def counters(numbers: dict[str, int], *, done: bool) -> list[Item]:

@@ -47,7 +47,10 @@ class ClientImport(models.Model):
     )
     created_at = models.DateTimeField(_("checked at"), auto_now_add=True)
     expires_at = models.DateTimeField(_("kept until"), db_index=True)
-    started_at = models.DateTimeField(null=True)  # somebody pressed "Load"; a second press finds it set
+    queued_at = models.DateTimeField(null=True)  # a worker of the cluster was asked to load it
+    started_at = models.DateTimeField(null=True)  # being loaded: the last sign of life; a second press finds it set
+    rows_done = models.PositiveIntegerField(default=0)
+    trouble = models.TextField(blank=True, default="")  # why the worker did not load it, in the owner's language
     loaded_at = models.DateTimeField(_("loaded at"), null=True)
 
     objects = ClientImportQuerySet.as_manager()
@@ -60,3 +63,8 @@ class ClientImport(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def rows(self) -> int:
+        """How many rows the check has found, good and bad."""
+        return sum(self.counters.get(name, 0) for name in ("new", "changed", "unchanged", "problems"))

@@ -57,6 +57,12 @@ def forget(*, host: str, pid: int) -> None:
     Heartbeat.objects.filter(host=host, pid=pid).delete()
 
 
+def workers_answer(now: datetime | None = None) -> bool:
+    """Whether a task that is queued now will be taken up soon."""
+    moment = now or timezone.now()
+    return Heartbeat.objects.alive(moment).filter(worker_seen__gte=moment - WORKERS_SILENT_AFTER).exists()
+
+
 # --- Banner -----------------------------------------------------------------------------------------
 
 

@@ -14,22 +14,25 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.files import File
 from django.db.models import Q
 from django.utils import formats, timezone
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext, override
 from django.utils.translation import gettext_noop as _
 
+from mailing import scheduling
 from mailing.errors import NotAllowed, Refused
 from mailing.models import Client, ClientImport, Mailing
-from mailing.services import merging, permissions, recipients
+from mailing.services import health, merging, permissions, recipients
 from mailing.services.merging import Merged, Progress, Report
 from mailing.tables import reading, writing
 from mailing.tables.reading import Sheet
 
 KEPT_FOR = timedelta(days=1)
-STUCK_AFTER = timedelta(minutes=15)  # a loading that died; loading once more changes nothing that is loaded already
+STUCK_AFTER = timedelta(minutes=2)  # a loading that died; loading once more changes nothing that is loaded already
+LARGE = 5_000  # rows: fewer are loaded while somebody waits, less than a second
 
 MAY_NOT_IMPORT = _("You may not import clients. Ask your administrator.")
 GONE = _("The file is no longer stored: it was loaded, given up or expired. Choose it once more.")
 BEING_LOADED = _("This file is being loaded right now.")
+STOPPED = _("The loading stopped in the middle. Load the file once more: what is loaded already stays as it is.")
 
 
 def receive(file: File[bytes], *, by: User | None, mailing: Mailing | None = None) -> ClientImport:
@@ -64,8 +67,14 @@ def load(upload: ClientImport, *, by: User | None, progress: Progress | None = N
     _require(by, upload.mailing)
     _take(upload)
     expected = dict(upload.counters)
+
+    def tell(rows: int) -> None:
+        ClientImport.objects.filter(pk=upload.pk).update(rows_done=rows, started_at=timezone.now())
+        if progress:
+            progress(rows)
+
     try:
-        report = merging.load(reading.read(_data(upload)), _store(upload), progress)
+        report = merging.load(reading.read(_data(upload)), _store(upload), tell)
     except BaseException:
         ClientImport.objects.filter(pk=upload.pk).update(started_at=None)
         raise
@@ -75,6 +84,41 @@ def load(upload: ClientImport, *, by: User | None, progress: Progress | None = N
         upload.save(update_fields=["counters"])
     _log(upload, report, by)
     return report
+
+
+def hand_over(upload: ClientImport, *, by: User) -> bool:
+    """Asks a worker of the cluster to load a large file. False: it is small, or nobody works there; load it yourself.
+
+    Raises NotAllowed. Twice is the same as once, and the worker that comes too late finds it loaded.
+    """
+    _require(by, upload.mailing)
+    if upload.rows < LARGE or not health.workers_answer():
+        return False
+    waiting = ClientImport.objects.filter(pk=upload.pk, data__isnull=False, queued_at=None)
+    if waiting.update(queued_at=timezone.now(), rows_done=0, trouble=""):
+        scheduling.enqueue(scheduling.LOAD_CLIENTS, upload.pk, get_language())
+    return True
+
+
+def load_handed_over(upload_id: int, language: str) -> None:
+    """What the worker does, in the name of the owner; a refusal is written down for them."""
+    upload = ClientImport.objects.select_related("mailing__message", "created_by").filter(pk=upload_id).first()
+    if upload is None or upload.created_by is None:
+        return
+    with override(language):
+        try:
+            load(upload, by=upload.created_by)
+        except Refused as refusal:
+            _hand_back(upload_id, str(refusal))
+        except Exception:
+            _hand_back(upload_id, gettext(STOPPED))
+            raise
+
+
+def _hand_back(upload_id: int, trouble: str) -> None:
+    """Unless somebody else is loading it, or has."""
+    mine = ClientImport.objects.filter(pk=upload_id, loaded_at=None, started_at=None)
+    mine.update(queued_at=None, trouble=trouble)
 
 
 def give_up(upload: ClientImport) -> None:

@@ -164,6 +164,8 @@ EXCHANGE = (
         data={"import_file_name": "{upload}", "original_file_name": "clients.csv"},
     ),
     get("mailing_client_sample", PREPARERS),
+    get("mailing_client_progress", PREPARERS, "upload"),
+    get("mailing_client_live", PREPARERS, "upload"),
     get("mailing_client_result", PREPARERS, "upload", answers=(200, 302)),
     get("mailing_client_problems", PREPARERS, "upload", answers=(200, 404)),
     post("mailing_client_cancel", PREPARERS, "upload", changes=False),
