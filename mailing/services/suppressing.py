@@ -54,10 +54,17 @@ def suppress_many(
 ) -> int:
     """How many of the addresses are new on the list; the others keep the weightier reason."""
     wanted = list(dict.fromkeys(map(addresses.normalize, emails)))
-    added = 0
+    added: list[str] = []
+    raised: list[str] = []
     for start in range(0, len(wanted), AT_ONCE):
-        added += _suppress_slice(wanted[start : start + AT_ONCE], SuppressionReason(reason), note, attempt, by)
-    return added
+        part = wanted[start : start + AT_ONCE]
+        new, changed = _suppress_slice(part, SuppressionReason(reason), note, attempt, by)
+        added += new
+        raised += changed
+    if by is not None:
+        _log(added, by, ADDITION)
+        _log(raised, by, CHANGE)
+    return len(added)
 
 
 def lift(entry: Suppression, *, by: User) -> bool:
@@ -100,7 +107,8 @@ def come_back(email: str) -> bool:
 @transaction.atomic
 def _suppress_slice(
     emails: list[str], reason: SuppressionReason, note: str, attempt: Attempt | None, by: User | None
-) -> int:
+) -> tuple[list[str], list[str]]:
+    """(new on the list, with a weightier reason than before)"""
     here = set(Suppression.objects.filter(email__in=emails).values_list("email", flat=True))
     new = [email for email in emails if email and email not in here]
     Suppression.objects.bulk_create(
@@ -108,10 +116,7 @@ def _suppress_slice(
         ignore_conflicts=True,  # somebody else may have put it there meanwhile: the next step settles the reason
     )
     raised = [entry.email for entry in _lighter(emails, reason) if _raise(entry, reason, note, attempt, by)]
-    if by is not None:
-        _log(new, by, ADDITION)
-        _log(raised, by, CHANGE)
-    return len(new)
+    return new, raised
 
 
 def _lighter(emails: list[str], reason: SuppressionReason) -> QuerySet[Suppression]:

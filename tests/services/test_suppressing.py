@@ -70,7 +70,9 @@ def test_lifting_needs_the_right_to_send_and_leaves_a_line_in_the_journal(superu
     ]
 
 
-def test_many_make_one_line_in_the_journal(superuser: User) -> None:
+@pytest.mark.parametrize("at_once", [1, 500])
+def test_many_make_one_line_in_the_journal(superuser: User, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suppressing, "AT_ONCE", at_once)
     suppressing.suppress_many(["a@b.ru", "c@d.ru"], R.MANUAL, by=superuser)
     line = LogEntry.objects.get()
     assert (line.object_repr, line.change_message) == ("2 addresses", "a@b.ru, c@d.ru")
