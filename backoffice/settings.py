@@ -342,6 +342,8 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "mailing": {"level": "INFO"},
+        # Scanners ask for wrong hosts all day; by default each of them makes Django write a letter to ADMINS.
+        "django.security.DisallowedHost": {"handlers": ["console"], "level": "CRITICAL", "propagate": False},
         "django-q": {"level": "WARNING", "handlers": ["console"], "propagate": False},
     },
 }

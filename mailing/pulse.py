@@ -1,7 +1,7 @@
 """What the processes of one cluster tell each other without the database: stop, make room, I am alive.
 
 Shared memory without locks, made before the fork: an `Event` could be held for ever by a process that died. Times
-are of the monotonic clock, which all processes of a machine share: a clock that is put back must not blind the watchdog.
+are of the monotonic clock, which all processes of a machine share: a clock put back must not blind the watchdog.
 """
 
 from __future__ import annotations

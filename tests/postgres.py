@@ -10,12 +10,15 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 DEBIAN_BINARIES = "/usr/lib/postgresql"
+
+_started: dict[str, tuple[Path, str]] = {}  # data folder and options of each server that runs, by its URL
 
 
 def binaries() -> Path | None:
@@ -43,12 +46,24 @@ def server(programs: Path, *, durable: bool = False) -> Iterator[str]:
         durability = "" if durable else "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
         options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c max_connections=200 {durability}"
         _run([programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"], user)
+        url = f"postgres://samovar@127.0.0.1:{port}/postgres"
+        _started[url] = (data, options)
         try:
-            yield f"postgres://samovar@127.0.0.1:{port}/postgres"
+            yield url
         finally:
+            del _started[url]
             _run([programs / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop"], user)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def restart(programs: Path, url: str, *, mode: str, pause: float) -> None:
+    """Stops a server of ours ("fast": orderly, "immediate": as in a crash) and starts it again after a pause."""
+    data, options = _started[url]
+    user = _unprivileged_user()
+    _run([programs / "pg_ctl", "-D", data, "-w", "-m", mode, "stop"], user)
+    time.sleep(pause)
+    _run([programs / "pg_ctl", "-D", data, "-w", "-l", data.parent / "log", "-o", options, "start"], user)
 
 
 def _run(command: list[Any], user: dict[str, Any]) -> None:

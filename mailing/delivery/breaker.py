@@ -60,6 +60,11 @@ def succeeded() -> None:
     MailService.objects.filter(in_trouble, pk=1).update(failures=0, until=None, response="")
 
 
+def probe_now(now: datetime) -> None:
+    """Somebody asks: the pause is over, and the next who comes probes."""
+    MailService.objects.filter(pk=1, until__gt=now).update(until=now)
+
+
 def longest_pause() -> timedelta:
     return timedelta(seconds=max(settings.MAILING_BREAKER_PAUSES) * (1 + JITTER))
 

@@ -53,6 +53,7 @@ class Feed:
         self.outcome: Outcome | None = None  # the words behind the stop
         self.next_at = FOREVER  # when there is something again
         self.answered = 0  # letters about which the server decided: it works
+        self.accepted = 0  # of them: letters it took
         self.on_streak: Callable[[Outcome], None] = lambda outcome: None
         self.on_answer: Callable[[], None] = lambda: None  # the first one
         self.on_stop: Callable[[], None] = lambda: None
@@ -101,6 +102,7 @@ class Feed:
         elif outcome.sender_side and self._is_streak(claim, outcome):
             return
         elif not outcome.sender_side and outcome.code is not None:
+            self.accepted += verdict is Verdict.SENT
             self._answer()
         self._settle(settle(claim, outcome))
 

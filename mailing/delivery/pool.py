@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from mailing.delivery import breaker
 from mailing.delivery.feed import Feed, Stop
-from mailing.delivery.transport import End, Line, NotOpened, Transport
+from mailing.delivery.transport import End, Ending, Line, NotOpened, Transport
 from mailing.delivery.writer import Writer
 from mailing.replies import Outcome, Verdict
 
@@ -30,7 +30,7 @@ class Pool:
         self._gate = asyncio.Lock()
         self._may_grow = asyncio.Event()
         self._trouble_at = 0.0
-        self._answered = 0  # by the time of the last trouble
+        self._answered = self._accepted = 0  # by the time of the last trouble
         self._streaks: set[asyncio.Task[None]] = set()
         feed.on_answer = self._proved
         feed.on_stop = self._may_grow.set
@@ -60,7 +60,7 @@ class Pool:
             finally:
                 self._feed.offer()
                 await line.close()
-            if ending.end is End.TROUBLE and ending.outcome is not None:
+            if ending.outcome is not None and _is_trouble(ending):
                 await self._trouble(ending.outcome, begun)
 
     async def _open(self, begun: float) -> Line | None:
@@ -108,8 +108,7 @@ class Pool:
         self._streaks.add(task)
 
     async def _report(self, outcome: Outcome, *, at_once: bool) -> None:
-        answered, self._answered = self._feed.answered > self._answered, self._feed.answered
-        probing = self._probing
+        answered, probing = self._works(outcome), self._probing
 
         def count() -> datetime | None:
             if answered:
@@ -119,3 +118,15 @@ class Pool:
         self.until = await self._writer.call(count)
         if self.until is not None:
             self._feed.stop(Stop.SERVICE, outcome)
+
+    def _works(self, outcome: Outcome) -> bool:
+        """Whether the server works since the last trouble. Where letters vanish, only one it took proves it."""
+        answered, accepted = self._feed.answered > self._answered, self._feed.accepted > self._accepted
+        self._answered, self._accepted = self._feed.answered, self._feed.accepted
+        return accepted if outcome.verdict is Verdict.UNCONFIRMED else answered
+
+
+def _is_trouble(ending: Ending) -> bool:
+    """A line lost after the dot marks its letter, and counts against the service, too (decision 0013)."""
+    vanished = ending.outcome is not None and ending.outcome.verdict is Verdict.UNCONFIRMED
+    return ending.end is End.TROUBLE or (ending.end is End.LOST and vanished)

@@ -91,7 +91,7 @@ class Mailing(models.Model):
     )
     active_since = models.DateTimeField(_("active since"), null=True, blank=True, editable=False)
     next_run_at = models.DateTimeField(_("next send"), null=True, blank=True, editable=False)
-    # Due, and paused or changed before this first run: it may still run, or stands as missed later (`services.missing`).
+    # Due, and paused or changed before this first run: it may still run, or stands as missed later.
     held_at = models.DateTimeField(null=True, blank=True, editable=False)
     schedule = models.OneToOneField(
         "django_q.Schedule",

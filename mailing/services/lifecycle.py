@@ -168,9 +168,7 @@ def _forget_deliveries(mailing: Mailing) -> None:
     deliveries._raw_delete(deliveries.db)
 
 
-def _activated(
-    mailing: Mailing, by: User | None, now: datetime, why: missing.Reason = missing.CHANGED
-) -> Mailing:
+def _activated(mailing: Mailing, by: User | None, now: datetime, why: missing.Reason = missing.CHANGED) -> Mailing:
     """The schedule of the mailing is new: `active_since` is now, and what is due by rule 2 starts at once."""
     with transaction.atomic():
         current = keeping.locked(mailing)

@@ -24,6 +24,10 @@ REFUSES_ALL = _(
     "The mail server refuses one letter after the other, which may be about the sender. Nobody was marked; "
     "the next try is at %(at)s."
 )
+NO_WORD = _(
+    "The mail server drops the connection after a letter without saying whether it took it. Such letters stand as "
+    "unconfirmed, the others wait; the next try is at %(at)s."
+)
 LOGIN = _(
     "The mail server did not accept the login or the password. The mailing waits: check the mail settings, "
     "then it goes on by itself (the next try is at %(at)s)."
@@ -67,6 +71,8 @@ def _sentence(outcome: Outcome) -> str:
         return _setting(outcome)
     if outcome.sender_side:
         return REFUSES_ALL
+    if outcome.verdict is Verdict.UNCONFIRMED:
+        return NO_WORD
     by_trouble = {Trouble.TIMEOUT: TOO_SLOW, Trouble.GARBAGE: GARBAGE, Trouble.LOST: NO_ANSWER}
     return by_trouble.get(outcome.trouble, ASKS_TO_WAIT) if outcome.trouble else ASKS_TO_WAIT
 

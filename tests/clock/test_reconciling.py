@@ -178,9 +178,7 @@ def lifecycle_attempt(mailing: Mailing, now: datetime) -> Attempt:
 
 
 def test_the_run_of_a_paused_mailing_ends_with_its_mailing(now: datetime) -> None:
-    mailing = MailingFactory(
-        clients=1, start_at=now - DAY, end_at=now - HOUR, active_since=now - DAY, is_paused=True
-    )
+    mailing = MailingFactory(clients=1, start_at=now - DAY, end_at=now - HOUR, active_since=now - DAY, is_paused=True)
     attempt = Attempt.objects.create(mailing=mailing, occurrence=mailing.start_at, started_at=now - DAY)
 
     reconciling.tick(now)

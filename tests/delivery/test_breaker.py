@@ -91,3 +91,12 @@ def test_a_pause_made_by_a_clock_that_ran_two_days_ahead_is_over() -> None:
 
     assert breaker.admit(NOW) == breaker.Admission(probe=True)
     assert pause(breaker.admit(NOW).until) >= 60
+
+
+def test_who_asks_need_not_wait_for_the_end_of_a_pause() -> None:
+    fail(at_once=True)
+
+    breaker.probe_now(NOW)
+
+    assert breaker.admit(NOW) == breaker.Admission(probe=True)
+    assert breaker.admit(NOW).until is not None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
-from mailing.delivery import shift
+from mailing.delivery import breaker, shift
 from mailing.delivery.feed import Feed, Stop
 from mailing.delivery.ledger import Claim, Ledger
 from mailing.delivery.memory import MemoryTransport, Said
@@ -143,6 +144,49 @@ def test_a_letter_lost_after_the_dot_is_never_sent_again() -> None:
     work(attempt, transport)
     assert counts(attempt)["unconfirmed"] == 1
     assert [letter.to for letter in transport.accepted].count(first) == 1
+
+
+def test_a_server_that_drops_each_line_after_the_dot_is_trouble_of_the_service() -> None:
+    attempt = an_attempt(100)
+    transport = MemoryTransport(told(emails(attempt), (Phase.DOT, Trouble.LOST)), delay=0.001)
+
+    report = work(attempt, transport)
+
+    assert (report.stopped, report.until is not None) == (Stop.SERVICE, True)
+    found = counts(attempt)
+    assert (
+        found["unconfirmed"] == len(transport.accepted) <= 3 * (4 + 1)
+    )  # the threshold, on each line, and one just opened
+    assert found["open"] == 100 - found["unconfirmed"]
+
+
+def test_refusals_between_do_not_hide_that_letters_vanish() -> None:
+    attempt = an_attempt(100)
+    no_such_user, vanishes = said(Phase.RCPT, 550, "5.1.1 no such user"), (Phase.DOT, Trouble.LOST)
+    addresses = emails(attempt)
+    answers = {**told(addresses[::2], no_such_user), **told(addresses[1::2], vanishes)}
+
+    assert work(attempt, MemoryTransport(answers, delay=0.001), lines=2).stopped is Stop.SERVICE
+    assert counts(attempt)["unconfirmed"] <= 3 * (2 + 1)
+
+
+def test_a_line_lost_now_and_then_after_the_dot_stops_nothing() -> None:
+    attempt = an_attempt(60)
+    lost = emails(attempt)[4::10]
+
+    work(attempt, MemoryTransport(told(lost, (Phase.DOT, Trouble.LOST))), lines=1)
+
+    assert counts(attempt) == {"sent": 54, "failed": 0, "unconfirmed": 6, "skipped": 0, "open": 0}
+
+
+def test_the_probe_after_letters_vanished_costs_one_letter() -> None:
+    attempt = an_attempt(20)
+    breaker.failed("", timezone.now() - timedelta(minutes=5), at_once=True, probing=False)
+    breaker.admit(timezone.now())
+    transport = MemoryTransport(told(emails(attempt), (Phase.DOT, Trouble.LOST)))
+
+    assert work(attempt, transport, probing=True).stopped is Stop.SERVICE
+    assert counts(attempt)["unconfirmed"] == 1
 
 
 def test_twenty_refusals_in_a_row_that_may_mean_us_mark_nobody() -> None:

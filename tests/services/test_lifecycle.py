@@ -12,7 +12,7 @@ from django_q.models import Schedule
 
 from mailing.choices import AttemptStatus, Audience, MailingStatus, Periodicity, Trigger
 from mailing.errors import AlreadyRunning, NotAllowed, NotStarted, Refused
-from mailing.models import Attempt, Mailing
+from mailing.models import Attempt, Mailing, MailService
 from mailing.services import lifecycle, missing
 from tests.factories import ClientFactory, MailingFactory, UserFactory
 from tests.queueing import drain
@@ -342,6 +342,21 @@ def test_a_run_nobody_is_working_on_is_taken_up() -> None:
     assert lifecycle.send_now(mailing) == first
     first.refresh_from_db()
     assert first.resume_at is None
+
+
+@pytest.mark.parametrize(("trigger", "tries_at_once"), [(Trigger.MANUAL, True), (Trigger.COMMAND, False)])
+def test_a_person_who_presses_send_now_need_not_wait_for_the_pause_of_the_mail_server(
+    trigger: Trigger, tries_at_once: bool
+) -> None:
+    mailing = MailingFactory(clients=1)
+    first = lifecycle.send_now(mailing)
+    later = timezone.now() + HOUR
+    Attempt.objects.filter(pk=first.pk).update(started_at=timezone.now() - HOUR, resume_at=later)
+    MailService.objects.update_or_create(pk=1, defaults={"failures": 5, "until": later})
+
+    lifecycle.send_now(mailing, trigger=trigger)
+
+    assert (MailService.load().until != later) is tries_at_once
 
 
 def test_due_only_says_when_the_next_send_is(now: datetime) -> None:

@@ -16,7 +16,7 @@ from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, Maili
 from mailing.delivery import lease
 from mailing.delivery.feed import Stop
 from mailing.delivery.transport import DJANGO_SMTP
-from mailing.models import Attempt, Client, Mailing, Suppression
+from mailing.models import Attempt, Client, Mailing, MailService, Suppression
 from mailing.services import sending
 from mailing.services.sending import SliceResult, State
 from tests.chaos import books
@@ -178,6 +178,30 @@ def test_a_wrong_password_is_told_in_words(server: Server, settings: LazySetting
     assert "did not accept the login or the password" in attempt.note_text
     assert attempt.response.startswith("535")
     assert sum(line.startswith("AUTH") for lines in server.transcripts for line in lines) == 1
+
+
+@pytest.mark.parametrize("kind", ["drop", "reset", "hang", "garbage"])
+def test_a_server_that_answers_no_dot_costs_a_few_letters_and_the_run_waits(server: Server, kind: str) -> None:
+    misbehave(server, Fault("dot", kind, times=ALWAYS))
+    attempt = start(60)
+
+    result = run(attempt)
+
+    assert (result.state, result.stopped) == (State.OPEN, Stop.SERVICE)
+    assert 3 <= attempt.unconfirmed <= 3 * (3 + 1)  # three events in a row, on three lines, one just opened
+    assert attempt.open == 60 - attempt.unconfirmed
+    assert "without saying whether it took it" in attempt.note_text
+    assert len(server.accepted) == len(server.recipients) == attempt.unconfirmed
+
+    server.script.faults.clear()  # type: ignore[attr-defined]
+    breaker_pause_is_over()
+    run(attempt)
+    assert (attempt.sent, attempt.open) == (60 - attempt.unconfirmed, 0)
+    assert max(server.recipients.values()) == 1  # what is unconfirmed was not sent again
+
+
+def breaker_pause_is_over() -> None:
+    MailService.objects.update(until=timezone.now() - timedelta(seconds=1))
 
 
 def test_a_slice_does_not_knock_while_the_breaker_is_open(server: Server) -> None:

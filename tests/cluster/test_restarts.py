@@ -1,0 +1,78 @@
+"""What an operator does to a running installation: restarts the database, stops the whole group of processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from mailing.choices import AttemptStatus
+from mailing.services import lifecycle
+from tests import postgres
+from tests.cluster.conftest import QUICK, Start, descendants
+from tests.factories import MailingFactory
+from tests.processes import PROJECT, environment, manage, running, wait_for
+from tests.smtp import server as smtp
+
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
+
+
+def test_a_signal_to_the_whole_group_leaves_nothing_in_doubt(start: Start, mail: smtp.Server) -> None:
+    cluster = start(MAILING_RATE_LIMIT="20/s")
+    mailing = lifecycle.launch(MailingFactory(clients=500))
+    wait_for(lambda: len(mail.accepted) > 5)
+    children = descendants(cluster.pid)
+
+    os.killpg(cluster.pid, signal.SIGTERM)
+
+    cluster.wait(20)
+    wait_for(lambda: not any(os.path.exists(f"/proc/{child}") for child in children), seconds=20)
+    attempt = mailing.attempts.get()
+    assert (attempt.status, attempt.lease_owner, attempt.unconfirmed) == (AttemptStatus.RUNNING, "", 0)
+    assert attempt.sent == len(mail.accepted)
+
+
+# --- A restarted PostgreSQL -----------------------------------------------------------------------
+
+FILL = """
+import django; django.setup()
+from mailing.services import lifecycle
+from tests.factories import MailingFactory
+print(lifecycle.launch(MailingFactory(clients=300)).pk)
+"""
+
+
+@pytest.fixture
+def mail_alone() -> Iterator[smtp.Server]:
+    with smtp.running() as server:
+        yield server
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no server to restart")
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_restarted_database_costs_nobody_a_letter(mail_alone: smtp.Server, tmp_path: Path, mode: str) -> None:
+    programs = postgres.binaries()
+    assert programs is not None
+    with postgres.server(programs, durable=True) as url:
+        env = environment(**QUICK, DATABASE_URL=url, EMAIL_PORT=str(mail_alone.port), MAILING_RATE_LIMIT="60/s")
+        assert manage("migrate", env=env).returncode == 0
+        with running("qcluster", log=tmp_path / "qcluster.log", env=env) as cluster:
+            subprocess.run([sys.executable, "-c", FILL], cwd=PROJECT, env=env, check=True)
+            wait_for(lambda: len(mail_alone.accepted) > 30)
+
+            postgres.restart(programs, url, mode=mode, pause=2)
+
+            wait_for(lambda: '"status": "running"' not in manage("show_attempt", "1", env=env).stdout, seconds=90)
+            assert cluster.poll() is None
+        shown = manage("show_attempt", "1", env=env).stdout
+        log = (tmp_path / "qcluster.log").read_text()
+    assert '"status": "succeeded"' in shown, shown + log[-3000:]
+    assert len(mail_alone.accepted) == 300
+    assert max(mail_alone.recipients.values()) == 1
