@@ -221,6 +221,12 @@ def classify(phase: Phase, answer: Answer, *, said: str | bytes = "", secrets: t
     )
 
 
+def accepted(text: str, secrets: tuple[str, ...] = ()) -> Outcome:
+    """What `classify` says of 250 after the final dot, by the shortest way: one is made per letter."""
+    enhanced = enhanced_code(250, text)
+    return Outcome(Verdict.SENT, None, False, False, 250, enhanced, clean(f"250 {text}", secrets), Phase.DOT)
+
+
 @lru_cache(maxsize=512)
 def _decide(phase: Phase, answer: str | Trouble, enhanced: str) -> tuple[Rule, Trouble | None]:
     for rule in RULES:

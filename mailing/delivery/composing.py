@@ -14,9 +14,10 @@ to do, and a letter is the same bytes on the wire, in a mailbox and in a test. I
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import format_datetime
@@ -88,13 +89,13 @@ class Composed:
     seven_bit: Template
     _date: tuple[int, str] = (-1, "")
 
-    def letter(self, recipient: Recipient, date: datetime) -> bytes:
-        """The letter for a server that offers 8BITMIME. Raises `Unaddressable`."""
+    def letter(self, recipient: Recipient, date: datetime | None = None) -> bytes:
+        """The letter for a server that offers 8BITMIME, dated now unless told otherwise. Raises `Unaddressable`."""
         values = _values(recipient)
         head = self._head(recipient, values, date)
         return self.eight_bit.fill(head, values) or self.seven_bit.join(head, values)
 
-    def letter_7bit(self, recipient: Recipient, date: datetime) -> bytes:
+    def letter_7bit(self, recipient: Recipient, date: datetime | None = None) -> bytes:
         """The letter in ASCII alone. Raises `Unaddressable`."""
         values = _values(recipient)
         return self.seven_bit.join(self._head(recipient, values, date), values)
@@ -102,7 +103,7 @@ class Composed:
     def new_message_id(self) -> str:
         return f"<{secrets.token_hex(12)}@{self.domain}>"
 
-    def _head(self, recipient: Recipient, values: Values, date: datetime) -> bytes:
+    def _head(self, recipient: Recipient, values: Values, date: datetime | None) -> bytes:
         """The header lines that differ from client to client."""
         email, url = recipient.email, recipient.unsubscribe_url
         if not addresses.is_valid(email):
@@ -110,15 +111,15 @@ class Composed:
         leave = f"List-Unsubscribe: <{url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if url else ""
         return (
             f"To: {_mailbox(values['full_name'], email)}\r\nSubject: {self.subject(values)}\r\n"
-            f"Date: {self._formatted(date)}\r\nMessage-ID: {recipient.message_id}\r\n{leave}"
+            f"Date: {format_datetime(date) if date else self._now()}\r\nMessage-ID: {recipient.message_id}\r\n{leave}"
         ).encode("ascii")
 
-    def _formatted(self, date: datetime) -> str:
+    def _now(self) -> str:
         """Made once a second: it would cost as much as the join."""
-        second = int(date.timestamp())
+        second = int(time.time())
         known, line = self._date
         if known != second:
-            line = format_datetime(date)
+            line = format_datetime(datetime.fromtimestamp(second, UTC))
             self._date = (second, line)
         return line
 

@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import Awaitable
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from mailing.delivery.apart import run_apart
 from mailing.delivery.connection import Connection
@@ -173,7 +173,7 @@ class Introduction(asyncio.Protocol):
             raise self._spoilt
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop has classes of its own
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:

@@ -1,7 +1,7 @@
 """The feed: claimed letters for all lines of a slice, and what the lines say became of them.
 
-All of it happens in the event loop's thread, but for `take_settled` and `wanted`, which the writer's thread calls;
-outcomes go over to it through a queue, so that the last one cannot be overlooked.
+All of it happens in the event loop's thread, but for `take_settled`, `wanted` and `prepare`, which the writer's
+thread calls; outcomes go over to it through a queue, so that the last one cannot be overlooked.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 SENDER_SIDE_STREAK = 20  # so many refusals in a row that may mean us are trouble of the service
 LINGER = timedelta(seconds=2)  # so long connections are kept open for letters that will be ready then
+PREPARED_BYTES = 65_536  # larger letters are composed only when a line takes them: a hundred of them are ready
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -65,6 +66,8 @@ class Feed:
         self._waiting: deque[asyncio.Future[bool]] = deque()
         self._streak: list[Claim] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._eight_bit = True  # what the last line asked for
+        self._may_prepare = True
 
     # --- What lines call (transport.Source) ------------------------------------------------------
 
@@ -72,7 +75,7 @@ class Feed:
         while self._ready and self.stopped is None:
             claim = self._ready.popleft()
             try:
-                data = self._compose(claim, eight_bit)
+                data = self._composed(claim, eight_bit)
             except ValueError as error:  # one client's address or values: the others get their letters
                 logger.warning("The letter of delivery %s cannot be composed: %s", claim.id, type(error).__name__)
                 bad = DeliveryReason.BAD_ADDRESS
@@ -83,6 +86,13 @@ class Feed:
         if self.stopped is None:
             self._wake()
         return None
+
+    def _composed(self, claim: Claim, eight_bit: bool) -> bytes:
+        self._eight_bit = eight_bit
+        prepared = claim.composed
+        if prepared is not None and prepared[0] is eight_bit:
+            return prepared[1]
+        return self._compose(claim, eight_bit)
 
     def wait(self) -> asyncio.Future[bool]:
         """A future, not a coroutine: lines ask often, and a task for each question cost 10 % of the speed."""
@@ -196,6 +206,18 @@ class Feed:
         return [pk for pk, (_, taken) in self._out.items() if before is None or taken < before]
 
     # --- What the writer's thread calls ----------------------------------------------------------
+
+    def prepare(self, claims: Sequence[Claim]) -> None:
+        """Composes what was claimed, durably by now, while the loop's thread waits for the network anyway."""
+        for claim in claims if self._may_prepare else ():
+            try:
+                data = self._compose(claim, self._eight_bit)
+            except ValueError:
+                continue  # said when a line takes it
+            claim.composed = (self._eight_bit, data)
+            if len(data) > PREPARED_BYTES:
+                self._may_prepare = False
+                return
 
     def take_settled(self) -> list[Settled]:
         """The outcomes so far, each handed over once."""

@@ -89,8 +89,10 @@ def _demand(options: Options, phase: Phase, answer: Answer, code: int) -> None:
 
 def judge(secrets: tuple[str, ...], phase: Phase, answer: Answer) -> replies.Outcome:
     """The outcome of a reply, with our credentials blanked."""
-    reply = Reply.of(answer.code, answer.text.decode("utf-8", "replace"))
-    return replies.classify(phase, reply, secrets=secrets)
+    text = answer.text.decode("utf-8", "replace")
+    if phase is Phase.DOT and answer.code == 250:
+        return replies.accepted(text, secrets)
+    return replies.classify(phase, Reply.of(answer.code, text), secrets=secrets)
 
 
 # --- AUTH (RFC 4954) --------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ class Claim:
     greeting: str
     message_id: str
     tries: int  # finished before this one
+    composed: tuple[bool, bytes] | None = None  # for 8BITMIME or not, and the letter (see `Feed.prepare`)
 
 
 class Settled(NamedTuple):

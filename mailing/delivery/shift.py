@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import uvloop
 from django.conf import settings
 
 from mailing.delivery.feed import Compose, Feed, Stop
@@ -47,7 +48,8 @@ class Report:
 
 def work(transport: Transport, ledger: Ledger, orders: Orders) -> Report:
     """Sends until there is nothing left or something stops it. Raises LeaseLost, or what the database said."""
-    return asyncio.run(_work(transport, ledger, orders))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_work(transport, ledger, orders))
 
 
 async def _work(transport: Transport, ledger: Ledger, orders: Orders) -> Report:

@@ -23,13 +23,14 @@ from django.utils import timezone
 from mailing.delivery.feed import FOREVER, Feed, Stop
 from mailing.delivery.ledger import Claim, Ledger, Settled
 from mailing.delivery.rate import Rate
+from mailing.models import Heartbeat
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 GROUP_WAIT = 0.001  # seconds a group waits to grow: 26 rows become 60, 10 % less CPU
-COMMIT_PAUSE = 0.005  # at most one commit in so long on SQLite: a cluster shares the file
+COMMIT_PAUSE = 0.005  # at most one commit in so long on SQLite while a cluster shares the file
 DATABASE_PAUSE = 0.5  # between tries while the database is away
 
 
@@ -39,14 +40,15 @@ class Writer:
     def __init__(self, ledger: Ledger, rate: Rate | None, pulse: Callable[[], Stop | None]) -> None:
         self.error: BaseException | None = None
         self._ledger, self._rate, self._pulse = ledger, rate, pulse
-        self._commit_pause = COMMIT_PAUSE if connection.vendor == "sqlite" else 0.0
+        self._shares_a_file = connection.vendor == "sqlite"
+        self._commit_pause = 0.0
         self._every = min(1.0, settings.MAILING_LEASE_SECONDS / 4)
         self._wanted = threading.Event()
         self._closing = False
         self._jobs: deque[Callable[[], None]] = deque()
         self._slots: deque[datetime] = deque()  # send times reserved and not used yet
         self._last_batch = 0
-        self._next_pulse = self._committed = 0.0  # of time.monotonic
+        self._next_pulse = self._begun = 0.0  # of time.monotonic; when the last exchange began
         self._idle_until = FOREVER
 
     # --- The loop's side -------------------------------------------------------------------------
@@ -109,6 +111,7 @@ class Writer:
         need = max(0, self._feed.wanted(self._last_batch))
         times, want = self._reserve(need)
         claims = self._exchange(settled, want) if settled or want else []
+        self._feed.prepare(claims)
         if settled or need:
             self._last_batch = len(settled)
             self._slots.extend(times[len(claims) :])
@@ -130,15 +133,21 @@ class Writer:
             (self._idle_until - timezone.now()).total_seconds() if self._idle_until < FOREVER else until_pulse
         )
         if self._wanted.wait(max(0.0, min(until_pulse, until_more))):
-            since = time.monotonic() - self._committed
-            time.sleep(max(GROUP_WAIT, self._commit_pause - since))
+            time.sleep(self._rest())
         self._idle_until = FOREVER
         self._wanted.clear()  # before looking: what comes from now on wakes us again
+
+    def _rest(self) -> float:
+        """So long the next group grows."""
+        return max(GROUP_WAIT, self._begun + self._commit_pause - time.monotonic())
 
     def _beat(self) -> None:
         if time.monotonic() < self._next_pulse:
             return
         why = self._retrying(lambda again: self._pulse())
+        if self._shares_a_file:
+            has_neighbours = self._retrying(lambda again: Heartbeat.objects.alive().exists())
+            self._commit_pause = COMMIT_PAUSE if has_neighbours else 0.0
         self._next_pulse = time.monotonic() + self._every
         if why is not None:
             self._tell(self._feed.stop, why)
@@ -146,9 +155,8 @@ class Writer:
     # --- The database ----------------------------------------------------------------------------
 
     def _exchange(self, settled: list[Settled], want: int) -> list[Claim]:
-        claims = self._retrying(lambda again: self._ledger.exchange(settled, want, doubtful=again))
-        self._committed = time.monotonic()
-        return claims
+        self._begun = time.monotonic()
+        return self._retrying(lambda again: self._ledger.exchange(settled, want, doubtful=again))
 
     def _retrying(self, work: Callable[[bool], T]) -> T:
         """Tries again while the database is away, for as long as the lease may still be ours."""

@@ -169,12 +169,11 @@ class _Slice:
 
 def _letters(composed: Composed) -> Compose:
     """One client's letter, composed when a line takes it: its claim is durable by then."""
+    leave = links.url_maker()
 
     def letter(claim: Claim, eight_bit: bool) -> bytes:
-        recipient = Recipient(
-            claim.email, claim.full_name, claim.greeting, claim.message_id, links.unsubscribe_url(claim.email)
-        )
-        now = timezone.now()
-        return composed.letter(recipient, now) if eight_bit else composed.letter_7bit(recipient, now)
+        email = claim.email
+        recipient = Recipient(email, claim.full_name, claim.greeting, claim.message_id, leave(email))
+        return composed.letter(recipient) if eight_bit else composed.letter_7bit(recipient)
 
     return letter

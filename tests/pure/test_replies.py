@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailing import replies
 from mailing.choices import DeliveryReason as R
 from mailing.replies import (
     MAX_STORED,
@@ -219,3 +220,9 @@ def test_anything_becomes_bounded_text_without_controls(words: bytes | str, time
 def test_an_endless_reply_is_cut() -> None:
     assert len(clean("x" * 10_000_000)) == 2_000
     assert clean("line\n" * 1_000_000).count("\n") == 99
+
+
+@pytest.mark.parametrize("text", ["2.0.0 Ok: queued as 4AB", "Ok", "", "5.1.1 odd", "x\x00y\tz", "secret word"])
+def test_the_short_way_of_an_accepted_letter_says_what_the_table_says(text: str) -> None:
+    secrets = ("secret",)
+    assert replies.accepted(text, secrets) == replies.classify(Phase.DOT, Reply.of(250, text), secrets=secrets)
