@@ -63,7 +63,8 @@ class Samovar:
 
     def environment(self, *, port: int, connections: int = 20, **more: str) -> dict[str, str]:
         return os.environ | {
-            "DEBUG": "true",
+            "DEBUG": "false",  # as in production: with DEBUG Django keeps the text of every query
+            "SECRET_KEY": "benchmark-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEF",
             "DATABASE_URL": self.database_url,
             "EMAIL_HOST": "127.0.0.1",
             "EMAIL_PORT": str(port),
