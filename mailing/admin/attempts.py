@@ -23,7 +23,7 @@ from mailing import addresses
 from mailing.admin import sentences, states, wording
 from mailing.admin.attempts_pages import AttemptPages
 from mailing.admin.base import Item, SamovarModelAdmin
-from mailing.admin.filters import DateRangeFilter, MailingFilter
+from mailing.admin.filters import DateRangeFilter, MailingFilter, Suggesting
 from mailing.admin.pages import user_of
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
 from mailing.models import Attempt, Delivery
@@ -80,7 +80,7 @@ def _share(share: float | None) -> str:
 
 
 @admin.register(Attempt)
-class AttemptAdmin(AttemptPages, ReadOnly):
+class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
     list_title = gettext_lazy("Attempts")
     empty_title = gettext_lazy("Nothing has been sent yet")
     empty_text = gettext_lazy("Every run of every mailing will stand here: who got a letter, who did not, and why.")

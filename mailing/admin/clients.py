@@ -35,7 +35,7 @@ from mailing.admin.clients_filters import (
 )
 from mailing.admin.clients_import import ClientWizard
 from mailing.admin.exchange import ClientResource
-from mailing.admin.filters import DateRangeFilter
+from mailing.admin.filters import DateRangeFilter, Suggesting
 from mailing.admin.pages import View, user_of
 from mailing.admin.paging import ChoicePaginator, SearchPaginator
 from mailing.choices import SuppressionReason
@@ -86,7 +86,7 @@ class ClientList(ChangeList):
 
 
 @admin.register(Client)
-class ClientAdmin(ClientWizard, ClientActions):
+class ClientAdmin(Suggesting, ClientWizard, ClientActions):
     list_title = gettext_lazy("Clients")
     add_label = gettext_lazy("New client")
     empty_title = gettext_lazy("Your clients will be here")

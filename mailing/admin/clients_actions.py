@@ -83,8 +83,7 @@ class ClientActions(StreamedExport, Pages):
         if data is None and request.GET.get("mailing"):
             data = {"mailing": request.GET["mailing"]}
         form = PickMailingForm(data, by=user_of(request))
-        offered = {str(value) for value, _words in form.fields["mailing"].choices}  # type: ignore[attr-defined]
-        if data is request.POST or (data and data["mailing"] in offered):
+        if data is request.POST or (data and form.is_valid()):
             return form
         return PickMailingForm(by=user_of(request))
 

@@ -1,4 +1,4 @@
-"""Filters any list may use: a range of days, and one of many objects picked from a short list.
+"""Filters any list may use: a range of days, and one of many objects.
 
 `DateRangeFilter` for a date-time field: `list_filter = (("created_at", DateRangeFilter),)`.
 `MailingFilter` and `MessageFilter` for a foreign key of that name; a subclass overrides `narrow`.
@@ -10,19 +10,26 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from django import forms
+from django.apps import apps
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from mailing.admin.base import SamovarModelAdmin
+from mailing.forms.widgets import SuggestingSelect
 from mailing.models import Mailing, Message
 
-OFFERED = 100  # the newest ones; an older one is reached from its own page, and is then offered, too
+OFFERED = 100  # the newest ones, for a browser without scripts; the others are searched for
 BIGGEST_ID = 2**63 - 1
+SHOWN = 60  # characters of a name
 
 
 class DateRangeFilter(admin.FieldListFilter):
@@ -75,8 +82,12 @@ class DateRangeFilter(admin.FieldListFilter):
 
 
 class PickFilter(admin.SimpleListFilter):
-    """One of many objects: a native select, which works on the phone, by keyboard and without scripts."""
+    """One of many objects: a box that searches them, and without scripts a native select of the newest.
 
+    `relation` names a foreign key to such objects: ("attempt", "mailing").
+    """
+
+    relation: tuple[str, str] | None = None
     template = "admin/filters/pick.html"
 
     def rows(self) -> Iterable[tuple[int, str]]:
@@ -111,14 +122,31 @@ class PickFilter(admin.SimpleListFilter):
             "selected": words is not None,
             "display": words,
             "name": self.parameter_name,
-            "options": [(value, text, value == str(self.chosen)) for value, text in self.lookup_choices],
+            "select": self._select(),
             "others": _others(changelist, [str(self.parameter_name)]),
         }
+
+    def _select(self) -> SafeString:
+        name = str(self.parameter_name)
+        attrs = {"id": f"filter-{name}-box", "data-dropdown-parent": f"#filter-{name}"}
+        choices = [
+            ("", _("All")),
+            *((value, Truncator(str(text)).chars(SHOWN)) for value, text in self.lookup_choices),
+        ]
+        return suggesting(self.relation, attrs, choices).render(name, str(self.chosen or ""))
+
+
+def suggesting(relation: tuple[str, str] | None, attrs: dict[str, Any], choices: Any = ()) -> forms.Select:
+    if relation is None:
+        return forms.Select(attrs, choices)
+    model, field = relation
+    return SuggestingSelect(apps.get_model("mailing", model)._meta.get_field(field), attrs, choices=choices)
 
 
 class MailingFilter(PickFilter):
     title = gettext_lazy("mailing")
     parameter_name = "mailing"
+    relation = ("attempt", "mailing")
 
     def rows(self) -> Iterable[tuple[int, str]]:
         newest = Mailing.objects.order_by("-created_at", "-pk").values_list("pk", "name", "message__subject")
@@ -132,6 +160,7 @@ class MailingFilter(PickFilter):
 class MessageFilter(PickFilter):
     title = gettext_lazy("message")
     parameter_name = "message"
+    relation = ("mailing", "message")
 
     def rows(self) -> Iterable[tuple[int, str]]:
         return Message.objects.order_by("-updated_at", "-pk").values_list("pk", "subject")[:OFFERED]
@@ -149,3 +178,11 @@ def _others(changelist: Any, mine: list[str]) -> list[tuple[str, str]]:
 
 def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time()))
+
+
+class Suggesting(SamovarModelAdmin):
+    """A list with a `PickFilter`: brings along the scripts of its box."""
+
+    @property
+    def media(self) -> forms.Media:
+        return super().media + suggesting(MailingFilter.relation, {}).media

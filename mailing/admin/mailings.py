@@ -16,12 +16,13 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from mailing.admin import states
 from mailing.admin.base import Item
-from mailing.admin.filters import DateRangeFilter, MessageFilter
+from mailing.admin.filters import DateRangeFilter, MessageFilter, Suggesting
 from mailing.admin.mailings_actions import MailingActions
 from mailing.admin.mailings_filters import AttentionFilter, StateFilter, by_urgency
+from mailing.admin.pages import user_of
 from mailing.choices import AttemptStatus
-from mailing.models import Client, Mailing, Message
-from mailing.services import statistics
+from mailing.models import Client, ClientImport, Mailing, Message, searching
+from mailing.services import recipients, statistics
 from mailing.templatetags.samovar import num, percent, progress, when
 
 
@@ -39,7 +40,7 @@ class MailingList(ChangeList):
 
 
 @admin.register(Mailing)
-class MailingAdmin(MailingActions):
+class MailingAdmin(Suggesting, MailingActions):
     list_title = gettext_lazy("Mailings")
     add_label = gettext_lazy("New mailing")
     empty_title = gettext_lazy("No mailings yet")
@@ -56,6 +57,15 @@ class MailingAdmin(MailingActions):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return MailingList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """For the list, and for boxes that search; one that puts clients into a mailing offers only open ones."""
+        if request.GET.get("model_name") == ClientImport._meta.model_name:
+            queryset = queryset.filter(pk__in=recipients.open_mailings(user_of(request)).order_by().values("pk"))
+        found = queryset.select_related("message").defer("message__body", "message__text_body")
+        return searching.among(found, search_term, "name", "message__subject"), False
 
     # --- columns -------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from mailing.admin.mailings_filters import QuestionFilter, Questions
 from mailing.admin.pages import View, user_of
 from mailing.admin.test_letter import TestLetterPages
 from mailing.forms.messages import MessageForm
-from mailing.models import Client, Message
+from mailing.models import Client, Message, searching
 from mailing.services import copying, permissions, statistics
 from mailing.templatetags.samovar import num, when
 
@@ -67,6 +67,11 @@ class MessageAdmin(TestLetterPages):
 
     class Media:
         css = {"all": ["mailing/screens.css"]}
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return searching.among(queryset, search_term, *self.search_fields), False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         return statistics.with_usage(super().get_queryset(request))

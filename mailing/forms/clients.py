@@ -16,11 +16,13 @@ from django.utils.translation import gettext_lazy
 from import_export.forms import ConfirmImportForm, ImportForm
 
 from mailing import addresses
-from mailing.models import Client, Mailing, Suppression
+from mailing.forms.widgets import SuggestingSelect
+from mailing.models import Client, ClientImport, Mailing, Suppression
+from mailing.models.mailings import MailingQuerySet
 from mailing.services import recipients
 from mailing.tables import cells, reading
 
-OFFERED = 200  # mailings in the box; the newest ones
+OFFERED = 100  # mailings in the box without scripts; the newest ones
 
 
 class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -64,16 +66,31 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class MailingChoice(forms.ChoiceField):
-    """One of the mailings this person may add clients to, by name; `open_to` fills it."""
+    """One of the mailings this person may add clients to; `open_to` offers the newest, any other can be searched."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(widget=SuggestingSelect(ClientImport._meta.get_field("mailing")), **kwargs)
 
     def open_to(self, by: User, *, nobody: Any = "") -> None:
         self.by = by
-        newest = recipients.open_mailings(by).defer("message__body", "message__text_body")[:OFFERED]
-        self.choices = [("", nobody or "---------"), *((str(mailing.pk), _label(mailing)) for mailing in newest)]
+        newest = self._open()[:OFFERED]
+        self.choices = [("", nobody or "---------")] + [_choice(mailing) for mailing in newest]
+
+    def valid_value(self, value: Any) -> bool:
+        """One that was searched for is offered from now on, so that the page shows what was chosen."""
+        if super().valid_value(value):
+            return True
+        found = self._open().filter(pk=int(value)).first() if str(value).isdecimal() and len(value) < 19 else None
+        if found:
+            self.choices = [*self.choices, _choice(found)]
+        return found is not None
 
     def clean(self, value: Any) -> Mailing | None:
         chosen = super().clean(value)
         return recipients.open_mailings(self.by).get(pk=chosen) if chosen else None
+
+    def _open(self) -> MailingQuerySet:
+        return recipients.open_mailings(self.by).defer("message__body", "message__text_body")
 
 
 class PickMailingForm(forms.Form):
@@ -120,8 +137,9 @@ class ClientFileForm(ImportForm):
 
     @property
     def media(self) -> forms.Media:
-        """import-export's script guesses a format, which nobody has to choose here."""
-        return forms.Media()
+        """Without import-export's script, which guesses a format: nobody has to choose one here."""
+        found: forms.Media = self.fields["mailing"].widget.media
+        return found
 
 
 class ConfirmFileForm(ConfirmImportForm):
@@ -157,6 +175,6 @@ def _open(form: forms.Form, by: User, **words: Any) -> None:
     field.open_to(by, **words)
 
 
-def _label(mailing: Mailing) -> str:
+def _choice(mailing: Mailing) -> tuple[str, str]:
     state = _("draft") if mailing.is_paused else mailing.get_status_display()
-    return f"{str(mailing)[:80]} ({state})"
+    return str(mailing.pk), f"{str(mailing)[:80]} ({state})"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.utils.translation import gettext_lazy as _
 
 
@@ -25,3 +27,17 @@ class MomentWidget(forms.SplitDateTimeWidget):
         for part, label in zip(context["widget"]["subwidgets"], (_("date"), _("time")), strict=True):
             part["attrs"]["aria-label"] = f"{self.label}: {label}"
         return context
+
+
+class SuggestingSelect(AutocompleteSelect):
+    """A native select of the newest rows; with scripts, Django's own box that searches all of them.
+
+    `relation` is a foreign key to what is chosen; by it `ModelAdmin.get_search_results` knows what it may offer.
+    """
+
+    def __init__(self, relation: Any, attrs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(relation, admin.site, attrs={"data-width": "100%"} | (attrs or {}), **kwargs)
+
+    def optgroups(self, name: str, value: Any, attr: dict[str, Any] | None = None) -> list[Any]:
+        """Without scripts the box would be empty: here all choices are written out."""
+        return forms.Select.optgroups(self, name, value, attr)

@@ -8,13 +8,15 @@ Why it is made after every `migrate` and not by a migration: docs/decisions/0030
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from mailing.models.fields import fold
+
+Rows = TypeVar("Rows", bound="QuerySet[Any]")
 
 MOST_WORDS = 20  # of a search; nobody types more, and every one costs a look into the index
 TRIGRAM = 3
@@ -67,6 +69,15 @@ def fits(text: str) -> Callable[[str], bool]:
     """The same question for a `search_text` that was read already."""
     words = [word if len(word) >= TRIGRAM else f" {word}" for word in _words(text)]
     return lambda stored: all(word in f" {stored}" for word in words)
+
+
+def among(rows: Rows, text: str, *fields: str) -> Rows:
+    """The few rows whose fields contain every word, in any case: SQLite's LIKE knows only Latin letters' cases."""
+    words = _words(text)
+    if not words:
+        return rows
+    texts = ((pk, fold(" ".join(found))) for pk, *found in rows.order_by().values_list("pk", *fields))
+    return rows.filter(pk__in=[pk for pk, folded in texts if all(word in folded for word in words)])
 
 
 def _words(text: str) -> list[str]:
