@@ -73,8 +73,7 @@ class MailingChoice(forms.ChoiceField):
 
     def open_to(self, by: User, *, nobody: Any = "") -> None:
         self.by = by
-        newest = self._open()[:OFFERED]
-        self.choices = [("", nobody or "---------")] + [_choice(mailing) for mailing in newest]
+        self.choices = [("", nobody or "---------"), *(_choice(mailing) for mailing in self._open()[:OFFERED])]
 
     def valid_value(self, value: Any) -> bool:
         """One that was searched for is offered from now on, so that the page shows what was chosen."""
@@ -82,7 +81,8 @@ class MailingChoice(forms.ChoiceField):
             return True
         found = self._open().filter(pk=int(value)).first() if str(value).isdecimal() and len(value) < 19 else None
         if found:
-            self.choices = [*self.choices, _choice(found)]
+            offered: Any = self.choices
+            self.choices = [*offered, _choice(found)]
         return found is not None
 
     def clean(self, value: Any) -> Mailing | None:
