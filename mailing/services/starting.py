@@ -120,12 +120,12 @@ def send_now(
 def refusal(mailing: Mailing, now: datetime | None = None) -> NotStarted | None:
     """Why "send now" would be refused at this moment; None: it would not (a run may be going on)."""
     moment = now or timezone.now()
+    if mailing.end_at is not None and moment > mailing.end_at:
+        return NotStarted(ENDED, end=journal.when(mailing.end_at))
     if mailing.is_paused:
         return NotStarted(PAUSED)
     if moment < mailing.start_at:
         return NotStarted(NOT_BEGUN, start=journal.when(mailing.start_at))
-    if mailing.end_at is not None and moment > mailing.end_at:
-        return NotStarted(ENDED, end=journal.when(mailing.end_at))
     if not _has_somebody(mailing):
         return NotStarted(NOBODY)
     return gate.refusal()
