@@ -74,7 +74,10 @@ class ClientList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Two queries for the columns of this page: in the list's own query they would be computed for every row."""
         super().get_results(request)
-        self.queryset.listed = Listed(self.result_count, bool(self.query), self.has_active_filters)
+        listed = Listed(self.result_count, bool(self.query), self.has_active_filters)
+        if not (listed.searched or listed.filtered):
+            self.full_result_count = listed.total  # or Django says "N found" beside an empty search box
+        self.queryset.listed = listed
         self.result_list: Any = list(self.result_list)
         ids, emails = [row.pk for row in self.result_list], [row.email for row in self.result_list]
         links = Mailing.clients.through.objects.filter(client__in=ids).values_list("client_id")

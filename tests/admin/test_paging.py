@@ -83,3 +83,9 @@ def test_more_than_anybody_counts_is_said_in_words(
     monkeypatch.setattr("mailing.admin.clients.COUNTED", 20)
     cards = client.get("/admin/mailing/client/").context["cards"]
     assert [card["value"] for card in cards] == [23, 23, 0, "more than 20"]
+
+
+def test_only_a_search_says_how_many_it_found(client: Browser, superuser: User, clients: None) -> None:
+    client.force_login(superuser)
+    assert "15 found" in client.get("/admin/mailing/client/?q=анна").content.decode()
+    assert "found" not in client.get("/admin/mailing/client/").content.decode()
