@@ -41,7 +41,7 @@ check: $(STAMP)  ## style, types, import contracts, migrations, production setti
 bench: $(STAMP)  ## speed of sending beside its peers, as ratios
 	$(BIN)/python -m benchmarks $(ARGS)
 
-pages: $(STAMP)  ## queries, bytes and milliseconds per page at 1 000 and 100 000 clients
+pages: $(STAMP)  ## queries, bytes and milliseconds per page at several sizes
 	$(BIN)/python -m benchmarks.pages $(ARGS)
 
 shots: $(STAMP)  ## pictures of every page into var/shots
