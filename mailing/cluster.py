@@ -39,6 +39,9 @@ ROOM_SECONDS = 1.0
 PURGE_SECONDS = 600.0
 PING_AFTER = 60.0  # seconds without a sign of life from any worker
 DEAD_AFTER = 300.0  # seconds without an answer to our pings: a killed idle worker can hold the queue's lock for ever
+# Letters in flight have 10 s. A worker that a signal to the whole group killed may have held the queue's lock, and
+# then django-q's orderly end waits for ever.
+STOP_WITHIN = 15.0
 STEP = 0.25
 
 
@@ -50,6 +53,11 @@ class MailCluster(Cluster):
 
     def sig_handler(self, signum: int, frame: Any) -> None:
         pulse.request_stop()
+
+    def order_stop(self) -> None:
+        """What `stop` does, but for waiting without limit."""
+        order: Any = self.stop_event
+        order.set()
 
     @property
     def process(self) -> Any:
@@ -190,8 +198,9 @@ def run() -> int:
 def _leave(cluster: MailCluster) -> int:
     ordered = pulse.stop_requested()
     if ordered and cluster.process.is_alive():
-        cluster.stop()
-    elif not ordered:
+        cluster.order_stop()
+        cluster.process.join(STOP_WITHIN)
+    if cluster.process.is_alive():  # its children are told by the kernel (`die_with_parent`)
         cluster.process.kill()
         cluster.process.join()
     _say_goodbye()

@@ -31,7 +31,7 @@ def test_a_signal_to_the_whole_group_leaves_nothing_in_doubt(start: Start, mail:
 
     os.killpg(cluster.pid, signal.SIGTERM)
 
-    cluster.wait(20)
+    cluster.wait(40)  # at once or, when a dying worker took the queue's lock along, after 15 s
     wait_for(lambda: not any(os.path.exists(f"/proc/{child}") for child in children), seconds=20)
     attempt = mailing.attempts.get()
     assert (attempt.status, attempt.lease_owner, attempt.unconfirmed) == (AttemptStatus.RUNNING, "", 0)
