@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,9 +18,6 @@ from tests.browser.chromium import launched
 from tests.processes import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.cluster, pytest.mark.slow]
-
-# Playwright drives its browser on an event loop of its own; the test asks the database in between.
-os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 
 @pytest.fixture

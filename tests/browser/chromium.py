@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 EXECUTABLE = os.environ.get("CHROMIUM", "") or shutil.which("chromium") or "/usr/bin/chromium"
@@ -26,7 +27,9 @@ SIZES = (("wide", WIDE), ("phone", PHONE))
 
 @contextmanager
 def launched() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
+    """Playwright's event loop runs in this thread while it is open; Django would take us for asynchronous code."""
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=ARGUMENTS)
         try:
             yield browser

@@ -20,9 +20,6 @@ from playwright.sync_api import Browser, BrowserContext
 
 from tests.browser.chromium import EXECUTABLE, WIDE, launched
 
-# Playwright's event loop runs in this thread, and Django would take it for asynchronous code.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-
 Login = Callable[..., BrowserContext]
 
 
@@ -32,8 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One browser a file: its event loop runs in this thread, where later files may start loops of their own."""
     if not os.path.exists(EXECUTABLE):
         if os.environ.get("CI") == "true":
             pytest.fail(f"CHROMIUM IS MISSING ({EXECUTABLE}): apt-get install chromium")
