@@ -133,6 +133,17 @@ class StaffGroupAdmin(OurRights, StockGroupAdmin):  # type: ignore[misc]  # the 
     def get_change_title(self, request: HttpRequest, obj: Group) -> str:
         return _(obj.name)
 
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        return super().delete_view(request, object_id, self._named(object_id) | (extra_context or {}))
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        return super().history_view(request, object_id, self._named(object_id) | (extra_context or {}))
+
+    def _named(self, object_id: str) -> dict[str, str]:
+        """The name is stored in English and shown in the reader's language."""
+        group = Group.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        return {"display_name": _(group.name)} if group else {}
+
 
 def register(site: admin.AdminSite) -> None:
     """In place of Django's own screens, which are registered by then."""

@@ -75,6 +75,11 @@ def number(value: int, *, bad: bool = False) -> SafeString:
     return format_html('<span class="num{}">{}</span>', " bad" if bad and value else "", num(value))
 
 
+def _who(attempt: Attempt) -> str:
+    person = attempt.started_by
+    return person.get_full_name() or person.get_username() if person else attempt.get_trigger_display()
+
+
 def _share(share: float | None) -> str:
     return "—" if share is None else percent(round(share * 1000), 1000)
 
@@ -86,7 +91,7 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
     empty_text = gettext_lazy("Every run of every mailing will stand here: who got a letter, who did not, and why.")
     list_display = (
         *("started", "mailing_name", "state", "planned", "recipients", "accepted", "refused", "doubtful"),
-        *("skipped_number", "share", "took", "who", "first_words"),
+        *("skipped_number", "took", "first_words"),
     )
     list_filter = ("status", ("trigger", TriggerFilter), ("started_at", DateRangeFilter), MailingFilter)
     search_fields = ("subject", "mailing__name")
@@ -104,7 +109,8 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
 
     @admin.display(description=gettext_lazy("started"), ordering="started_at")
     def started(self, attempt: Attempt) -> SafeString | str:
-        return when(attempt.started_at)
+        """When, and by whom: the clock or a person."""
+        return format_html('{}<span class="muted">{}</span>', when(attempt.started_at), _who(attempt))
 
     @admin.display(description=gettext_lazy("mailing"), ordering="mailing__name")
     def mailing_name(self, attempt: Attempt) -> str:
@@ -128,7 +134,8 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
 
     @admin.display(description=gettext_lazy("accepted"), ordering="sent")
     def accepted(self, attempt: Attempt) -> SafeString:
-        return number(attempt.sent)
+        share = percent(attempt.sent, attempt.audience) if attempt.audience else ""
+        return format_html('{}<span class="muted">{}</span>', number(attempt.sent), share)
 
     @admin.display(description=gettext_lazy("refused"), ordering="failed")
     def refused(self, attempt: Attempt) -> SafeString:
@@ -142,23 +149,14 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
     def skipped_number(self, attempt: Attempt) -> SafeString:
         return number(attempt.skipped)
 
-    @admin.display(description="%")
-    def share(self, attempt: Attempt) -> SafeString:
-        return format_html('<span class="num">{}</span>', percent(attempt.sent, attempt.audience))
-
     @admin.display(description=gettext_lazy("took"))
     def took(self, attempt: Attempt) -> str:
         return duration(statistics.length(attempt))
 
-    @admin.display(description=gettext_lazy("who"), ordering="trigger")
-    def who(self, attempt: Attempt) -> str:
-        person = attempt.started_by
-        return person.get_full_name() or person.get_username() if person else attempt.get_trigger_display()
-
     @admin.display(description=gettext_lazy("server response"))
     def first_words(self, attempt: Attempt) -> SafeString | str:
         words = (attempt.response or attempt.note_text).strip()
-        first = Truncator(words.split("\n")[0]).chars(28)
+        first = Truncator(words.split("\n")[0]).chars(70)
         return format_html('<span class="muted" title="{}">{}</span>', words, first) if words else "—"
 
     # --- numbers of the filtered set -------------------------------------------------------------------

@@ -244,7 +244,7 @@ class ClientAdmin(Suggesting, ClientWizard, ClientActions):
 
     def get_pill(self, request: HttpRequest, obj: Any) -> SafeString:
         entry = obj.card.suppression
-        return receives_pill(entry.reason if entry else None)
+        return receives_pill(entry.reason) if entry else pill(_("gets mail"), "green")
 
     def get_object_cards(self, request: HttpRequest, obj: Any) -> list[Item]:
         card: clients_card.Card = obj.card

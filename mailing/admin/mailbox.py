@@ -22,6 +22,7 @@ from mailing.admin import letters
 from mailing.demo import faults
 from mailing.demo.faults import Fault
 from mailing.demo.outbox import Letter, Outbox
+from mailing.models import Attempt, Delivery, Mailing
 
 PER_PAGE = 50
 SEE, CHANGE_IT = "mailing.view_delivery", "mailing.send_mailing"
@@ -66,7 +67,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     page = Paginator(range(len(outbox)), PER_PAGE).get_page(request.GET.get("p"))
     context = {
         "title": _("Mail (demo)"),
-        "letters": outbox.page(page.number, PER_PAGE),
+        "rows": _with_mailings(outbox.page(page.number, PER_PAGE)),
         "page": page,
         "faults": Fault.choices,
         "fault": faults.current(demo.mailbox_directory()),
@@ -111,6 +112,16 @@ def letter(request: HttpRequest, key: str) -> HttpResponse:
 @demo_page(SEE)
 def letter_html(request: HttpRequest, key: str) -> HttpResponse:
     return letters.sandboxed(_find(key).html)
+
+
+def _with_mailings(found: list[Letter]) -> list[tuple[Letter, Mailing | None]]:
+    """Each letter with the mailing that sent it; a test letter and a letter to staff have none."""
+    ids = {letter.message_id for letter in found} - {""}
+    sent = Delivery.objects.filter(message_id__in=ids, email__in={letter.to for letter in found})
+    attempts = dict(sent.values_list("message_id", "attempt_id"))
+    shown = Attempt.objects.filter(pk__in=set(attempts.values())).select_related("mailing__message")
+    mailings = {attempt.pk: attempt.mailing for attempt in shown.only("mailing__name", "mailing__message__subject")}
+    return [(letter, mailings.get(attempts.get(letter.message_id, 0))) for letter in found]
 
 
 def _find(key: str) -> Letter:

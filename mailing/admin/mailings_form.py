@@ -97,6 +97,7 @@ class MailingScreen(MailingPages):
     inlines = (LatestAttempts,)
     autocomplete_fields = ("message",)
     change_form_template = "admin/mailing/mailing/change_form.html"
+    deletion_labels = {"mailing.Mailing_clients": gettext_lazy("places of recipients (the clients stay)")}
 
     # --- what stands on the form -----------------------------------------------------------------------
 

@@ -10,11 +10,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from mailing import demo
+from mailing.choices import AttemptStatus
 from mailing.services import overview
 from mailing.services.overview import AMBER_SHARE, RED_SHARE, Attention, Day, FirstSteps, Need, Overview
 from mailing.templatetags.samovar import num, percent, when
@@ -42,7 +44,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "steps": list(steps(seen.first_steps)) if seen.first_steps else [],
         "new_mailing": _url("mailing_add") if user.has_perm("mailing.add_mailing") else "",
         "may_pause": user.has_perm("mailing.change_mailing") and user.has_perm("mailing.send_mailing"),
-        "is_demo": demo.is_on(),
+        "may_fill": user.is_superuser and demo.is_on(),
     }
 
 
@@ -50,7 +52,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
 
 
 def cards(seen: Overview) -> list[dict[str, Any]]:
-    attempts, mailings, clients = _url("attempt_changelist"), _url("mailing_changelist"), _url("client_changelist")
+    attempts = f"{_url('attempt_changelist')}?{urlencode({'started_at__since': seen.days[0].date.isoformat()})}"
     share = seen.now.error_share
     silent = seen.clients - seen.receiving
     return [
@@ -60,18 +62,18 @@ def cards(seen: Overview) -> list[dict[str, Any]]:
             "value": percent(seen.now.failed, seen.now.sent + seen.now.failed),
             "note": _errors(seen.now.failed),
             "tone": _share_tone(share),
-            "url": attempts,
+            "url": f"{attempts}&status__exact={AttemptStatus.FAILED}",
         },
         {
             "label": _("Being sent now"),
             "value": seen.running_number,
-            "url": mailings,
+            "url": f"{_url('mailing_changelist')}?state=sending",
         },
         {
             "label": _("Clients"),
             "value": seen.clients,
             "note": _("%(n)s of them receive no mail") % {"n": num(silent)} if silent else _("all receive mail"),
-            "url": clients,
+            "url": f"{_url('client_changelist')}{'?receives=no' if silent else ''}",
         },
     ]
 

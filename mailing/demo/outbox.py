@@ -40,6 +40,10 @@ class Letter:
         return self._header("From")
 
     @property
+    def message_id(self) -> str:
+        return self._header("Message-ID").strip()
+
+    @property
     def recipient(self) -> str:
         return self._header("To")
 

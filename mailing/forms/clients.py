@@ -29,7 +29,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
     """Takes an address as people paste it: “Anna <anna@example.com>” is fine."""
 
     email = forms.CharField(
-        label=gettext_lazy("e-mail"),
+        label=gettext_lazy("E-mail"),
         max_length=320,
         widget=AdminTextInputWidget(attrs={"inputmode": "email", "autocomplete": "off"}),
         help_text=Client._meta.get_field("email").help_text,
@@ -149,7 +149,7 @@ class ConfirmFileForm(ConfirmImportForm):
 
 
 class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
-    email = forms.CharField(label=gettext_lazy("e-mail"), max_length=320, widget=AdminTextInputWidget)
+    email = forms.CharField(label=gettext_lazy("E-mail"), max_length=320, widget=AdminTextInputWidget)
 
     class Meta:
         model = Suppression

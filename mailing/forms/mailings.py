@@ -37,7 +37,7 @@ def tomorrow_morning() -> datetime:
 
 
 class MomentField(forms.SplitDateTimeField):
-    """A date and a time of the installation's zone; minutes are exact enough."""
+    """A date and a time of the installation's zone."""
 
     def __init__(self, *, label: Any, **kwargs: Any) -> None:
         super().__init__(label=label, widget=MomentWidget(label), **kwargs)
@@ -95,16 +95,16 @@ class MailingForm(ModelForm):
         return clients
 
     def clean_start_at(self) -> datetime | None:
-        return self._unrounded("start_at")
+        return self._untouched("start_at")
 
     def clean_end_at(self) -> datetime | None:
-        return self._unrounded("end_at")
+        return self._untouched("end_at")
 
-    def _unrounded(self, name: str) -> datetime | None:
-        """The stored moment when only its seconds differ: the pickers show minutes, and that is no change."""
+    def _untouched(self, name: str) -> datetime | None:
+        """The stored moment unless it was changed: the pickers show no more than seconds."""
         given: datetime | None = self.cleaned_data[name]
         stored: datetime | None = getattr(self.instance, name)
-        same = given and stored and stored.replace(second=0, microsecond=0) == given
+        same = given and stored and stored.replace(microsecond=0) == given
         return stored if same else given
 
     def clean(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ class MomentWidget(forms.SplitDateTimeWidget):
         self.label = label
         super().__init__(
             date_format="%Y-%m-%d",
-            time_format="%H:%M",
+            time_format="%H:%M:%S",
             date_attrs={"type": "date", "class": "moment-date"},
             time_attrs={"type": "time", "class": "moment-time"},
         )
@@ -26,7 +26,17 @@ class MomentWidget(forms.SplitDateTimeWidget):
         context = super().get_context(name, value, attrs)
         for part, label in zip(context["widget"]["subwidgets"], (_("date"), _("time")), strict=True):
             part["attrs"]["aria-label"] = f"{self.label}: {label}"
+        self._shorten(context["widget"]["subwidgets"][1])
         return context
+
+    @staticmethod
+    def _shorten(time: dict[str, Any]) -> None:
+        """Without its seconds, unless it has some: what is shown is what is stored, or an untouched save moves it."""
+        shown = time["value"] or ""
+        if shown.endswith(":00") and shown.count(":") == 2:
+            time["value"] = shown.removesuffix(":00")
+        elif shown.count(":") == 2:
+            time["attrs"]["step"] = "1"
 
 
 class SuggestingSelect(AutocompleteSelect):

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext, ngettext, pgettext
 
 register = template.Library()
 
@@ -88,6 +88,22 @@ def duration(span: timedelta | None) -> str:
     )
     first = next((i for i, (n, _text) in enumerate(units) if n), len(units) - 1)
     return "\u00a0".join(text % {"n": n} for n, text in units[first : first + 2] if n or first == len(units) - 1)
+
+
+@register.filter
+def time_left(attempt: Any) -> str:
+    """How long a run that is handing over letters still takes at the pace it had so far."""
+    done = attempt.audience - attempt.open
+    if attempt.status != "running" or attempt.resume_at or not done or not attempt.open:
+        return ""
+    seconds = (timezone.now() - attempt.started_at).total_seconds() * attempt.open / done
+    minutes = round(seconds / 60)
+    if not minutes:
+        return gettext("less than a minute left")
+    if minutes < 90:
+        return ngettext("about %(n)s min left", "about %(n)s min left", minutes) % {"n": minutes}
+    hours = round(minutes / 60)
+    return ngettext("about %(n)s h left", "about %(n)s h left", hours) % {"n": hours}
 
 
 @register.simple_tag

@@ -11,7 +11,7 @@ from django.test import Client as Browser
 
 from mailing.demo import faults
 from mailing.demo.faults import Fault
-from tests.factories import UserFactory
+from tests.factories import DeliveryFactory, MailingFactory, UserFactory
 
 PAGE = "/admin/mailbox/"
 LETTER = """Delivered-To: anna@mail.example
@@ -112,3 +112,13 @@ def test_outside_the_demo_there_is_no_such_page(admin_client: Browser, settings:
 
 def test_an_unknown_fault_is_not_found(admin_client: Browser) -> None:
     assert admin_client.post(f"{PAGE}fault/", {"fault": "nonsense"}).status_code == 404
+
+
+def test_a_letter_names_the_mailing_that_sent_it(admin_client: Browser, directory: Path) -> None:
+    mailing = MailingFactory(name="Morning tea")
+    sent = DeliveryFactory(attempt__mailing=mailing, email="anna@mail.example", message_id="<7.1@samovar.example>")
+    directory.mkdir(exist_ok=True)
+    letter = f"Message-ID: {sent.message_id}\n" + LETTER.format(subject="Tea")
+    Maildir(directory / "letters").add(letter.encode())
+    page = admin_client.get(PAGE).content.decode()
+    assert f'<a href="/admin/mailing/mailing/{mailing.pk}/change/">Morning tea</a>' in page

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from mailing.choices import AttemptStatus, Audience, MailingStatus, Periodicity
 from mailing.models import Attempt, Mailing
+from mailing.services import lifecycle
 from tests.factories import AttemptFactory, ClientFactory, MailingFactory, MessageFactory, UserFactory
 from tests.forms import filled
 
@@ -314,3 +315,50 @@ def test_the_sentence_changes_nothing(staff: Browser) -> None:
 
     assert Mailing.objects.values().get() == before
     assert not Attempt.objects.exists()
+
+
+def test_an_untouched_save_moves_no_moment_by_its_seconds(staff: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = timezone.now().replace(second=42, microsecond=123456) - timedelta(days=3)
+    mailing = MailingFactory(
+        clients=1,
+        start_at=start,
+        end_at=start + timedelta(days=90),
+        periodicity=Periodicity.WEEKLY,
+        status=MailingStatus.RUNNING,
+        active_since=start,
+        next_run_at=start + timedelta(days=7),
+    )
+    AttemptFactory(mailing=mailing, occurrence=start, status=AttemptStatus.SUCCEEDED, finished_at=start)
+    before = Mailing.objects.values("start_at", "end_at", "active_since", "next_run_at").get()
+    told: list[list[str]] = []
+    edited = lifecycle.edited
+
+    def watched(*args: Any, changed: Any, **kwargs: Any) -> Any:
+        told.append(list(changed))
+        return edited(*args, changed=changed, **kwargs)
+
+    monkeypatch.setattr(lifecycle, "edited", watched)
+    save(staff, mailing)
+
+    assert told == [[]]
+    assert Mailing.objects.values("start_at", "end_at", "active_since", "next_run_at").get() == before
+
+
+def test_the_time_shows_its_seconds_only_when_it_has_some(staff: Browser) -> None:
+    whole = MailingFactory(start_at=future())
+    odd = MailingFactory(start_at=future() + timedelta(seconds=42))
+    clock = timezone.localtime(future()).strftime("%H:%M")
+
+    assert f'value="{clock}"' in staff.get(f"{LIST}{whole.pk}/change/").content.decode()
+    page = staff.get(f"{LIST}{odd.pk}/change/").content.decode()
+    assert f'value="{clock}:42"' in page
+    assert 'step="1"' in page
+
+
+def test_the_delete_page_counts_the_recipients_and_says_that_the_clients_stay(staff: Browser) -> None:
+    mailing = MailingFactory(clients=3)
+
+    page = staff.get(f"{LIST}{mailing.pk}/delete/")
+
+    assert page.context["model_count"] is not None
+    assert ("places of recipients (the clients stay)", 3) in list(page.context["model_count"])

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client as Browser
@@ -17,6 +18,7 @@ from mailing.choices import AttemptStatus, Audience, MailingStatus, Periodicity
 from mailing.models import Mailing
 from mailing.services import overview
 from mailing.services.overview import Day, Need
+from mailing.templatetags.samovar import time_left
 from tests.factories import AttemptFactory, ClientFactory, MailingFactory, MessageFactory, SuppressionFactory
 
 pytestmark = pytest.mark.django_db
@@ -141,3 +143,38 @@ def test_the_share_of_errors_turns_amber_and_red() -> None:
     assert screen.cards(overview.overview())[1]["tone"] == "amber"
     run(mailing, days_ago=1, audience=100, sent=80, failed=20)
     assert screen.cards(overview.overview())[1]["tone"] == "red"
+
+
+def test_cards_lead_to_the_rows_they_count(browser: Browser) -> None:
+    run(running_mailing(), days_ago=40, audience=2, failed=2, status=AttemptStatus.FAILED)
+    run(running_mailing(), days_ago=2, audience=2, sent=1, failed=1, status=AttemptStatus.FAILED)
+    run(running_mailing(), days_ago=1, audience=2, sent=2)
+    sent, errors, now, clients = browser.get("/admin/").context["cards"]
+    assert browser.get(sent["url"]).context["cl"].result_count == 2
+    assert browser.get(errors["url"]).context["cl"].result_count == 1
+    assert now["url"].endswith("?state=sending")
+    assert browser.get(clients["url"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("audience", "sent", "minutes_ago", "words"),
+    [(100, 0, 5, ""), (100, 50, 5, "about 5 min left"), (100, 99, 1, "less than a minute left")],
+)
+def test_a_run_says_about_how_long_it_still_takes(audience: int, sent: int, minutes_ago: int, words: str) -> None:
+    started = NOW() - timedelta(minutes=minutes_ago)
+    attempt = AttemptFactory(started_at=started, audience=audience, sent=sent)
+    assert time_left(attempt) == words
+
+
+def test_an_empty_demo_is_filled_with_examples_by_one_button(browser: Browser, settings: LazySettings) -> None:
+    settings.DEBUG, settings.EMAIL_HOST = True, "127.0.0.1"
+    assert "/admin/examples/" in browser.get("/admin/").content.decode()
+    page = browser.post("/admin/examples/", follow=True)
+    assert "Filled with examples" in page.content.decode()
+    assert Mailing.objects.count() > 4
+
+
+def test_nothing_offers_examples_outside_the_demo(browser: Browser, settings: LazySettings) -> None:
+    settings.DEBUG = False
+    assert "/admin/examples/" not in browser.get("/admin/").content.decode()
+    assert browser.post("/admin/examples/").status_code == 404

@@ -253,6 +253,7 @@ ATTEMPTS = (
 )
 
 DEMO = (
+    post("fill_with_examples", ROOT),
     get("mailing_mailbox", LOOKERS),
     get("mailing_mailbox_letter", LOOKERS, "letter"),
     get("mailing_mailbox_html", LOOKERS, "letter"),
