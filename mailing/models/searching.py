@@ -1,6 +1,6 @@
 """How clients are found: `condition` is the WHERE of `ClientQuerySet.search`, `keep_index` what makes it quick.
 
-PostgreSQL has a trigram index (migration 0002) that a plain LIKE uses. SQLite has FTS5 with its trigram tokenizer:
+PostgreSQL has a trigram index (migration 0001) that a plain LIKE uses. SQLite has FTS5 with its trigram tokenizer:
 a table beside the clients, written by triggers. Among 1 000 000 clients a LIKE took 1.6 s there, a MATCH 1 to 50 ms.
 Why it is made after every `migrate` and not by a migration: docs/decisions/0030-search.md.
 """
