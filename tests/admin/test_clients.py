@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client as Browser
@@ -33,13 +33,6 @@ Login = Callable[..., Browser]
 @pytest.fixture(autouse=True)
 def _no_remembered_domains() -> None:
     cache.clear()
-
-
-@pytest.fixture
-def browser(superuser: User) -> Browser:
-    browser = Browser()
-    browser.force_login(superuser)
-    return browser
 
 
 @pytest.fixture

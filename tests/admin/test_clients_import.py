@@ -6,33 +6,18 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 
 from mailing.models import Client, ClientImport
 from mailing.tables import reading
-from tests.factories import ClientFactory, MailingFactory, UserFactory
+from tests.admin.people import somebody
+from tests.factories import ClientFactory, MailingFactory
 from tests.importing import files
 
 pytestmark = pytest.mark.django_db
 IMPORT = "/admin/mailing/client/import/"
 PROCESS = "/admin/mailing/client/process_import/"
-
-
-@pytest.fixture
-def browser(superuser: User) -> Browser:
-    browser = Browser()
-    browser.force_login(superuser)
-    return browser
-
-
-def somebody(*codenames: str) -> Browser:
-    user = UserFactory()
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    browser = Browser()
-    browser.force_login(user)
-    return browser
 
 
 def choose(browser: Browser, data: bytes, name: str = "clients.csv", **fields: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 
 from mailing.choices import Audience, MailingStatus
@@ -14,13 +14,6 @@ from tests.factories import ClientFactory, MailingFactory, MessageFactory, UserF
 pytestmark = pytest.mark.django_db
 AUTOCOMPLETE = "/admin/autocomplete/"
 CLIENTS = "/admin/mailing/client/"
-
-
-@pytest.fixture
-def browser(superuser: User) -> Browser:
-    browser = Browser()
-    browser.force_login(superuser)
-    return browser
 
 
 @pytest.fixture(autouse=True)

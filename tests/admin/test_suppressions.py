@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client as Browser
@@ -13,26 +12,12 @@ from django.test.utils import CaptureQueriesContext
 
 from mailing.choices import SuppressionReason
 from mailing.models import Suppression
+from tests.admin.people import somebody
 from tests.factories import AttemptFactory, SuppressionFactory, UserFactory
 from tests.importing import files
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/mailing/suppression/"
-
-
-@pytest.fixture
-def browser(superuser: User) -> Browser:
-    browser = Browser()
-    browser.force_login(superuser)
-    return browser
-
-
-def somebody(*codenames: str) -> Browser:
-    user = UserFactory()
-    user.user_permissions.set(Permission.objects.filter(codename__in=["view_suppression", *codenames]))
-    browser = Browser()
-    browser.force_login(user)
-    return browser
 
 
 def emails() -> list[str]:
@@ -99,7 +84,7 @@ def test_who_asked_for_no_letters_is_pointed_out(browser: Browser) -> None:
 
 def test_whoever_may_add_may_not_therefore_lift() -> None:
     entry = SuppressionFactory(attempt=AttemptFactory(), reason=SuppressionReason.HARD_BOUNCE)
-    editor = somebody("add_suppression", "delete_suppression")
+    editor = somebody("view_suppression", "add_suppression", "delete_suppression")
     assert editor.post(f"{LIST}add/", {"email": "a@example.ru", "reason": "manual"}).status_code == 302
     for door in (f"{entry.pk}/lift/", f"{entry.pk}/delete/", f"attempt/{entry.attempt.pk}/lift-all/"):
         assert editor.post(f"{LIST}{door}").status_code == 403
@@ -108,7 +93,7 @@ def test_whoever_may_add_may_not_therefore_lift() -> None:
 
 
 def test_whoever_only_looks_finds_no_doors() -> None:
-    viewer = somebody()
+    viewer = somebody("view_suppression")
     assert viewer.get(LIST).status_code == 200
     for door in ("add/", "file/", "export/"):
         assert viewer.get(f"{LIST}{door}").status_code == 403
