@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.db.models import Q
 
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
 from mailing.models import Attempt, Delivery, Mailing
 from tests.chaos import books
 from tests.factories import ClientFactory, MailingFactory
-from tests.processes import PROJECT, environment, manage
+from tests.processes import PROJECT, environment, manage, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -65,7 +66,20 @@ def kill_in_mid_run(mailing: Mailing, env: dict[str, str], dice: random.Random) 
         time.sleep(dice.random() * 0.02)
     process.kill()
     process.wait()
+    wait_for(lambda: not others_connected(), what="the end of what the dead process had asked of the database")
     return Delivery.objects.filter(attempt__mailing=mailing, status=DeliveryStatus.SENDING).count()
+
+
+def others_connected() -> bool:
+    """PostgreSQL finishes, and commits, the last statement of a client that is dead already."""
+    if connection.vendor != "postgresql":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+            " AND backend_type = 'client backend' AND pid <> pg_backend_pid())"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def finish(mailing: Mailing, env: dict[str, str]) -> None:
