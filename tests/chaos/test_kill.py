@@ -17,6 +17,7 @@ from django.db.models import Q
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
 from mailing.models import Attempt, Delivery, Mailing
 from tests.chaos import books
+from tests.conftest import Told
 from tests.factories import ClientFactory, MailingFactory
 from tests.processes import PROJECT, environment, manage, wait_for
 
@@ -93,9 +94,7 @@ def finish(mailing: Mailing, env: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(1, 6))
-def test_a_killed_run_goes_on_and_writes_to_nobody_twice(
-    seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_killed_run_goes_on_and_writes_to_nobody_twice(seed: int, tmp_path: Path, told: Told) -> None:
     dice = random.Random(seed)
     mailing = MailingFactory.create(clients=ClientFactory.create_batch(CLIENTS))
     log = tmp_path / "accepted.jsonl"
@@ -115,5 +114,6 @@ def test_a_killed_run_goes_on_and_writes_to_nobody_twice(
     died = Q(status=DeliveryStatus.UNCONFIRMED, reason=DeliveryReason.WORKER_DIED)
     assert Delivery.objects.filter(died).count() == on_the_way
     assert counted == ROUNDS
-    with capsys.disabled():
-        sys.stdout.write(f"\n  kill -9, seed {seed}: {counted} counted rounds, {on_the_way} letters unconfirmed\n")
+    told(
+        f"kill -9, seed {seed}: {counted} counted rounds, {on_the_way} letters unconfirmed, nobody twice, nobody lost"
+    )
