@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ else:
     PaginatorOfRows = Paginator
 
 ON_TIME = timedelta(minutes=2)  # the tick comes once a minute
+ADDRESS = re.compile(r"<[^<>\s]*@[^<>\s]*>:?\s*")  # one of many, and no part of the reason
 COUNTED_AT_MOST = 100_000  # pages of deliveries; a count over ten million rows would take seconds
 
 
@@ -156,7 +158,7 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
     @admin.display(description=gettext_lazy("server response"))
     def first_words(self, attempt: Attempt) -> SafeString | str:
         words = (attempt.response or attempt.note_text).strip()
-        first = Truncator(words.split("\n")[0]).chars(70)
+        first = Truncator(ADDRESS.sub("", words.split("\n")[0])).chars(70)
         return format_html('<span class="muted" title="{}">{}</span>', words, first) if words else "—"
 
     # --- numbers of the filtered set -------------------------------------------------------------------

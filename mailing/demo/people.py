@@ -7,6 +7,8 @@ from random import Random
 
 from mailing.models import Client
 
+SOURCE = "seed_demo"  # what a client card says they came from
+
 
 def _words(text: str) -> list[str]:
     return text.split(" ")
@@ -93,7 +95,7 @@ def _client(index: int, chance: Random) -> Client:
         full_name=f"{family} {name} {father}",
         greeting=(f"{name} {father}" if formal else name) if warm else "",
         comment=comment if commented else "",
-        source="seed_demo",
+        source=SOURCE,
     )
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from mailing import recurrence
 from mailing.choices import Audience, MailingStatus, Periodicity, SuppressionReason
 from mailing.demo import history, letters, people
-from mailing.models import Client, Mailing, Suppression
+from mailing.models import Client, Mailing, Message, Suppression
 
 PASSWORD = "demo"  # for a machine of one's own only: settings refuse DEBUG anywhere but on loopback
 STAFF = (
@@ -26,6 +26,8 @@ STAFF = (
     ("viewer", "Viewer", "Вера", "Тарасова"),
 )
 DUE_IN = timedelta(seconds=40)
+FOUNDED_DAYS_AGO = 40
+CAME_DAYS_AGO = (400, 310, 220, 160, 120, 90, 75, 60, 50, 42, 21, 6)  # each a twelfth of the clients
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,22 @@ def seed(*, clients: int, now: datetime | None = None) -> Seeded:
             _mailing(plan, moment, message=messages[plan.subject], created_by=author)
     if not Mailing.objects.filter(name=WELCOME).exists():
         _due_soon(moment, message=messages[letters.WELCOME], created_by=author)
+    _age(moment)
     return Seeded(Client.objects.count(), len(messages), Mailing.objects.count())
+
+
+def _age(now: datetime) -> None:
+    """What the history speaks of was there before it began."""
+    before = now - timedelta(days=FOUNDED_DAYS_AGO)
+    made_now = {"created_at__gte": now}
+    Message.objects.filter(**made_now).update(created_at=before, updated_at=before)
+    clients = list(Client.objects.filter(source=people.SOURCE, **made_now).values_list("pk", flat=True))
+    for share, days in enumerate(CAME_DAYS_AGO):
+        came = now - timedelta(days=days)
+        Client.objects.filter(pk__in=clients[share :: len(CAME_DAYS_AGO)]).update(created_at=came, updated_at=came)
+    for entry in Suppression.objects.filter(**made_now).select_related("attempt"):
+        since = entry.attempt.started_at if entry.attempt else now - timedelta(days=entry.pk % 25 + 1)
+        Suppression.objects.filter(pk=entry.pk).update(created_at=since)
 
 
 def _staff() -> User:
