@@ -51,6 +51,7 @@ class SamovarModelAdmin(ModelAdmin):
     empty_text: ClassVar[_StrOrPromise] = ""
     deletion_labels: ClassVar[dict[str, _StrOrPromise]] = {}
 
+    empty_value_display = "—"
     list_per_page = 50
     list_max_show_all = 200
     show_facets = admin.ShowFacets.NEVER
