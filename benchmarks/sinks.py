@@ -65,8 +65,10 @@ class SmtpSink(Sink):
 
     def accepted(self) -> int:
         """Letters so far: `-c` rewrites one line "sess=… quit=… mesg=…" after each."""
-        last = self.counter.read_bytes()[-200:].decode(errors="replace").split("\r")
-        numbers = [line for line in last if "mesg=" in line]
+        with self.counter.open("rb") as counter:  # megabytes: only the end is read
+            counter.seek(max(0, self.counter.stat().st_size - 200))
+            last = counter.read().decode(errors="replace")
+        numbers = [line for line in last.split("\r") if "mesg=" in line]
         return int(numbers[-1].split("mesg=")[1].split()[0]) if numbers else 0
 
 
