@@ -101,7 +101,7 @@ class MailingAdmin(Suggesting, MailingActions):
         row: statistics.Row = mailing.numbers
         if not row.results:
             return "—"
-        words = ngettext("%(good)s of the last one", "%(good)s of the last %(all)s", len(row.results))
+        words = ngettext("%(good)s of %(all)s", "%(good)s of the last %(all)s", len(row.results))
         words %= {"good": row.succeeded, "all": len(row.results)}
         marks = format_html_join("", '<i class="run run-{}"></i>', ((result,) for result in row.results))
         shape = '<span class="trend"><span class="runs" aria-hidden="true">{}</span>{}</span>'
