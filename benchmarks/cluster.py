@@ -62,12 +62,17 @@ def wait_for(sink: DistantSink, letters: int, *, seconds: float = 300) -> None:
         time.sleep(0.2)
 
 
+def resume_all(product: Samovar, sink: DistantSink) -> float:
+    """Starts every mailing; the moment (epoch seconds) just before the first."""
+    printed = shell(product, product.environment(port=sink.port), START.format(mailings=product.mailings))
+    return float(printed.split()[0])
+
+
 def first_letter(folder: Path, clients: int, database_url: str = "") -> float:
     """Seconds from the start of a run to its first accepted letter, with a free worker."""
     product = Samovar(folder, clients, database_url=database_url, state="draft")
     with DistantSink(folder, 0) as sink, running(product, sink, connections=20, workers=2):
-        environment = product.environment(port=sink.port)
-        begun = float(shell(product, environment, START.format(mailings=product.mailings)).split()[0])
+        begun = resume_all(product, sink)
         wait_for(sink, clients)
         first = sink.first()
         assert first is not None
@@ -83,8 +88,7 @@ def _span(folder: Path, clients: int, *, workers: int) -> float:
     folder.mkdir()
     product = Samovar(folder, clients, mailings=2, state="draft")
     with DistantSink(folder, 0.05) as sink, running(product, sink, connections=10, workers=workers):
-        environment = product.environment(port=sink.port)
-        begun = float(shell(product, environment, START.format(mailings=product.mailings)).split()[0])
+        begun = resume_all(product, sink)
         wait_for(sink, clients)
         last = sink.last()
         assert last is not None
