@@ -11,6 +11,8 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError, connection, transaction
+from django.db.models import F
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
@@ -102,6 +104,34 @@ def test_after_the_kill_of_a_cluster_the_other_finishes_and_nobody_gets_two_lett
     assert max(mail.recipients.values()) == 1
 
 
+def freeze_between_writes(worker: int) -> None:
+    """SIGSTOP while the process holds no lock of the database (one stop in sixteen does, and then all wait)."""
+
+    def frozen() -> bool:
+        os.kill(worker, signal.SIGSTOP)
+        if can_write():
+            return True
+        os.kill(worker, signal.SIGCONT)
+        return False
+
+    wait_for(frozen, what="a moment between two writes")
+
+
+def can_write() -> bool:
+    """Whether nobody holds the lock of an attempt for longer than a moment."""
+    timeout = "PRAGMA busy_timeout = {}" if connection.vendor == "sqlite" else "SET lock_timeout = {}"
+    with connection.cursor() as cursor:
+        cursor.execute(timeout.format(1000))
+        try:
+            with transaction.atomic():
+                Attempt.objects.update(lease_until=F("lease_until"))
+        except OperationalError:
+            return False
+        finally:
+            cursor.execute(timeout.format(20_000))
+    return True
+
+
 def test_a_stopped_worker_that_comes_back_doubles_nobody(start: Start, mail: Server) -> None:
     cluster = start(MAILING_RATE_LIMIT="60/s", MAILING_LEASE_SECONDS="3")
     mailing = lifecycle.launch(MailingFactory(clients=200))
@@ -110,7 +140,7 @@ def test_a_stopped_worker_that_comes_back_doubles_nobody(start: Start, mail: Ser
     worker = int(owner.split(":")[1])
     assert worker in descendants(cluster.pid)
 
-    os.kill(worker, signal.SIGSTOP)
+    freeze_between_writes(worker)
     try:
         wait_for(lambda: mailing.attempts.get().lease_owner not in {"", owner}, what="another worker")
     finally:
