@@ -19,9 +19,10 @@ from mailing.admin.base import Item
 from mailing.admin.pages import View, undo, user_of
 from mailing.admin.test_letter import TestLetterPages
 from mailing.choices import AttemptStatus, Audience
+from mailing.errors import NotStarted
 from mailing.forms.mailings import MailingForm
 from mailing.models import Attempt, Heartbeat, Mailing
-from mailing.services import calendar, dry_run, lifecycle, permissions, snapshots, statistics
+from mailing.services import calendar, dry_run, lifecycle, permissions, sending, snapshots, starting, statistics
 from mailing.templatetags.samovar import num
 
 POST = method_decorator(require_POST)
@@ -55,14 +56,32 @@ class MailingPages(TestLetterPages):
             act = partial(lifecycle.send_now, mailing, by=user_of(request), seen_attempt=seen_attempt)
             return self.perform(request, act, said=begun, back=self.url("change", pk))
         latest = mailing.attempts.order_by("-pk").values_list("pk", flat=True).first()
+        refusal, attempt = lifecycle.refusal(mailing), running(mailing)
         context = {
             "recipients": statistics.recipients(mailing),
             "seen": latest or 0,
-            "refusal": lifecycle.refusal(mailing),
-            "running": running(mailing),
+            "refusal": refusal,
+            "running": attempt,
+            "is_worked_on": refusal is None and attempt is not None and sending.is_worked_on(attempt),
+            "next_step": self._instead_of_sending(mailing, refusal, attempt),
             "sender": snapshots.sender(mailing),
         }
         return self.page(request, mailing, "send", _("Send now"), context)
+
+    def _instead_of_sending(self, mailing: Mailing, refusal: NotStarted | None, attempt: Attempt | None) -> Item | None:
+        """The button that leads out of a refusal; what a person cannot mend here has none."""
+        dates = {"label": _("Change the dates"), "url": f"{self.url('change', mailing.pk)}#id_start_at_0"}
+        steps = {
+            starting.PAUSED: {"label": _("Resume"), "url": self.url("resume", mailing.pk), "method": "post"},
+            starting.NOT_BEGUN: dates,
+            starting.ENDED: dates,
+            starting.NOBODY: {"label": _("Open the client list"), "url": reverse("admin:mailing_client_changelist")},
+        }
+        step: Item | None = steps.get(refusal.message) if refusal else None
+        if attempt is not None and refusal is None:
+            url = reverse("admin:mailing_attempt_change", args=[attempt.pk])
+            step = {"label": _("Open attempt %(number)s") % {"number": attempt.pk}, "url": url}
+        return step | {"primary": True} if step else None
 
     @POST
     def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -134,7 +134,54 @@ def test_nobody_to_send_to_is_said_before_and_after_the_press(staff: Browser, ma
     page = staff.get(url(mailing, "send")).content.decode()
 
     assert "Nobody to send to: add recipients." in page
-    assert "btn-primary" not in page.split('name="seen"')[1].split("</form>")[0]
+    assert 'name="seen"' not in page
+
+
+PAGES = "/admin/mailing/"
+
+
+@pytest.mark.parametrize(
+    ("fields", "label", "address"),
+    [
+        ({"is_paused": True}, "Resume", "mailing/{pk}/resume/"),
+        ({"end_at": timezone.now() - timedelta(hours=1)}, "Change the dates", "mailing/{pk}/change/#id_start_at_0"),
+        ({"start_at": timezone.now() + timedelta(days=1)}, "Change the dates", "mailing/{pk}/change/#id_start_at_0"),
+    ],
+)
+def test_a_refused_send_offers_the_step_out_of_it(
+    staff: Browser, mailing: Mailing, fields: dict[str, Any], label: str, address: str
+) -> None:
+    Mailing.objects.filter(pk=mailing.pk).update(**fields)
+
+    response = staff.get(url(mailing, "send"))
+
+    step = response.context["next_step"]
+    assert (step["label"], step["url"]) == (label, PAGES + address.format(pk=mailing.pk))
+    assert step["url"] in response.content.decode()
+    assert 'name="seen"' not in response.content.decode()
+
+
+def test_a_run_somebody_works_on_is_opened_and_not_started_again(staff: Browser, mailing: Mailing) -> None:
+    lease = timezone.now() + timedelta(minutes=1)
+    attempt = AttemptFactory(mailing=mailing, audience=10, sent=4, lease_owner="worker", lease_until=lease)
+
+    page = staff.get(url(mailing, "send")).content.decode()
+
+    assert f"It is being sent right now: attempt {attempt.pk}, 4 of 10." in page
+    assert f'href="{PAGES}attempt/{attempt.pk}/change/"' in page
+    assert 'name="seen"' not in page
+
+
+def test_a_run_that_waits_is_opened_or_goes_on_at_once(staff: Browser, mailing: Mailing) -> None:
+    attempt = AttemptFactory(mailing=mailing, audience=10, sent=4, resume_at=timezone.now() + timedelta(hours=1))
+
+    page = staff.get(url(mailing, "send")).content.decode()
+
+    assert f'href="{PAGES}attempt/{attempt.pk}/change/"' in page
+    assert "Go on at once" in page
+    staff.post(url(mailing, "send"), {"seen": attempt.pk})
+    attempt.refresh_from_db()
+    assert (attempt.resume_at, mailing.attempts.count()) == (None, 2)
 
 
 # --- pause, resume, finish, copy -----------------------------------------------------------------------
