@@ -1,0 +1,121 @@
+"""What a run waits for, in words; what it costs meanwhile, and how it goes on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.conf import LazySettings
+from django.utils import timezone, translation
+
+from mailing.choices import AttemptStatus
+from mailing.delivery.feed import Stop
+from mailing.services.sending import State
+from tests.services.slices import ALWAYS, breaker_pause_is_over, counts, emails, misbehave, run, start
+from tests.smtp.script import Fault
+from tests.smtp.server import Server
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick")]
+
+
+def test_a_closed_port_marks_nobody_and_says_what_it_waits_for() -> None:
+    attempt = start(3)
+    result = run(attempt)
+    assert (result.state, result.stopped) == (State.OPEN, Stop.SERVICE)
+    assert result.next_at == attempt.resume_at
+    assert attempt.resume_at is not None
+    assert counts(attempt) == (0, 0, 0, 0, 3)
+    assert set(attempt.deliveries.values_list("status", "tries")) == {("queued", 0)}
+    assert "does not answer (127.0.0.1:1)" in attempt.note_text
+    with translation.override("ru"):
+        assert attempt.note_text
+
+
+def test_a_wrong_password_is_told_in_words(server: Server, settings: LazySettings) -> None:
+    server.user = ("right", "secret")
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "right", "wrong-password"
+    attempt = start(3)
+    result = run(attempt)
+    assert result.stopped is Stop.SERVICE
+    assert "did not accept the login or the password" in attempt.note_text
+    assert attempt.response.startswith("535")
+    assert sum(line.startswith("AUTH") for lines in server.transcripts for line in lines) == 1
+
+
+@pytest.mark.parametrize("kind", ["drop", "reset", "hang", "garbage"])
+def test_a_server_that_answers_no_dot_costs_a_few_letters_and_the_run_waits(server: Server, kind: str) -> None:
+    misbehave(server, Fault("dot", kind, times=ALWAYS))
+    attempt = start(60)
+
+    result = run(attempt)
+
+    assert (result.state, result.stopped) == (State.OPEN, Stop.SERVICE)
+    assert 3 <= attempt.unconfirmed <= 3 * (3 + 1)  # three events in a row, on three lines, one just opened
+    assert attempt.open == 60 - attempt.unconfirmed
+    assert "without saying whether it took it" in attempt.note_text
+    assert len(server.accepted) == len(server.recipients) == attempt.unconfirmed
+
+    server.script.faults.clear()  # type: ignore[attr-defined]
+    breaker_pause_is_over()
+    run(attempt)
+    assert (attempt.sent, attempt.open) == (60 - attempt.unconfirmed, 0)
+    assert max(server.recipients.values()) == 1  # what is unconfirmed was not sent again
+
+
+def test_a_slice_does_not_knock_while_the_breaker_is_open(server: Server) -> None:
+    waiting, other = start(2), start(2)
+    misbehave(server, Fault("mail", "421 4.3.2 closing", times=ALWAYS))
+    run(waiting)
+    connections = len(server.transcripts)
+    result = run(other)
+    assert len(server.transcripts) == connections
+    assert (result.state, result.stopped) == (State.OPEN, Stop.SERVICE)
+    assert other.resume_at == waiting.resume_at
+    assert "in trouble a moment ago" in other.note_text
+
+
+def test_after_the_pause_the_run_goes_on_and_the_note_goes(server: Server, settings: LazySettings) -> None:
+    settings.MAILING_BREAKER_PAUSES = [0.05]
+    attempt = start(3)
+    misbehave(server, Fault("connect", "421 4.3.2 closing", times=3))
+    assert run(attempt).state is State.OPEN
+    while run(attempt).state is State.OPEN:
+        pass
+    assert attempt.status == AttemptStatus.SUCCEEDED
+    assert (attempt.note, attempt.resume_at) == ("", None)
+
+
+def test_the_retry_window_ends_the_waiting_with_the_servers_words(server: Server, settings: LazySettings) -> None:
+    settings.MAILING_BREAKER_PAUSES, settings.MAILING_RETRY_WINDOW = [0.05], 0.3
+    attempt = start(3)
+    misbehave(server, Fault("connect", "421 4.3.2 closed for today", times=ALWAYS))
+    while run(attempt).state is State.OPEN:
+        pass
+    assert attempt.status == AttemptStatus.FAILED
+    assert set(attempt.deliveries.values_list("status", "reason")) == {("failed", "retry_window")}
+    assert attempt.response == "421 4.3.2 closed for today"
+    assert "took no letter for too long" in attempt.note_text
+
+
+def test_deferred_letters_are_waited_for_outside_the_slice(server: Server, settings: LazySettings) -> None:
+    settings.MAILING_RETRY_DELAYS = [3600]
+    attempt = start(3)
+    misbehave(server, Fault("rcpt", "451 4.7.1 greylisted", to=emails(attempt)[0]))
+    result = run(attempt)
+    assert (result.state, result.stopped) == (State.OPEN, Stop.NOTHING_LEFT)
+    assert result.next_at is not None
+    assert result.next_at > timezone.now() + timedelta(minutes=59)
+    assert attempt.resume_at == result.next_at
+    assert "come back later" in attempt.note_text
+    assert counts(attempt) == (2, 0, 0, 0, 1)
+
+
+def test_one_slow_letter_does_not_hold_the_others(server: Server, settings: LazySettings) -> None:
+    settings.SMTP_DOT_TIMEOUT = 1.5
+    attempt = start(60)
+    slow = emails(attempt)[0]
+    misbehave(server, Fault("dot", "hang", to=slow))
+    run(attempt, seconds=0.1)
+    assert counts(attempt) == (59, 0, 1, 0, 0)
+    last = attempt.deliveries.order_by("-updated_at").values_list("email", flat=True)[:2]
+    assert slow in last  # and the one that stood behind it on its line
