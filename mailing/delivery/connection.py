@@ -26,9 +26,8 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._session = Session(options, abilities, transport.write, self._loop.time)
         self._shortest = min(options.reply_timeout, options.dot_timeout, options.letter_budget)
-        self._asking: asyncio.Task[object] | None = None  # the task that waits for the source
-        self._interrupted = False
-        self._wanted = self._loop.create_future()  # resolved when the session is hungry or over
+        self._asking: asyncio.Future[bool] | None = None  # what the source was asked and has not answered
+        self._over = self._loop.create_future()  # resolved when the session is over
         self._parted = self._loop.create_future()  # resolved by the answer to QUIT, or the end of the line
         self._error: Exception | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -37,12 +36,15 @@ class Connection(asyncio.Protocol):
     # --- transport.Line -----------------------------------------------------------------------------
 
     async def run(self, source: Source) -> Ending:
+        self._source = source
         try:
-            await self._carry(source)
+            self._begin()
+            await self._over
         finally:
             if self._timer is not None:
                 self._timer.cancel()
             self._session.abandon()
+            self._look()
             if not self._session.orderly:
                 self._transport.abort()
         if self._error is not None:
@@ -50,36 +52,12 @@ class Connection(asyncio.Protocol):
         assert self._session.ending is not None
         return self._session.ending
 
-    async def _carry(self, source: Source) -> None:
-        session = self._session
+    def _begin(self) -> None:
         if self._transport.is_closing():
-            session.fail(Trouble.LOST)
-        session.start(source)
+            self._session.fail(Trouble.LOST)
+        self._session.start(self._source)
         self._watch()
-        while not session.over:
-            if not session.hungry:
-                self._wanted = self._loop.create_future()
-                await self._wanted
-            elif await self._more(source):
-                session.resume()
-            else:
-                session.finish()
-
-    async def _more(self, source: Source) -> bool:
-        """Ask the source to say when it has something; stop asking when the line is over.
-
-        As `asyncio.timeout` does it: a task of its own for each question costs as much as a whole letter.
-        """
-        self._asking = asking = asyncio.current_task()
-        assert asking is not None
-        try:
-            return await source.wait()
-        except asyncio.CancelledError:
-            if not self._interrupted or asking.uncancel() > 0:
-                raise  # it is we who are to stop
-            return False
-        finally:
-            self._asking = None
+        self._look()
 
     async def close(self) -> None:
         if self._session.orderly and not self._transport.is_closing():
@@ -115,6 +93,34 @@ class Connection(asyncio.Protocol):
         self._session.pause(False)
         self._look()
 
+    # --- the source ---------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Does what the session wants from outside: letters, or an end."""
+        if self._session.over:
+            if not self._over.done():
+                self._over.set_result(None)
+            if self._asking is not None:
+                self._asking.cancel()
+        elif self._session.hungry and self._asking is None:
+            # No task: lines ask four times in ten letters, and a task for each question cost 10 % of the speed.
+            self._asking = asyncio.ensure_future(self._source.wait())
+            self._asking.add_done_callback(self._answered)
+
+    def _answered(self, asking: asyncio.Future[bool]) -> None:
+        self._asking = None
+        if self._session.over or asking.cancelled():
+            return
+        try:
+            if asking.result():
+                self._session.resume()
+            else:
+                self._session.finish()
+        except Exception as error:  # the source raised, as in `data_received`
+            self._transport.abort()
+            self.connection_lost(error)
+        self._look()
+
     # --- deadlines ----------------------------------------------------------------------------------
 
     def _watch(self) -> None:
@@ -125,12 +131,3 @@ class Connection(asyncio.Protocol):
         if not self._session.over:
             moment = min(self._session.deadline, self._session.patience, now + self._shortest)
             self._timer = self._loop.call_at(moment, self._watch)
-
-    def _look(self) -> None:
-        """Wake `run` when the session wants something from it."""
-        session = self._session
-        if (session.hungry or session.over) and not self._wanted.done():
-            self._wanted.set_result(None)
-        if session.over and self._asking is not None and not self._interrupted:
-            self._interrupted = True
-            self._asking.cancel()
