@@ -1,59 +1,34 @@
-"""What happened: attempts with their totals, and the deliveries behind them. Read-only for everybody."""
+"""What happened: attempts with their totals. Read-only for everybody."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from django.utils.functional import cached_property
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from mailing import addresses
 from mailing.admin import sentences, states, wording
 from mailing.admin.attempts_pages import AttemptPages
-from mailing.admin.base import Item, SamovarModelAdmin
+from mailing.admin.base import Item
+from mailing.admin.deliveries import ReadOnly, attempt_title, deliveries_url
 from mailing.admin.filters import DateRangeFilter, MailingFilter, Suggesting
 from mailing.admin.pages import user_of
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
-from mailing.models import Attempt, Delivery
+from mailing.models import Attempt
 from mailing.services import permissions, statistics, suppressing
 from mailing.templatetags.samovar import duration, num, percent, when
 
-if TYPE_CHECKING:
-    PaginatorOfRows = Paginator[Any]
-else:
-    PaginatorOfRows = Paginator
-
 ON_TIME = timedelta(minutes=2)  # the tick comes once a minute
 ADDRESS = re.compile(r"<[^<>\s]*@[^<>\s]*>:?\s*")  # one of many, and no part of the reason
-COUNTED_AT_MOST = 100_000  # pages of deliveries; a count over ten million rows would take seconds
-
-
-class ReadOnly(SamovarModelAdmin):
-    """Nobody adds, changes or deletes: the runner owns these rows."""
-
-    actions = None
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class TriggerFilter(admin.ChoicesFieldListFilter):
@@ -126,6 +101,8 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
     def planned(self, attempt: Attempt) -> SafeString | str:
         if attempt.occurrence is None:
             return _("extra run")
+        if attempt.status == AttemptStatus.MISSED:
+            return when(attempt.occurrence)
         if timedelta() <= attempt.started_at - attempt.occurrence < ON_TIME:
             return format_html('<span title="{}">{}</span>', wording.day_and_time(attempt.occurrence), _("on time"))
         return when(attempt.occurrence)
@@ -202,7 +179,7 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
     # --- one attempt -----------------------------------------------------------------------------------
 
     def get_change_title(self, request: HttpRequest, obj: Attempt) -> str:
-        return _("%(mailing)s: attempt %(number)s") % {"mailing": obj.mailing, "number": obj.pk}
+        return attempt_title(obj)
 
     def get_pill(self, request: HttpRequest, obj: Attempt) -> SafeString:
         return states.attempt(obj)
@@ -275,12 +252,6 @@ def _group(obj: Attempt, group: Item) -> Item:
     }
 
 
-def deliveries_url(attempt: Attempt, **filters: str) -> str:
-    """The deliveries of the attempt, narrowed further by exact values."""
-    query = {"attempt__id__exact": str(attempt.pk)} | {f"{key}__exact": value for key, value in filters.items()}
-    return f"{reverse('admin:mailing_delivery_changelist')}?{urlencode(query)}"
-
-
 def retry_buttons(screen: AttemptAdmin, request: HttpRequest, obj: Attempt) -> list[Item]:
     """For the failed and unsent; and, asked for separately, also for those nobody knows about."""
     if obj.status != AttemptStatus.FAILED or not permissions.may_send(user_of(request)):
@@ -305,66 +276,3 @@ def retry_buttons(screen: AttemptAdmin, request: HttpRequest, obj: Attempt) -> l
             }
         )
     return items
-
-
-class CappedPaginator(PaginatorOfRows):
-    """Counts no further than anybody pages: the deliveries of years are tens of millions of rows."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return int(rows.order_by()[:COUNTED_AT_MOST].count())
-
-
-@admin.register(Delivery)
-class DeliveryAdmin(ReadOnly):
-    list_title = gettext_lazy("Deliveries")
-    empty_title = gettext_lazy("No deliveries")
-    empty_text = gettext_lazy("The deliveries of an attempt are deleted some months after it; its numbers stay.")
-    list_display = ("email", "state", "reason", "code", "first_words", "tries", "next_try", "changed")
-    list_filter = ("status", "reason")
-    search_fields = ("email",)
-    search_help_text = gettext_lazy("By the beginning of the address")
-    list_select_related = ()
-    list_display_links = None
-    ordering = ("pk",)
-    paginator = CappedPaginator
-    show_full_result_count = False
-
-    class Media:
-        css = {"all": ["mailing/screens.css"]}
-
-    def changelist_view(self, request: HttpRequest, extra_context: Item | None = None) -> HttpResponse:
-        """Mostly opened from an attempt: the list says of which, and leads back."""
-        pk = request.GET.get("attempt__id__exact", "")
-        attempts = Attempt.objects.select_related("mailing__message").only(
-            "mailing__name", "mailing__message__subject"
-        )
-        attempt = attempts.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
-        return super().changelist_view(request, {"attempt": attempt} | (extra_context or {}))
-
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
-        """By prefix: addresses are stored in one form, so an index of them can be used."""
-        wanted = addresses.normalize(search_term)
-        return (queryset.filter(email__startswith=wanted) if wanted else queryset), False
-
-    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
-        return lookup == "attempt__id__exact" or super().lookup_allowed(lookup, value, request)
-
-    @admin.display(description=gettext_lazy("status"), ordering="status")
-    def state(self, delivery: Delivery) -> SafeString:
-        return states.delivery(delivery)
-
-    @admin.display(description=gettext_lazy("next try"), ordering="retry_at")
-    def next_try(self, delivery: Delivery) -> SafeString | str:
-        return when(delivery.retry_at)
-
-    @admin.display(description=gettext_lazy("last changed"), ordering="updated_at")
-    def changed(self, delivery: Delivery) -> SafeString | str:
-        return when(delivery.updated_at)
-
-    @admin.display(description=gettext_lazy("server response"))
-    def first_words(self, delivery: Delivery) -> SafeString | str:
-        sentence = sentences.about(delivery.reason, delivery.code, delivery.response) if delivery.reason else ""
-        words = Truncator(delivery.response.split("\n")[0]).chars(120)
-        return format_html('{}<span class="muted">{}</span>', sentence, words) if sentence or words else "—"

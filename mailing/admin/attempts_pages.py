@@ -90,13 +90,15 @@ class AttemptPages(Pages):
         cl, attempts = self.filtered(request)
         if wanted:
             return _file(reporting.mailings_table(attempts), wanted, "mailings")
+        rows = statistics.by_mailing(attempts)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "list_title": self.list_title,
             "title": _("Report by mailing"),
             "cl": cl,
-            "rows": statistics.by_mailing(attempts),
+            "rows": rows,
+            "missed": sum(row.missed for row in rows),
             "totals": statistics.totals(attempts),
             "may_export": self.has_export_permission(request),
             "query": request.GET.urlencode(),

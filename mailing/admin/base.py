@@ -145,11 +145,11 @@ class SamovarModelAdmin(ModelAdmin):
             "title_pill": self.get_pill(request, obj),
             "cards": self.get_object_cards(request, obj),
             "notices": self.get_notices(request, obj),
-            "object_buttons": [*self.get_buttons(request, obj), self._history_button(obj)],
+            "object_buttons": [*self.get_buttons(request, obj), *self.get_history_button(obj)],
         }
 
-    def _history_button(self, obj: Any) -> Item:
-        return {"label": _("History"), "url": self.url("history", obj.pk), "icon": "history", "more": True}
+    def get_history_button(self, obj: Any) -> list[Item]:
+        return [{"label": _("History"), "url": self.url("history", obj.pk), "icon": "history", "more": True}]
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Item | None = None) -> HttpResponse:
         return super().delete_view(request, object_id, {"list_title": self.list_title} | (extra_context or {}))

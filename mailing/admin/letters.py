@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -65,7 +66,7 @@ def values_of(client: Client | None) -> dict[str, str]:
         "full_name": name,
         "greeting": (client.greeting if client else _("Anna")) or name,
         "email": client.email if client else "anna@example.com",
-        "unsubscribe_url": "#",
+        "unsubscribe_url": f"{settings.SITE_URL}/u/example/",
     }
 
 
@@ -85,7 +86,8 @@ def text_page(subject: str, text: str) -> str:
 
 def notice(sentence: str) -> str:
     """A sentence where a letter cannot be shown."""
-    return format_html('<!doctype html><meta charset="utf-8"><p style="{}">{}</p>', HEAD_STYLE, sentence)
+    page = '<!doctype html><meta charset="utf-8"><body style="{}"><p style="{}">{}</p>'
+    return format_html(page, PAGE_STYLE, HEAD_STYLE, sentence)
 
 
 def head(subject: str) -> SafeString:

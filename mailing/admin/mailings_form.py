@@ -151,12 +151,12 @@ class MailingScreen(MailingPages):
     def get_pill(self, request: HttpRequest, obj: Any) -> SafeString:
         return states.mailing(obj, sending=obj.sending is not None)
 
-    def get_buttons(self, request: HttpRequest, obj: Mailing) -> list[Item]:
+    def get_buttons(self, request: HttpRequest, obj: Any) -> list[Item]:
         sends = permissions.may_send(user_of(request))
         items: list[Item] = []
         if sends:
             send = {"label": _("Send now"), "url": self.url("send", obj.pk), "icon": "send"}
-            items.append(send | {"primary": not obj.is_paused})
+            items.append(send | {"primary": not obj.is_paused and not obj.sending})
         if super().has_change_permission(request, obj):
             items.append({"label": _("Test to me"), "url": self.url("test", obj.pk), "icon": "test"})
         items.append({"label": _("Preview"), "url": self.url("preview", obj.pk), "icon": "eye"})

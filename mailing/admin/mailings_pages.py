@@ -68,7 +68,9 @@ class MailingPages(TestLetterPages):
         }
         return self.page(request, mailing, "send", _("Send now"), context)
 
-    def _instead_of_sending(self, mailing: Mailing, refusal: NotStarted | None, attempt: Attempt | None) -> Item | None:
+    def _instead_of_sending(
+        self, mailing: Mailing, refusal: NotStarted | None, attempt: Attempt | None
+    ) -> Item | None:
         """The button that leads out of a refusal; what a person cannot mend here has none."""
         dates = {"label": _("Change the dates"), "url": f"{self.url('change', mailing.pk)}#id_start_at_0"}
         steps = {

@@ -188,10 +188,11 @@ def _free(request: HttpRequest, obj: Message | None) -> bool:
 
 
 def beginning(message: Message) -> str:
-    """The first words of the body, without tags and style sheets."""
+    """The first words of the body, as the imaginary client of the preview reads them."""
     text = message.body[:READ_AT_MOST]
     if message.is_html:
         text = strip_tags(letters.without_styles(text))
+    text = placeholders.fill(placeholders.split(text), letters.values_of(None))
     return Truncator(" ".join(text.split())).chars(BEGINNING)
 
 

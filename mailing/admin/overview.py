@@ -85,7 +85,7 @@ def _trend(seen: Overview) -> str:
     if change > TELLING_CHANGE:  # "+3 400 %" says only that there was little before
         return _("%(n)s in the 30 days before") % {"n": num(seen.before.sent)}
     sign = "+" if change > 0 else "−" if change < 0 else ""
-    return _("%(change)s %% against the 30 days before") % {"change": f"{sign}{number_format(abs(change), 0)}"}
+    return _("%(change)s%% against the 30 days before") % {"change": f"{sign}{number_format(abs(change), 0)}"}
 
 
 def _errors(number: int) -> str:

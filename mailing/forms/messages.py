@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mailing import addresses, letterchecks
@@ -21,10 +22,17 @@ TEST_ADDRESSES = 3
 SUBJECT_LIMIT = 60  # characters most mail programs show
 
 
+class SampleSelect(AutocompleteSelect):
+    """An empty box says whom the letter is shown to without a choice."""
+
+    def build_attrs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return super().build_attrs(*args, **kwargs) | {"data-placeholder": gettext("an imaginary client")}
+
+
 def sample_client(label: Any) -> forms.ModelChoiceField[Client]:
     """A search box for the client with whose eyes a letter is looked at."""
     # The autocomplete view wants the name of a foreign key to a client; any will do.
-    widget = AutocompleteSelect(Delivery._meta.get_field("client"), admin.site)
+    widget = SampleSelect(Delivery._meta.get_field("client"), admin.site)
     return forms.ModelChoiceField(Client.objects.all(), label=label, required=False, widget=widget)
 
 

@@ -37,12 +37,12 @@ def num(value: Any) -> Any:
 
 @register.filter
 def percent(part: int, whole: int) -> str:
-    """A share as "1,4 %", a dash when there is nothing to share."""
+    """A share as "1.4%", a dash when there is nothing to share."""
     if not whole:
         return "—"
     share = 100 * part / whole
     digits = 0 if share in (0, 100) else 1
-    return f"{number_format(share, digits, use_l10n=True)}\u00a0%"
+    return gettext("%(share)s%%") % {"share": number_format(share, digits, use_l10n=True)}
 
 
 @register.filter

@@ -103,7 +103,7 @@ def test_cards_and_totals_follow_the_filter(staff: Browser, failed: Attempt) -> 
 
     assert (everything["totals"].attempts, everything["totals"].sent) == (2, 11)
     assert (manual["totals"].attempts, manual["totals"].sent) == (1, 10)
-    assert [card["value"] for card in manual["cards"]][:3] == [1, "100 %".replace(" ", "\u00a0"), 10]
+    assert [card["value"] for card in manual["cards"]][:3] == [1, "100%", 10]
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,21 @@ def test_the_report_by_mailing_is_a_page_and_a_file(staff: Browser, failed: Atte
     file = content(staff.get(f"{LIST}report/?format=csv")).decode("utf-8-sig")
 
     assert [(row.name, row.totals.sent) for row in page.context["rows"]] == [("News", 5)]
+    assert page.context["missed"] == 0
     assert f'value="{since}"' in page.content.decode()
     assert "News;2;1;0;8;5;1;1;1;28,6;" in file
+
+
+def test_a_missed_run_was_not_on_time(staff: Browser) -> None:
+    planned = timezone.now() - timedelta(days=3)
+    missed = {"status": AttemptStatus.MISSED, "started_at": planned, "occurrence": planned}
+    AttemptFactory(**missed)
+
+    page = staff.get(LIST).content.decode()
+    report = staff.get(f"{LIST}report/")
+
+    assert "on time" not in page
+    assert report.context["missed"] == 1
 
 
 def test_whoever_may_not_export_gets_no_file(failed: Attempt) -> None:
@@ -278,6 +291,43 @@ def test_deliveries_are_found_by_attempt_status_reason_and_beginning_of_the_addr
     assert number("&reason__exact=line_lost") == 1
     assert number(f"&q={refused.email[:8].upper()}") >= 1
     assert number("&q=example.ru") == 0
+
+
+def test_a_delivery_among_those_of_all_attempts_names_its_own(staff: Browser, failed: Attempt) -> None:
+    name = f"News: attempt {failed.pk}"
+
+    alone = staff.get(DELIVERIES)
+    of_attempt = staff.get(f"{DELIVERIES}?attempt__id__exact={failed.pk}")
+
+    assert name in alone.content.decode()
+    assert [row.pk for row in alone.context["cl"].result_list] == sorted(
+        failed.deliveries.values_list("pk", flat=True), reverse=True
+    )
+    assert "column-sent_in" not in of_attempt.content.decode()
+
+
+def test_a_delivery_opens_and_shows_all_the_server_said(staff: Browser, failed: Attempt) -> None:
+    said = "550-5.1.1 first line\n550 5.1.1 last line"
+    refused: Delivery = failed.deliveries.get(status=DeliveryStatus.FAILED)
+    Delivery.objects.filter(pk=refused.pk).update(response=said)
+
+    page = staff.get(f"{DELIVERIES}{refused.pk}/change/").content.decode()
+
+    assert f"<pre>{said}</pre>" in page
+    assert change(failed) in page
+    assert "/history/" not in page, "the runner writes no log"
+    assert f"{refused.pk}/change/" in staff.get(DELIVERIES).content.decode()
+
+
+def test_a_page_of_deliveries_of_all_attempts_costs_a_few_queries(staff: Browser, failed: Attempt) -> None:
+    staff.get(DELIVERIES)
+    with CaptureQueriesContext(connection) as few:
+        staff.get(DELIVERIES)
+    DeliveryFactory.create_batch(10)
+    with CaptureQueriesContext(connection) as many:
+        staff.get(DELIVERIES)
+
+    assert len(many) == len(few)
 
 
 def test_a_page_of_deliveries_costs_a_few_queries(staff: Browser, failed: Attempt) -> None:

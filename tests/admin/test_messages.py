@@ -193,6 +193,33 @@ def test_the_page_has_a_sandboxed_frame_and_a_button_that_works_without_scripts(
     assert "{{ unsubscribe_url }}" in page
 
 
+def test_the_list_shows_the_beginning_of_a_letter_as_the_preview_fills_it_in(staff: Browser) -> None:
+    MessageFactory(body='Dear {{ greeting|default:"friend" }}, the tea is ready')
+
+    page = staff.get(LIST).content.decode()
+
+    assert "Dear Anna, the tea is ready" in page
+    assert "{{" not in page
+
+
+def test_whoever_only_looks_switches_between_html_and_text(client: Browser) -> None:
+    viewer = UserFactory()
+    viewer.groups.add(Group.objects.get(name="Viewer"))
+    client.force_login(viewer)
+    html = MessageFactory(is_html=True, body="<p>Hello {{ greeting }}</p>", text_body="Hello, in short")
+    plain = MessageFactory(body="Hello")
+
+    page = client.get(f"{LIST}{html.pk}/change/").content.decode()
+
+    letter = f"{LIST}{html.pk}/letter/"
+    assert f'href="{letter}" target="preview"' in page
+    assert f'href="{letter}?shown=text" target="preview"' in page
+    assert "data-preview" not in page, "there is no unsaved form to show"
+    assert "<p>Hello Anna</p>" in client.get(letter).content.decode()
+    assert "Hello, in short" in client.get(f"{letter}?shown=text").content.decode()
+    assert "shown=text" not in client.get(f"{LIST}{plain.pk}/change/").content.decode()
+
+
 # --- who may -----------------------------------------------------------------------------------------------
 
 

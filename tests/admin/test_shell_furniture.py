@@ -40,7 +40,7 @@ def test_numbers_stand_in_groups_of_three(value: Any, shown: Any) -> None:
 
 @pytest.mark.parametrize(
     ("part", "whole", "shown"),
-    [(0, 0, "—"), (0, 9, "0\xa0%"), (9, 9, "100\xa0%"), (1, 3, "33.3\xa0%")],
+    [(0, 0, "—"), (0, 9, "0%"), (9, 9, "100%"), (1, 3, "33.3%")],
 )
 def test_shares_have_one_digit(part: int, whole: int, shown: str) -> None:
     assert percent(part, whole) == shown

@@ -197,9 +197,29 @@ def test_on_the_phone_five_sections_stand_at_the_bottom_and_a_row_is_a_card(send
     assert cell.get_attribute("data-label"), "the cell says what its number is"
 
 
+def test_on_the_phone_without_javascript_the_list_stays_a_table_under_its_headings(
+    sending: Mailing, login: Login
+) -> None:
+    tab = login(viewport=PHONE, java_script_enabled=False).new_page()
+    tab.goto("/admin/mailing/mailing/")
+    heading = tab.locator("#result_list thead th.column-recipients")
+    assert heading.is_visible()
+    column, cell = heading.bounding_box(), tab.locator("#result_list td.field-recipients").first.bounding_box()
+    assert column is not None
+    assert cell is not None
+    assert abs(column["x"] - cell["x"]) < 1, "a number stands under its heading"
+    assert cell["y"] > column["y"]
+
+
+def test_a_new_message_begins_with_its_subject(login: Login) -> None:
+    tab = login().new_page()
+    tab.goto("/admin/mailing/message/add/")
+    expect(tab.locator("#id_subject")).to_be_focused()
+
+
 def test_no_list_is_wider_than_its_frame_on_a_desk(sending: Mailing, login: Login) -> None:
     tab = login(language="ru").new_page()
-    for model in ("mailing", "message", "client", "suppression", "attempt"):
+    for model in ("mailing", "message", "client", "suppression", "attempt", "delivery"):
         tab.goto(f"/admin/mailing/{model}/")
         hidden = tab.evaluate(
             "(e => e.scrollWidth - e.clientWidth)(document.querySelector('#changelist-form .results'))"

@@ -25,4 +25,10 @@
     field.addEventListener("input", count);
     count();
   }
+  // Django puts the cursor into the first control of a new form, which is a chip; a letter begins with its subject.
+  window.addEventListener("load", () => {
+    if (document.activeElement?.dataset.insert) {
+      document.querySelector("input[name=subject]").focus();
+    }
+  });
 }
