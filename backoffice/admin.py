@@ -37,6 +37,10 @@ class SamovarAdminSite(admin.AdminSite):
         fill = path("examples/", self.admin_view(require_POST(fill_with_examples)), name="fill_with_examples")
         return [confirm, fill, *mailbox.urls(self), *super().get_urls()]
 
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> HttpResponse:
+        """Django's list of one app's models; the navigation is on every page."""
+        return HttpResponseRedirect(reverse("admin:index"))
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from mailing.admin import overview
 

@@ -19,9 +19,10 @@ class SamovarAdminConfig(AdminConfig):
         super().ready()  # imports the admin module of every app, Django's own screens of users among them
         from django.contrib import admin
 
-        from backoffice import staff
+        from backoffice import logins, staff
         from mailing.admin.deleting import delete_selected
 
         admin.site.disable_action("delete_selected")
         admin.site.add_action(delete_selected, "delete_selected")  # the action every list offers
         staff.register(admin.site)
+        logins.register(admin.site)

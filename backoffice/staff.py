@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -11,15 +14,21 @@ from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
 from django.contrib.auth.admin import UserAdmin as StockUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
 from django.contrib.auth.models import Group, Permission, User
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
+from django.forms.models import ModelChoiceIterator
 from django.http import HttpRequest
 from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from mailing.admin.base import SamovarModelAdmin
+from mailing.admin.base import Item, SamovarModelAdmin
+from mailing.services import groups
+from mailing.templatetags.samovar import num, when
 
-APPS_WITH_RIGHTS = ("mailing", "auth")
+ABOUT = ("client", "suppression", "message", "mailing", "attempt", "delivery", "user", "group")
 ACTIONS: dict[str, Promise] = {
     "add": pgettext_lazy("right", "add"),
     "change": pgettext_lazy("right", "change"),
@@ -29,46 +38,56 @@ ACTIONS: dict[str, Promise] = {
 
 if TYPE_CHECKING:
     ChoiceField = forms.ModelMultipleChoiceField[Any]
+    ChoiceIterator = ModelChoiceIterator[Any]
     UserScreen = StockUserAdmin[User]
     NewUserForm = AdminUserCreationForm[User]
     PasswordForm = AdminPasswordChangeForm[User]
 else:
     ChoiceField = forms.ModelMultipleChoiceField
+    ChoiceIterator = ModelChoiceIterator
     UserScreen = StockUserAdmin
     NewUserForm = AdminUserCreationForm
     PasswordForm = AdminPasswordChangeForm
 
 
+def shown_name(group: Group) -> str:
+    """The names of our groups are stored in English and shown in the reader's language."""
+    return _(group.name)
+
+
 def right(permission: Permission) -> str:
-    """“Client: change”, or the own words of a right that is no such action."""
-    action = permission.codename.split("_", 1)[0]
-    model = permission.content_type.model_class()
-    if model is not None and permission.codename == f"{action}_{model._meta.model_name}" and action in ACTIONS:
-        name = str(model._meta.verbose_name)
-        return f"{name[:1].upper()}{name[1:]}: {ACTIONS[action]}"
-    return _(permission.name)
+    """“change”, or the own words of a right that is no such action."""
+    action, _sep, rest = permission.codename.partition("_")
+    is_stock = action in ACTIONS and rest == permission.content_type.model
+    return str(ACTIONS[action]) if is_stock else _(permission.name)
+
+
+class RightsByModel(ChoiceIterator):
+    """The rights under the name of what they are about."""
+
+    def __iter__(self) -> Iterator[Any]:
+        for kind, rights in groupby(self.queryset, key=attrgetter("content_type")):
+            yield capfirst(str(kind.model_class()._meta.verbose_name)), [self.choice(one) for one in rights]
 
 
 class Rights(ChoiceField):
+    iterator = RightsByModel
+
     def label_from_instance(self, obj: Permission) -> str:
         return right(obj)
-
-
-class Groups(ChoiceField):
-    def label_from_instance(self, obj: Group) -> str:
-        return _(obj.name)
 
 
 class OurRights(SamovarModelAdmin):
     """Offers the rights of our own models; those of the queue and of the log-ins are for superusers anyway."""
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        boxes: dict[str, Any] = {"widget": forms.CheckboxSelectMultiple, "required": False}
         if db_field.related_model is Permission:
-            ours = Permission.objects.filter(content_type__app_label__in=APPS_WITH_RIGHTS)
-            kwargs |= {"queryset": ours.select_related("content_type"), "form_class": Rights}
-        elif db_field.related_model is Group:
-            return db_field.formfield(form_class=Groups, widget=forms.CheckboxSelectMultiple, required=False)
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
+            ours = Permission.objects.filter(content_type__app_label__in=("mailing", "auth"))
+            rows = ours.filter(content_type__model__in=ABOUT).select_related("content_type")
+            rows = rows.order_by("-content_type__app_label", "content_type__model", "pk")
+            boxes |= {"queryset": rows, "form_class": Rights, "help_text": ""}
+        return db_field.formfield(**boxes)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Without the plus sign beside the boxes: groups have their own screen."""
@@ -89,17 +108,13 @@ class NewPasswordForm(PasswordForm):
     )
 
 
-class GroupFilter(admin.RelatedFieldListFilter):
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
-        return [(str(group.pk), _(group.name)) for group in Group.objects.order_by("name")]
-
-
 class StaffAdmin(OurRights, UserScreen):
     list_title = gettext_lazy("Users")
     add_label = gettext_lazy("New user")
-    list_display = ("username", "first_name", "last_name", "email", "roles", "is_active", "last_login")
-    list_filter = (("groups", GroupFilter), "is_active", "is_superuser")
-    filter_horizontal = ("user_permissions",)
+    list_display = ("username", "first_name", "last_name", "email", "roles", "is_active", "seen")
+    list_filter = ("groups", "is_active", "is_superuser")
+    filter_horizontal = ()
+    search_help_text = gettext_lazy("By name and address")
     add_form = NewStaffForm
     change_password_form = NewPasswordForm
     add_fieldsets = ((None, {"fields": ("username", "password1", "password2")}),)
@@ -117,36 +132,54 @@ class StaffAdmin(OurRights, UserScreen):
 
     @admin.display(description=gettext_lazy("groups"))
     def roles(self, user: User) -> str:
-        names = [_(group.name) for group in user.groups.all()]
+        names = [str(group) for group in user.groups.all()]
         return ", ".join([_("administrator"), *names] if user.is_superuser else names)
+
+    @admin.display(description=gettext_lazy("last log-in"), ordering="last_login")
+    def seen(self, user: User) -> SafeString | str:
+        return when(user.last_login)
 
 
 class StaffGroupAdmin(OurRights, StockGroupAdmin):  # type: ignore[misc]  # the stubs leave `request` optional
     list_title = gettext_lazy("Groups")
     add_label = gettext_lazy("New group")
-    list_display = ("role",)
+    list_display = ("role", "people")
+    search_fields = ()  # by names that nobody sees
+    filter_horizontal = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().get_queryset(request).annotate(number_of_people=Count("user"))
+        return found
+
+    def get_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
+        return ("role" if _is_ours(obj) else "name", "permissions")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
+        """Renamed, one of our groups would be made anew by the next migrate."""
+        return ("role",) if _is_ours(obj) else ()
+
+    def get_notices(self, request: HttpRequest, obj: Any) -> list[Item]:
+        if not _is_ours(obj):
+            return []
+        told = _("One of Samovar's own groups: stored as “%(name)s”, shown to everybody in their own language.")
+        return [{"text": told % {"name": obj.name}}]
 
     @admin.display(description=gettext_lazy("group"), ordering="name")
     def role(self, group: Group) -> str:
-        return _(group.name)
+        return str(group)
 
-    def get_change_title(self, request: HttpRequest, obj: Group) -> str:
-        return _(obj.name)
+    @admin.display(description=gettext_lazy("people"), ordering="number_of_people")
+    def people(self, group: Any) -> SafeString:
+        return format_html('<span class="num">{}</span>', num(group.number_of_people))
 
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
-        return super().delete_view(request, object_id, self._named(object_id) | (extra_context or {}))
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
-        return super().history_view(request, object_id, self._named(object_id) | (extra_context or {}))
-
-    def _named(self, object_id: str) -> dict[str, str]:
-        """The name is stored in English and shown in the reader's language."""
-        group = Group.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
-        return {"display_name": _(group.name)} if group else {}
+def _is_ours(group: Group | None) -> bool:
+    return group is not None and group.name in groups.PERMISSIONS
 
 
 def register(site: admin.AdminSite) -> None:
     """In place of Django's own screens, which are registered by then."""
+    Group.add_to_class("__str__", shown_name)  # also in messages, filters, headings and the journal
     for model, screen in ((User, StaffAdmin), (Group, StaffGroupAdmin)):
         site.unregister(model)
         site.register(model, screen)

@@ -175,3 +175,24 @@ class SamovarModelAdmin(ModelAdmin):
             object_repr=words,
             action_flag=DELETION,
         )
+
+
+class Looking(SamovarModelAdmin):
+    """A screen of the packages around us: superusers look, nobody changes."""
+
+    actions: Any = None
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -25,34 +25,13 @@ from django_q import admin as stock  # registers its screens: ours is loaded fir
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from mailing import scheduling
-from mailing.admin.base import SamovarModelAdmin
+from mailing.admin.base import Looking
 from mailing.templatetags.samovar import when
 
 assert stock
 for model in (Success, Failure, Schedule, OrmQ):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
-
-
-class Looking(SamovarModelAdmin):
-    """Superusers look; nobody changes."""
-
-    actions = None
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Schedule)

@@ -271,7 +271,7 @@ SYSTEM = (
         for page in ("change", "history", "delete")
     ),
     get("auth_user_password_change", ROOT, "user"),
-    get("app_list", ROOT, "auth", refusals=(404,)),  # Django's answer to whom nothing of the app is shown
+    get("app_list", STAFF, "auth", answers=(302,)),  # to the overview
     *(door for model in ("schedule", "failure") for door in read_only("django_q", model)),
     *(
         door
