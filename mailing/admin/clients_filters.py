@@ -52,7 +52,7 @@ class RecipientsOfFilter(MailingFilter):
 
 
 class WithoutMailingsFilter(admin.SimpleListFilter):
-    title = gettext_lazy("in how many mailings")
+    title = gettext_lazy("number of mailings")
     parameter_name = "mailings"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:

@@ -95,6 +95,10 @@ class SuppressionAdmin(StreamedExport, Pages):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_lift_permission(request)
 
+    def render_change_form(self, request: HttpRequest, context: Item, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The button “Take off the list” is this form's way to delete."""
+        return super().render_change_form(request, context | {"show_delete": False}, *args, **kwargs)
+
     # --- columns -------------------------------------------------------------------------------------
 
     @admin.display(description=gettext_lazy("e-mail"), ordering="email")

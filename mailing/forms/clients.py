@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from import_export.forms import ConfirmImportForm, ImportForm
 
 from mailing import addresses
-from mailing.forms.widgets import SuggestingSelect
+from mailing.forms.widgets import FileBox, SuggestingSelect
 from mailing.models import Client, ClientImport, Mailing, Suppression
 from mailing.models.mailings import MailingQuerySet
 from mailing.services import recipients
@@ -72,8 +72,9 @@ class MailingChoice(forms.ChoiceField):
         super().__init__(widget=SuggestingSelect(ClientImport._meta.get_field("mailing")), **kwargs)
 
     def open_to(self, by: User, *, nobody: Any = "") -> None:
-        self.by = by
-        self.choices = [("", nobody or "---------"), *(_choice(mailing) for mailing in self._open()[:OFFERED])]
+        self.by, box = by, cast("SuggestingSelect", self.widget)
+        box.placeholder = nobody or _("Choose a mailing")
+        self.choices = [("", box.placeholder), *(_choice(mailing) for mailing in self._open()[:OFFERED])]
 
     def valid_value(self, value: Any) -> bool:
         """One that was searched for is offered from now on, so that the page shows what was chosen."""
@@ -109,7 +110,7 @@ class FileField(forms.FileField):
         "empty": gettext_lazy("The file is empty."),
         "missing": gettext_lazy("Choose a file."),
     }
-    widget = forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx,.xls"})
+    widget = FileBox(attrs={"accept": ".csv,.txt,.tsv,.xlsx,.xls"})
 
     def clean(self, data: Any, initial: Any = None) -> Any:
         file = super().clean(data, initial)

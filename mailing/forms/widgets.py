@@ -7,11 +7,17 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 
 class MomentWidget(forms.SplitDateTimeWidget):
-    """A date and a time as the browser's own pickers, each with a name of its own for screen readers."""
+    """A date and a time as the browser's own pickers, each with a name of its own for screen readers.
+
+    They speak the browser's language, whatever the page's is. In return they work without scripts, by keyboard and
+    with a thumb; the sentence of the plan beside them says in the page's language what was understood.
+    """
 
     def __init__(self, label: Any) -> None:
         self.label = label
@@ -39,14 +45,33 @@ class MomentWidget(forms.SplitDateTimeWidget):
             time["attrs"]["step"] = "1"
 
 
+class FileBox(forms.FileInput):
+    """The browser's own control under a button in the language of the page; without scripts it shows itself."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        return format_html(
+            '<span class="file-box">{}<span class="btn" aria-hidden="true">{}</span>'
+            '<span class="file-name" aria-hidden="true">{}</span></span>',
+            super().render(name, value, attrs, renderer),
+            _("Choose a file"),
+            _("or drop it here"),
+        )
+
+
 class SuggestingSelect(AutocompleteSelect):
     """A native select of the newest rows; with scripts, Django's own box that searches all of them.
 
     `relation` is a foreign key to what is chosen; by it `ModelAdmin.get_search_results` knows what it may offer.
+    `placeholder` stands in the empty box.
     """
+
+    placeholder: Any = ""
 
     def __init__(self, relation: Any, attrs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(relation, admin.site, attrs={"data-width": "100%"} | (attrs or {}), **kwargs)
+
+    def build_attrs(self, base_attrs: dict[str, Any], extra_attrs: Any = None) -> dict[str, Any]:
+        return super().build_attrs(base_attrs, extra_attrs) | {"data-placeholder": self.placeholder}
 
     def optgroups(self, name: str, value: Any, attr: dict[str, Any] | None = None) -> list[Any]:
         """Without scripts the box would be empty: here all choices are written out."""

@@ -98,6 +98,18 @@
     }
   });
 
+  // A chosen file is named beside our own button.
+  for (const input of document.querySelectorAll(".file-box input")) {
+    const shown = input.parentElement.querySelector(".file-name");
+    const words = shown.textContent;
+    const tell = () => {
+      shown.textContent = input.files[0]?.name ?? words;
+      input.parentElement.classList.toggle("is-chosen", input.files.length > 0);
+    };
+    input.addEventListener("change", tell);
+    window.addEventListener("pageshow", tell); // a browser that comes back keeps the file
+  }
+
   // On the phone a row is a card: each cell says which column it was.
   const heads = [...document.querySelectorAll("#result_list thead th")].map((head) => head.querySelector(".text")?.textContent.trim() ?? "");
   for (const row of document.querySelectorAll("#result_list tbody tr")) {
