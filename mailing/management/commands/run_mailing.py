@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -54,16 +55,19 @@ class Command(BaseCommand):
     # --- Sending ---------------------------------------------------------------------------------
 
     def _send(self, mailing: Mailing, options: dict[str, Any]) -> None:
+        attempt = None
         with _signals() as told:
             try:
                 attempt = lifecycle.send_now(
                     mailing, trigger=Trigger.COMMAND, again=options["again"], due_only=options["due_only"]
                 )
-            except Refused as refusal:
-                self._exit(NOT_STARTED, str(refusal))
-            else:
                 result = self._work(attempt, told, wait=not options["no_wait"])
                 lifecycle.settle(mailing.pk)
+            except Refused as refusal:
+                self._exit(NOT_STARTED, str(refusal))
+            except (OperationalError, InterfaceError) as error:  # a full disk, a database that is away
+                self._give_up(attempt, error)
+            else:
                 self._report(attempt, result, told)
 
     def _work(self, attempt: Attempt, told: list[int], *, wait: bool) -> sending.SliceResult:
@@ -78,6 +82,17 @@ class Command(BaseCommand):
                 bar.close()
                 return result
             _sleep_until(result.next_at, lambda: bool(told))
+
+    def _give_up(self, attempt: Attempt | None, error: Exception) -> NoReturn:
+        """What was not written down stays as it stands in the database; the next who comes finds it so."""
+        if attempt is None:
+            words = _("The database does not work: %(words)s. Nothing was sent.")
+            self._exit(NOT_STARTED, words % {"words": error})
+        words = _(
+            "The database does not work: %(words)s. What is left of attempt %(attempt)s goes on by itself, or by "
+            "this command, when it works again."
+        )
+        self._exit(STAYS_OPEN, words % {"words": error, "attempt": attempt.pk})
 
     def _report(self, attempt: Attempt, result: sending.SliceResult, told: list[int]) -> None:
         attempt.refresh_from_db()
@@ -106,7 +121,7 @@ class Command(BaseCommand):
             self._exit(NOT_STARTED, _("Nobody to send to: add recipients."))
         sys.exit(ACCEPTED if rehearsal.ready else _trouble_code(server))
 
-    def _exit(self, code: int, words: str) -> None:
+    def _exit(self, code: int, words: str) -> NoReturn:
         self.stderr.write(words)
         sys.exit(code)
 
