@@ -197,6 +197,8 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
         return items
 
     def get_object_cards(self, request: HttpRequest, obj: Attempt) -> list[Item]:
+        if obj.status == AttemptStatus.MISSED:
+            return []
         return [
             {"label": _("Recipients"), "value": obj.audience},
             _card(obj, _("Accepted"), DeliveryStatus.SENT, "green"),

@@ -177,12 +177,15 @@ def test_the_report_by_mailing_is_a_page_and_a_file(staff: Browser, failed: Atte
 def test_a_missed_run_was_not_on_time(staff: Browser) -> None:
     planned = timezone.now() - timedelta(days=3)
     missed = {"status": AttemptStatus.MISSED, "started_at": planned, "occurrence": planned}
-    AttemptFactory(**missed)
+    attempt = AttemptFactory(**missed, subject="Hello")
 
     page = staff.get(LIST).content.decode()
     report = staff.get(f"{LIST}report/")
+    one = staff.get(change(attempt))
 
     assert "on time" not in page
+    assert one.context["cards"] == []
+    assert "What was sent" not in one.content.decode()
     assert report.context["missed"] == 1
 
 
