@@ -6,7 +6,8 @@ import logging
 import secrets
 import sys
 
-from django.http import HttpRequest, HttpResponse, HttpResponseServerError
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 logger = logging.getLogger(__name__)
@@ -15,10 +16,15 @@ logger = logging.getLogger(__name__)
 def server_error(request: HttpRequest, template_name: str = "500.html") -> HttpResponse:
     """The page with a code that stands in the log, too, beside the traceback."""
     code = secrets.token_hex(2).upper()
-    logger.error("error %s: %s %s", code, request.method, request.path, exc_info=sys.exc_info()[1])
+    error = sys.exc_info()[1]
+    logger.error("error %s: %s %s", code, request.method, request.path, exc_info=error)
+    status = 500
+    if isinstance(error, OperationalError | InterfaceError):  # a full disk, a database that is away
+        status, template_name = 503, "503.html"
     context = {"code": code}
     try:
-        return HttpResponseServerError(render_to_string(template_name, context, request))
+        html = render_to_string(template_name, context, request)
     except Exception:  # whatever broke the page (the database, mostly) may break its navigation as well
         logger.exception("error %s: shown without navigation", code)
-        return HttpResponseServerError(render_to_string(template_name, context))
+        html = render_to_string(template_name, context)
+    return HttpResponse(html, status=status)

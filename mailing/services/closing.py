@@ -42,7 +42,7 @@ NOTES = {
 NOBODY = _("Nobody to send to: add recipients.")
 NOBODY_LEFT = _("Nobody was left to send to: all recipients are on the stop list, removed or deleted.")
 INTERRUPTED = _(
-    "Sending was interrupted (the server was restarted) at %(done)s of %(audience)s. "
+    "Sending was interrupted (a restart, a power cut or a full disk) at %(done)s of %(audience)s. "
     "Nobody who got the letter gets it again."
 )
 
