@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from functools import partial
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -112,10 +111,8 @@ class AttemptPages(Pages):
 def _file(table: reporting.Table, wanted: str, name: str) -> HttpResponseBase:
     kind = wanted if wanted in FORMATS else "csv"
     filename = f"{name}-{timezone.localdate().isoformat()}.{kind}"
-    if kind == "xlsx":
-        book = io.BytesIO(reporting.as_xlsx(table))
-        return FileResponse(book, as_attachment=True, filename=filename, content_type=reporting.CONTENT_TYPES[kind])
-    response = StreamingHttpResponse(reporting.as_csv(table), content_type=reporting.CONTENT_TYPES[kind])
+    pieces = reporting.as_xlsx(table) if kind == "xlsx" else reporting.as_csv(table)
+    response = StreamingHttpResponse(pieces, content_type=reporting.CONTENT_TYPES[kind])
     response["Content-Disposition"] = f'attachment; filename="{filename}"'
     return response
 

@@ -7,12 +7,11 @@ resource, read as a stream.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -26,7 +25,6 @@ from mailing.models import Client, Suppression
 from mailing.tables import writing
 
 CHUNK = 2000  # rows read at once
-SPOOLED = 4 * 2**20  # bytes; a larger workbook is built on disk
 Rows = Iterable[Sequence[str]]
 
 
@@ -77,10 +75,7 @@ class Xlsx(ExportFormat):
     content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
     def response(self, rows: Rows) -> HttpResponseBase:
-        file: IO[bytes] = tempfile.SpooledTemporaryFile(SPOOLED)  # noqa: SIM115 - closed with the response
-        writing.as_xlsx(rows, file)
-        file.seek(0)
-        return FileResponse(file, content_type=self.content_type)
+        return StreamingHttpResponse(writing.as_xlsx(rows), content_type=self.content_type)
 
 
 EXPORT_FORMATS: list[type[ExportFormat]] = [Csv, Xlsx]
