@@ -40,6 +40,8 @@ class Abilities:
     mechanisms: frozenset[str] = frozenset()
 
 
+NO_EHLO = frozenset({500, 502, 504})  # no such command, not implemented, not with this parameter
+
 Dialogue = Generator[Step, Answer, Abilities]
 Exchange = Generator[Step, Answer, None]
 
@@ -47,20 +49,25 @@ Exchange = Generator[Step, Answer, None]
 def handshake(options: Options, hello: str) -> Dialogue:
     """From the greeting to the first MAIL."""
     _demand(options, Phase.CONNECT, (yield Step(Phase.CONNECT)), 220)
-    abilities = yield from _ehlo(options, hello)
+    abilities = yield from _say_hello(options, hello)
     if options.security == "starttls":
         if not abilities.starttls:
             raise NotOpened(replies.classify(Phase.STARTTLS, Trouble.NO_TLS))
         _demand(options, Phase.STARTTLS, (yield Step(Phase.STARTTLS, b"STARTTLS\r\n")), 220)
         yield Step(Phase.STARTTLS, secure=True)
-        abilities = yield from _ehlo(options, hello)  # what was said in the clear is forgotten (RFC 3207 4.2)
+        abilities = yield from _say_hello(options, hello)  # what was said in the clear is forgotten (RFC 3207 4.2)
     if options.user:
         yield from _log_in(options, abilities)
     return abilities
 
 
-def _ehlo(options: Options, hello: str) -> Dialogue:
+def _say_hello(options: Options, hello: str) -> Dialogue:
+    """EHLO; where the server does not know it, HELO (RFC 5321 3.2), unless the settings ask for an extension."""
     answer = yield Step(Phase.EHLO, b"EHLO %b\r\n" % hello.encode())
+    plain = options.security != "starttls" and not options.user
+    if plain and answer.code in NO_EHLO:
+        _demand(options, Phase.EHLO, (yield Step(Phase.EHLO, b"HELO %b\r\n" % hello.encode())), 250)
+        return Abilities()
     _demand(options, Phase.EHLO, answer, 250)
     return read_abilities(answer.text)
 

@@ -78,6 +78,16 @@ class TestSecurity:
             assert refused.outcome.verdict is Verdict.CONFIGURATION
             assert not any(line.startswith(("AUTH", "MAIL")) for line in server.transcripts[0])
 
+    @pytest.mark.parametrize("wanted", [{"security": "starttls"}, {"user": "me", "password": "secret"}])
+    @in_a_loop
+    async def test_helo_is_no_way_around_what_the_settings_ask_for(self, wanted: dict[str, str]) -> None:
+        async with Server(Fault("ehlo", "502 5.5.1 what?", times=0), certificate="localhost") as server:
+            refused = await refusal(server.port, **wanted)
+
+            assert refused.outcome.verdict is Verdict.CONFIGURATION
+            assert refused.outcome.code == 502
+            assert [line.split()[0] for line in server.transcripts[0]] == ["EHLO"]
+
     @in_a_loop
     async def test_a_plain_server_where_tls_is_wanted_is_service_trouble(self) -> None:
         async with Server() as server:
@@ -93,6 +103,19 @@ class TestSecurity:
 
         assert refused.outcome.trouble is Trouble.TIMEOUT
         assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("code", [500, 502, 504])
+@in_a_loop
+async def test_a_server_that_does_not_know_ehlo_is_greeted_by_helo_and_gets_plain_letters(code: int) -> None:
+    async with Server(Fault("ehlo", f"{code} 5.5.1 what?", times=0)) as server:
+        queue = Queue(letters(2))
+        await deliver(SmtpTransport(options(server.port)), queue)
+
+        assert set(queue.verdicts.values()) == {Verdict.SENT}
+        said = server.transcripts[0]
+        assert [line.split()[0] for line in said[:5]] == ["EHLO", "HELO", "MAIL", "RCPT", "DATA"]
+        assert said[2] == "MAIL FROM:<a@example.org>"  # no BODY=, no SIZE=
 
 
 class TestLoggingIn:

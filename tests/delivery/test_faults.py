@@ -23,6 +23,7 @@ from tests.smtp.server import AUTHORITY, EVERYTHING, PLAIN, Server
 SENT, FAILED, DEFERRED, UNCONFIRMED = Verdict.SENT, Verdict.FAILED, Verdict.DEFERRED, Verdict.UNCONFIRMED
 SERVICE, CONFIGURATION, MESSAGE = Verdict.SERVICE, Verdict.CONFIGURATION, Verdict.MESSAGE
 LOST, TIMEOUT, GARBAGE = Trouble.LOST, Trouble.TIMEOUT, Trouble.GARBAGE
+NO_EHLO = (500, 502, 504)
 VICTIM, NEXT = "c2@example.com", "c3@example.com"
 
 # What a fault looks like from our side; None: all is well.
@@ -84,6 +85,9 @@ def before_the_dot(phase: str) -> list[Row]:
 ROWS = [
     *before_letters("connect"),
     *before_letters("ehlo"),
+    *(Row("ehlo", f"{code} 5.5.1 what?") for code in NO_EHLO),
+    *before_letters("helo"),
+    Row("helo", "502 5.5.1 what?", service=CONFIGURATION),
     *before_letters("starttls"),
     *before_letters("auth"),
     Row("auth", "535 5.7.8 wrong password", service=CONFIGURATION),
@@ -153,6 +157,8 @@ async def play_all() -> dict[tuple[Row, bool], Result]:
 async def play(row: Row, pipelining: bool) -> Result:
     named = row.phase in {"rcpt", "data", "body", "dot"}
     faults = [Fault(row.phase, row.kind, to=VICTIM if named else "", skip=2 if row.phase == "mail" else 0)]
+    if row.phase == "helo":
+        faults.append(Fault("ehlo", "502 5.5.1 what?", times=0))
     if row.phase == "rset":
         faults.append(Fault("data", "451 4.3.0 not now", to=VICTIM))
     offers, more = EVERYTHING if pipelining else PLAIN, SETTINGS.get(row.phase, {})

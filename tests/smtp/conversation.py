@@ -75,6 +75,9 @@ class Conversation:
         lines = ["mx.test greets you", *words]
         await self.answer("ehlo", "\r\n".join(f"250{'-' if n < len(words) else ' '}{w}" for n, w in enumerate(lines)))
 
+    async def helo(self, argument: str) -> None:
+        await self.answer("helo", "250 mx.test")
+
     async def starttls(self, argument: str) -> None:
         if await self.answer("starttls", "220 2.0.0 go ahead"):
             assert self.server.tls is not None
@@ -168,6 +171,7 @@ class Conversation:
 
     HANDLERS: dict[str, Callable[[Conversation, str], Awaitable[None]]] = {
         "EHLO": ehlo,
+        "HELO": helo,
         "STARTTLS": starttls,
         "AUTH": auth,
         "MAIL": mail_from,
