@@ -224,7 +224,10 @@ def classify(phase: Phase, answer: Answer, *, said: str | bytes = "", secrets: t
 def accepted(text: str, secrets: tuple[str, ...] = ()) -> Outcome:
     """What `classify` says of 250 after the final dot, by the shortest way: one is made per letter."""
     enhanced = enhanced_code(250, text)
-    return Outcome(Verdict.SENT, None, False, False, 250, enhanced, clean(f"250 {text}", secrets), Phase.DOT)
+    return Outcome(_SENT, None, False, False, 250, enhanced, clean(f"250 {text}", secrets), _DOT)
+
+
+_SENT, _DOT = Verdict.SENT, Phase.DOT  # looked up once: see `session`
 
 
 @lru_cache(maxsize=512)

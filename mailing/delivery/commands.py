@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mailing.choices import DeliveryReason
 from mailing.delivery.handshake import Abilities
@@ -39,12 +40,18 @@ def flaw(letter: Letter, abilities: Abilities) -> Outcome | None:
     if 0 < abilities.size < len(data):
         return classify(Phase.MAIL, Trouble.TOO_BIG)
     sayable = (
-        ADDRESS.fullmatch(letter.sender)
+        _is_address(letter.sender)
         and data.endswith(b"\r\n")
         and (abilities.eight_bit or data.isascii())
         and (letter.composed or _has_whole_line_ends(data))
     )
     return None if sayable else Outcome(Verdict.MESSAGE, DeliveryReason.MESSAGE, phase=Phase.MAIL)
+
+
+@lru_cache(maxsize=16)
+def _is_address(sender: str) -> bool:
+    """Of the sender, who is the same in letter after letter."""
+    return ADDRESS.fullmatch(sender) is not None
 
 
 def _has_whole_line_ends(data: bytes) -> bool:

@@ -69,10 +69,12 @@ class Connection(asyncio.Protocol):
     # --- called by asyncio --------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if self._session.over:
+        session = self._session
+        if session.ending is not None:
             self._part()
-        else:
-            self._session.receive(data)
+            return
+        session.receive(data)
+        if session.hungry or session.ending is not None:
             self._look()
 
     def connection_lost(self, error: Exception | None) -> None:

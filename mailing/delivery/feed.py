@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 SENDER_SIDE_STREAK = 20  # so many refusals in a row that may mean us are trouble of the service
 LINGER = timedelta(seconds=2)  # so long connections are kept open for letters that will be ready then
 PREPARED_BYTES = 65_536  # larger letters are composed only when a line takes them: a hundred of them are ready
+ACCEPTED, SENT = Verdict.SENT, DeliveryStatus.SENT  # looked up once: see `session`
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -107,12 +108,14 @@ class Feed:
     def done(self, letter: Letter, outcome: Outcome) -> None:
         claim, _ = self._out.pop(letter.key)
         verdict = outcome.verdict
-        if verdict is Verdict.MESSAGE:
+        if verdict is ACCEPTED:
+            self.accepted += 1
+            self._answer()
+        elif verdict is Verdict.MESSAGE:
             self.stop(Stop.MESSAGE, outcome)
         elif outcome.sender_side and self._is_streak(claim, outcome):
             return
         elif not outcome.sender_side and outcome.code is not None:
-            self.accepted += verdict is Verdict.SENT
             self._answer()
         self._settle(settle(claim, outcome))
 
@@ -240,8 +243,8 @@ def settle(claim: Claim, outcome: Outcome) -> Settled:
     """The outcome of a letter as the ledger writes it."""
     tries = claim.tries + 1
     verdict, code, response = outcome.verdict, outcome.code, outcome.response
-    if verdict is Verdict.SENT:
-        return Settled(claim.id, DeliveryStatus.SENT, "", code, response, tries)
+    if verdict is ACCEPTED:
+        return Settled(claim.id, SENT, "", code, response, tries)
     if verdict is Verdict.DEFERRED:
         delays = settings.MAILING_RETRY_DELAYS
         if tries <= len(delays):

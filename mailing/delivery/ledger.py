@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from mailing.choices import Audience, DeliveryReason, DeliveryStatus, SuppressionReason
 from mailing.delivery import ledger_sql
+from mailing.delivery.ledger_sql import Waiting
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Delivery, Suppression
 from mailing.models.attempts import DeliveryQuerySet
@@ -44,6 +45,11 @@ class Claim:
     message_id: str
     tries: int  # finished before this one
     composed: tuple[bool, bytes] | None = None  # for 8BITMIME or not, and the letter (see `Feed.prepare`)
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Claim:
+        """From an ordinary `Waiting`: its first columns are these fields."""
+        return cls(*row[:6])
 
 
 class Settled(NamedTuple):
@@ -75,22 +81,6 @@ class _Batch:
         for row in self.others:
             self.moved[row.status] += 1
             self.moved[row.before] -= 1
-
-
-class _Row(NamedTuple):
-    """A delivery that waits, beside what its client looks like now (`client` None: deleted)."""
-
-    id: int
-    status: str
-    email: str
-    message_id: str
-    tries: int
-    client_id: int | None
-    client: str | None
-    full_name: str | None
-    greeting: str | None
-    suppressed: str | None
-    member: int | None
 
 
 class Ledger:
@@ -142,32 +132,23 @@ class Ledger:
 
     def _exchange_at_once(self, batch: _Batch, want: int, now: datetime) -> list[Claim]:
         """The same for accepted letters and ordinary clients in one statement; the others get a second look."""
-        params: dict[str, Any] = {
-            "attempt": self.attempt_id,
-            "owner": self.owner,
-            "mailing": self.mailing_id,
-            "everyone": not self.members_only,
-            "now": now,
-            "rows": json.dumps(batch.accepted),
-            "cursor": self._cursor,
-            "want": want,
-        }
+        params = self._place(want) | {"owner": self.owner, "now": now, "rows": json.dumps(batch.accepted)}
         with _cursor() as cursor:
             cursor.execute(self._sql.at_once, params)
             answer = cursor.fetchall()
         fence, done, taken, *_ = answer[0]
-        found = [(row[3], _Row._make(row[4:])) for row in answer if row[4] is not None]
-        claims = [_claim(row, row.message_id) for ordinary, row in found if ordinary]
+        found = [Waiting._make(row[3:]) for row in answer if row[3] is not None]
+        claims = [Claim.of(row) for row in found if row.ordinary]
         if (fence, done, taken) != (1, len(batch.accepted), len(claims)):
             raise LeaseLost
-        self._cursor = found[-1][1].id if found else self._cursor
+        self._cursor = found[-1].id if found else self._cursor
         self._queue_read = len(found) < want
         self._remember(batch)
         if len(claims) < len(found):
-            claims += self._look_twice([row for ordinary, row in found if not ordinary], now)
+            claims += self._look_twice([row for row in found if not row.ordinary], now)
         return claims
 
-    def _look_twice(self, rows: Sequence[_Row], now: datetime) -> list[Claim]:
+    def _look_twice(self, rows: Sequence[Waiting], now: datetime) -> list[Claim]:
         with transaction.atomic():
             self._count(Counter())
             claims, skipped = self._claim_rows(rows, now)
@@ -244,21 +225,31 @@ class Ledger:
             rows += self._read_deferred(want - len(rows), now)
         return self._claim_rows(rows, now)
 
-    def _claim_rows(self, rows: Sequence[_Row], now: datetime) -> tuple[list[Claim], _Batch | None]:
+    def _claim_rows(self, rows: Sequence[Waiting], now: datetime) -> tuple[list[Claim], _Batch | None]:
         claims, skipped = self._judge(rows)
         if claims:
             self._change(len(claims), self._sql.claim, now, json.dumps([c.id for c in claims]), self.attempt_id)
         return claims, self._settle(skipped, now) if skipped else None
 
-    def _read_queued(self, want: int) -> list[_Row]:
+    def _read_queued(self, want: int) -> list[Waiting]:
         if self._queue_read:
             return []
-        rows = self._rows(self._sql.read_queued, self.attempt_id, QUEUED, self._cursor, want, self.mailing_id)
+        rows = self._rows(self._sql.read_queued, self._place(want))
         self._cursor = rows[-1].id if rows else self._cursor
         self._queue_read = len(rows) < want
         return rows
 
-    def _read_deferred(self, want: int, now: datetime) -> list[_Row]:
+    def _place(self, want: int) -> dict[str, Any]:
+        """Where the reading of the queue stands."""
+        return {
+            "attempt": self.attempt_id,
+            "mailing": self.mailing_id,
+            "everyone": not self.members_only,
+            "cursor": self._cursor,
+            "want": want,
+        }
+
+    def _read_deferred(self, want: int, now: datetime) -> list[Waiting]:
         """Deferred rows whose time has come.
 
         The status has no index (PostgreSQL would then move every row it updates), so this reads all rows of the
@@ -267,21 +258,20 @@ class Ledger:
         if self._deferred_at is None or self._deferred_at > now:
             return []
         begun = time.monotonic()
-        sql = self._sql.read_deferred
-        rows = self._rows(sql, self.attempt_id, DEFERRED, 0, _stored(now), want, self.mailing_id)
+        rows = self._rows(self._sql.read_deferred, self._place(want) | {"cursor": 0, "now": _stored(now)})
         if len(rows) < want:
             first = self._open(DEFERRED).filter(retry_at__gt=now).aggregate(first=Min("retry_at"))["first"]
             rest = timedelta(seconds=10 * (time.monotonic() - begun))
             self._deferred_at = max(first, now + rest) if first else None
         return rows
 
-    def _judge(self, rows: Sequence[_Row]) -> tuple[list[Claim], list[Settled]]:
+    def _judge(self, rows: Sequence[Waiting]) -> tuple[list[Claim], list[Settled]]:
         """Each client is looked at again: who must not be written to is skipped, a changed address is used."""
         claims: list[Claim] = []
         skipped: list[Settled] = []
         for row in rows:
-            if row.client == row.email and row.suppressed is None and row.message_id and self._is_member(row):
-                claims.append(_claim(row, row.message_id))  # nearly every row
+            if row.ordinary:  # nearly every one
+                claims.append(Claim.of(row))
                 continue
             decided = self._decide(row)
             if isinstance(decided, Claim):
@@ -293,7 +283,7 @@ class Ledger:
                 break
         return claims, skipped
 
-    def _decide(self, row: _Row) -> Claim | Settled | None:
+    def _decide(self, row: Waiting) -> Claim | Settled | None:
         reason = self._why_not(row)
         if reason is not None:
             return _skip(row, reason)
@@ -305,7 +295,7 @@ class Ledger:
             row = row._replace(email=row.client or "")
         return _claim(row, row.message_id or self._new_message_id(row))
 
-    def _trade(self, row: _Row, other: Delivery) -> Settled | None:
+    def _trade(self, row: Waiting, other: Delivery) -> Settled | None:
         """The client's new address has a row of its own in this attempt (addresses moved between clients).
 
         Where that address got its letter already, this client is skipped; else the two rows trade their clients.
@@ -319,7 +309,7 @@ class Ledger:
             self._settle([again], timezone.now())
         return None
 
-    def _why_not(self, row: _Row) -> DeliveryReason | None:
+    def _why_not(self, row: Waiting) -> DeliveryReason | None:
         if row.client is None:
             return DeliveryReason.DELETED
         if row.suppressed == SuppressionReason.UNSUBSCRIBED:
@@ -330,10 +320,10 @@ class Ledger:
             return DeliveryReason.REMOVED
         return None
 
-    def _is_member(self, row: _Row) -> bool:
+    def _is_member(self, row: Waiting) -> bool:
         return row.member is not None or not self.members_only
 
-    def _new_message_id(self, row: _Row) -> str:
+    def _new_message_id(self, row: Waiting) -> str:
         """For a row made by a script; the insert of a run gives every row its own."""
         message_id = f"<{row.id}.{self.attempt_id}.{time.time_ns():x}@{self._domain}>"
         Delivery.objects.filter(pk=row.id).update(message_id=message_id)
@@ -344,10 +334,13 @@ class Ledger:
     def _open(self, status: str) -> DeliveryQuerySet:
         return Delivery.objects.filter(attempt_id=self.attempt_id, status=status)
 
-    def _rows(self, sql: str, *params: Any) -> list[_Row]:
+    def _rows(self, sql: str, params: dict[str, Any]) -> list[Waiting]:
         with _cursor() as cursor:
             cursor.execute(sql, params)
-            return [_Row._make(row) for row in cursor.fetchall()]
+            rows = cursor.fetchall()
+        if self._sql.reads_one_row:
+            rows = sorted(json.loads(rows[0][0]))  # by id: an aggregate promises no order
+        return [Waiting._make(row) for row in rows]
 
     def _execute(self, sql: str, *params: Any) -> int:
         with _cursor() as cursor:
@@ -366,9 +359,9 @@ def _stored(moment: datetime) -> Any:
     return connection.ops.adapt_datetimefield_value(moment)
 
 
-def _skip(row: _Row, reason: DeliveryReason) -> Settled:
+def _skip(row: Waiting, reason: DeliveryReason) -> Settled:
     return Settled(row.id, DeliveryStatus.SKIPPED, reason, tries=row.tries, before=row.status)
 
 
-def _claim(row: _Row, message_id: str) -> Claim:
+def _claim(row: Waiting, message_id: str) -> Claim:
     return Claim(row.id, row.email, row.full_name or "", row.greeting or "", message_id, row.tries)

@@ -1,30 +1,57 @@
 """The statements of the ledger, for SQLite and PostgreSQL. Many rows travel as one JSON text.
 
-One statement per group of rows: it lets go of Python's lock while the database works, so the event loop goes on
-(`executemany` takes and drops the lock for every row). SQLite's `json_each` has columns `id` and `key` of its own:
-all names are qualified. `+d.attempt_id` keeps SQLite from reading the whole attempt through its index.
+One statement and one row per group: Python's lock is let go once while the database works, so the event loop goes on
+(`executemany` and `fetchall` take and drop it for every row of SQLite's). SQLite's `json_each` has columns `id` and
+`key` of its own: all names are qualified. `+d.attempt_id` keeps it from reading the whole attempt through its index.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db import connection
 
+
+class Waiting(NamedTuple):
+    """A delivery that waits: what its letter needs, then what the client looks like now (`client` None: deleted).
+
+    `ordinary`: the client's address is still the row's, and nothing forbids the letter.
+    """
+
+    id: int
+    email: str
+    full_name: str | None
+    greeting: str | None
+    message_id: str
+    tries: int
+    ordinary: bool | None
+    status: str
+    client_id: int | None
+    client: str | None
+    suppressed: str | None
+    member: int | None
+
+
 # The inner LIMIT comes first: the joins then touch so many clients and no more, in any database.
 READ = """
-SELECT d.id, d.status, d.email, d.message_id, d.tries, d.client_id, c.email, c.full_name, c.greeting, s.reason, m.id
+SELECT d.id, d.email, c.full_name, c.greeting, d.message_id, d.tries,
+    c.email = d.email AND s.reason IS NULL AND d.message_id <> '' AND (%(everyone)s OR m.id IS NOT NULL) AS ordinary,
+    d.status, d.client_id, c.email AS client, s.reason AS suppressed, m.id AS member
 FROM (
     SELECT q.id, q.status, q.email, q.message_id, q.tries, q.client_id
     FROM mailing_delivery q
-    WHERE q.attempt_id = %s AND q.status = %s AND q.id > %s {due}
-    ORDER BY q.id LIMIT %s
+    WHERE q.attempt_id = %(attempt)s AND q.status = {status} AND q.id > %(cursor)s {due}
+    ORDER BY q.id LIMIT %(want)s
 ) d
 LEFT JOIN mailing_client c ON c.id = d.client_id
 LEFT JOIN mailing_suppression s ON s.email = c.email
-LEFT JOIN mailing_mailing_clients m ON m.mailing_id = %s AND m.client_id = d.client_id
+LEFT JOIN mailing_mailing_clients m ON m.mailing_id = %(mailing)s AND m.client_id = d.client_id
 ORDER BY d.id
 """
+READ_QUEUED = READ.format(status="'queued'", due="")
+READ_DEFERRED = READ.format(status="'deferred'", due="AND q.retry_at <= %(now)s")
+IN_ONE_ROW = f"SELECT json_group_array(json_array({', '.join(Waiting._fields)})) FROM ({{}})"
 
 # The fence: whoever lost the lease changes no row here, and writes nothing.
 COUNT = """
@@ -36,7 +63,7 @@ WHERE id = %s AND lease_owner = %s AND status = 'running'
 
 # PostgreSQL does an ordinary exchange in one statement, so in one round trip instead of six: each costs a turn of the
 # scheduler. The counter moves by the rows that were really changed. Odd rows are only read.
-AT_ONCE = """
+AT_ONCE = f"""
 WITH fence AS (
     SELECT a.id FROM mailing_attempt a
     WHERE a.id = %(attempt)s AND a.lease_owner = %(owner)s AND a.status = 'running' FOR UPDATE
@@ -49,27 +76,13 @@ WITH fence AS (
     RETURNING d.id
 ), counted AS (
     UPDATE mailing_attempt AS a SET sent = a.sent + (SELECT count(*) FROM done) FROM fence WHERE a.id = fence.id
-), next AS (
-    SELECT d.*, c.email AS address, c.full_name, c.greeting, s.reason AS suppressed, m.id AS member,
-        c.email = d.email AND s.reason IS NULL AND d.message_id <> ''
-            AND (%(everyone)s OR m.id IS NOT NULL) AS ordinary
-    FROM (
-        SELECT q.id, q.status, q.email, q.message_id, q.tries, q.client_id
-        FROM mailing_delivery q
-        WHERE q.attempt_id = %(attempt)s AND q.status = 'queued' AND q.id > %(cursor)s
-        ORDER BY q.id LIMIT %(want)s
-    ) d
-    LEFT JOIN mailing_client c ON c.id = d.client_id
-    LEFT JOIN mailing_suppression s ON s.email = c.email
-    LEFT JOIN mailing_mailing_clients m ON m.mailing_id = %(mailing)s AND m.client_id = d.client_id
+), next AS ({READ_QUEUED}
 ), taken AS (
     UPDATE mailing_delivery AS d SET status = 'sending', updated_at = %(now)s
     FROM fence, next WHERE d.id = next.id AND next.ordinary
     RETURNING d.id
 )
-SELECT (SELECT count(*) FROM fence), (SELECT count(*) FROM done), (SELECT count(*) FROM taken), next.ordinary,
-    next.id, next.status, next.email, next.message_id, next.tries, next.client_id,
-    next.address, next.full_name, next.greeting, next.suppressed, next.member
+SELECT (SELECT count(*) FROM fence), (SELECT count(*) FROM done), (SELECT count(*) FROM taken), next.*
 FROM (SELECT 1) AS one LEFT JOIN next ON true
 ORDER BY next.id
 """
@@ -82,13 +95,17 @@ class Statements:
     claim: str  # [id, …]
     sent: str  # {id: response}: nearly every outcome, so it has the shortest way
     settle: str  # [[id, status, reason, code, response, tries, retry_at], …]
-    read_queued: str = READ.format(due="")
-    read_deferred: str = READ.format(due="AND q.retry_at <= %s")
+    read_queued: str = READ_QUEUED
+    read_deferred: str = READ_DEFERRED
+    reads_one_row: bool = False  # all rows in one JSON text
     count: str = COUNT
     at_once: str = ""  # see AT_ONCE
 
 
 SQLITE = Statements(
+    read_queued=IN_ONE_ROW.format(READ_QUEUED),
+    read_deferred=IN_ONE_ROW.format(READ_DEFERRED),
+    reads_one_row=True,
     claim="""
 UPDATE mailing_delivery AS d SET status = 'sending', updated_at = %s
 FROM json_each(%s) AS j WHERE d.id = j.value AND +d.attempt_id = %s AND d.status IN ('queued', 'deferred')
