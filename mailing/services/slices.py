@@ -11,17 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from mailing import links
-from mailing.choices import AttemptStatus, DeliveryReason, MailingStatus, Trigger
+from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, MailingStatus, Trigger
 from mailing.delivery import breaker, lease, shift, transport
 from mailing.delivery.composing import Composed, Recipient, compose
-from mailing.delivery.feed import Compose, Stop
+from mailing.delivery.feed import SENDER_SIDE_STREAK, Compose, Stop
 from mailing.delivery.ledger import Claim, Ledger
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Mailing
-from mailing.services import closing, leaving
+from mailing.services import closing, leaving, waiting
 from mailing.services.leaving import Ending, SliceResult, State
 from mailing.services.waiting import Note
 
@@ -103,7 +104,10 @@ class _Slice:
         admission = breaker.admit(timezone.now())
         if admission.until is not None:
             return Ending(Stop.SERVICE, until=admission.until)
-        leaving.write(self.attempt, self.owner, resume_at=None)
+        with transaction.atomic():
+            leaving.write(self.attempt, self.owner, resume_at=None)
+            if self.attempt.note == waiting.REFUSES_ALL:
+                self._begin_with_others()
         orders = self._orders(stop, seconds, progress, probing=admission.probe)
         report = shift.work(transport.from_settings(), Ledger(self.attempt, self.owner), orders)
         return Ending(
@@ -113,6 +117,17 @@ class _Slice:
             report.next_at,
             answered=report.answered > 0,
             cut_short=self.reason,
+        )
+
+    def _begin_with_others(self) -> None:
+        """Who was refused last time goes behind all others: were they all dead, nobody would get past them."""
+        first = (
+            self.attempt.deliveries.filter(status=DeliveryStatus.QUEUED).order_by("pk").values_list("pk", flat=True)
+        )
+        tried = list(first[: SENDER_SIDE_STREAK + settings.SMTP_CONNECTIONS])
+        now = timezone.now()
+        self.attempt.deliveries.filter(pk__in=tried).update(
+            status=DeliveryStatus.DEFERRED, retry_at=now, updated_at=now
         )
 
     def _orders(self, stop: Stopping, seconds: float, progress: Telling | None, *, probing: bool) -> shift.Orders:

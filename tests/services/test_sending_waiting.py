@@ -10,7 +10,9 @@ from django.utils import timezone, translation
 
 from mailing.choices import AttemptStatus
 from mailing.delivery.feed import Stop
+from mailing.models import Suppression
 from mailing.services.sending import State
+from tests.factories import ClientFactory
 from tests.services.slices import ALWAYS, breaker_pause_is_over, counts, emails, misbehave, run, start
 from tests.smtp.script import Fault
 from tests.smtp.server import Server
@@ -119,3 +121,26 @@ def test_one_slow_letter_does_not_hold_the_others(server: Server, settings: Lazy
     assert counts(attempt) == (59, 0, 1, 0, 0)
     last = attempt.deliveries.order_by("-updated_at").values_list("email", flat=True)[:2]
     assert slow in last  # and the one that stood behind it on its line
+
+
+def test_a_dead_domain_at_the_head_of_the_queue_does_not_stand_in_the_way_of_the_others(
+    server: Server, settings: LazySettings
+) -> None:
+    """Its server's refusals look as if they meant the sender: 20 in a row are taken for trouble of the service."""
+    dead = [ClientFactory.create(email=f"c{n}@dead.example") for n in range(25)]
+    misbehave(server, Fault("rcpt", "550 5.7.1 not here", to="@dead.example", times=ALWAYS))
+    attempt = start([*dead, *ClientFactory.create_batch(40)])
+    assert run(attempt).stopped is Stop.SERVICE
+    assert counts(attempt) == (0, 0, 0, 0, 65)
+
+    breaker_pause_is_over()
+    run(attempt)
+    assert attempt.sent == len(server.accepted) == 40
+    assert max(server.recipients.values()) == 1
+
+    settings.MAILING_RETRY_WINDOW = 0.01
+    while run(attempt).state is State.OPEN:
+        breaker_pause_is_over()
+    assert counts(attempt) == (40, 25, 0, 0, 0)
+    assert attempt.response == "550 5.7.1 not here"
+    assert not Suppression.objects.exists()
