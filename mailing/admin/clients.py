@@ -32,6 +32,7 @@ from mailing.admin.clients_filters import (
     ReceivesFilter,
     RecipientsOfFilter,
     WithoutMailingsFilter,
+    links_of,
 )
 from mailing.admin.clients_import import ClientWizard
 from mailing.admin.exchange import ClientResource
@@ -52,6 +53,7 @@ COMMENT_SHOWN = 60
 # More found than this, and a look at each of them would take longer than anybody waits for a list.
 BROAD_SEARCH, BROAD_FILTER = 20_000, 100_000
 COUNTED = 100_000
+FARTHEST = 1_000_000  # page
 NOT_FILTERS = {SEARCH_VAR, PAGE_VAR, ORDER_VAR, IS_POPUP_VAR}
 
 
@@ -62,19 +64,27 @@ class Listed:
     total: int
     searched: bool
     filtered: bool
+    shown: int | str  # the total, or "more than 10 000"
 
     @property
     def is_broad(self) -> bool:
-        return (self.searched and self.total > BROAD_SEARCH) or (self.filtered and self.total > BROAD_FILTER)
+        return (
+            self.shown != self.total
+            or (self.searched and self.total > BROAD_SEARCH)
+            or (self.filtered and self.total > BROAD_FILTER)
+        )
 
 
 class ClientList(ChangeList):
     queryset: Any
+    paginator: Any
 
     def get_results(self, request: HttpRequest) -> None:
         """Two queries for the columns of this page: in the list's own query they would be computed for every row."""
         super().get_results(request)
-        listed = Listed(self.result_count, bool(self.query), self.has_active_filters)
+        self.is_open = self.paginator.is_open
+        self.number_found = more_than(self.paginator.bound) if self.is_open else self.result_count
+        listed = Listed(self.result_count, bool(self.query), self.has_active_filters, self.number_found)
         if not (listed.searched or listed.filtered):
             self.full_result_count = listed.total  # or Django says "N found" beside an empty search box
         self.queryset.listed = listed
@@ -164,7 +174,7 @@ class ClientAdmin(Suggesting, ClientWizard, ClientActions):
     def get_cards(self, request: HttpRequest, queryset: Any) -> list[Item]:
         """Of the filtered set. Of very many that were found by a search or filter only how many they are."""
         listed: Listed = queryset.listed
-        cards: list[Item] = [{"label": _("Clients"), "value": listed.total}]
+        cards: list[Item] = [{"label": _("Clients"), "value": listed.shown}]
         if listed.is_broad:
             return cards
         stopped, fresh = _found(queryset) if listed.searched or listed.filtered else _of_all()
@@ -185,8 +195,12 @@ class ClientAdmin(Suggesting, ClientWizard, ClientActions):
             choices.term = request.GET["term"]
             return choices
         pages = SearchPaginator(queryset, per_page, *args, **kwargs)
+        page, mailing = request.GET.get(PAGE_VAR, ""), request.GET.get("mailing", "")
+        pages.wanted = max(1, min(int(page), FARTHEST)) if page.isdecimal() else 1
         if request.GET.keys() <= NOT_FILTERS:
             pages.term = request.GET.get(SEARCH_VAR, "")
+        elif request.GET.keys() <= {PAGE_VAR, ORDER_VAR, "mailing"} and mailing.isdecimal():
+            pages.links = links_of(int(mailing))
         return pages
 
     def get_list_buttons(self, request: HttpRequest) -> list[Item]:
@@ -359,7 +373,11 @@ def _of_all() -> tuple[int, int | str]:
     """The same of all clients, from indexes; the stop list is the small side of the join."""
     stopped = Client.objects.filter(email__in=Suppression.objects.values("email")).count()
     fresh = Client.objects.filter(created_at__gte=timezone.now() - LATELY).order_by()[: COUNTED + 1].count()
-    return stopped, fresh if fresh <= COUNTED else _("more than %(n)s") % {"n": num(COUNTED)}
+    return stopped, fresh if fresh <= COUNTED else more_than(COUNTED)
+
+
+def more_than(number: int) -> str:
+    return _("more than %(n)s") % {"n": num(number)}
 
 
 def _post(label: str, url: str, icon: str) -> Item:

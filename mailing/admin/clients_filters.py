@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from mailing import addresses
-from mailing.admin.filters import MailingFilter, PickFilter
+from mailing.admin.filters import BIGGEST_ID, MailingFilter, PickFilter
 from mailing.choices import Audience, SuppressionReason
 from mailing.models import Client, ClientImport, Mailing, Suppression
 
@@ -46,9 +46,8 @@ class RecipientsOfFilter(MailingFilter):
     """The recipients of a mailing; of one that goes to everyone, all clients."""
 
     def narrow(self, queryset: QuerySet[Any], pk: int) -> QuerySet[Any]:
-        if Mailing.objects.filter(pk=pk, audience=Audience.EVERYONE).exists():
-            return queryset
-        return queryset.filter(pk__in=Mailing.clients.through.objects.filter(mailing=pk).values("client_id"))
+        links = links_of(pk)
+        return queryset if links is None else queryset.filter(pk__in=links.values("client_id"))
 
 
 class WithoutMailingsFilter(admin.SimpleListFilter):
@@ -95,6 +94,15 @@ class FileFilter(PickFilter):
 
     def name(self, pk: int) -> str | None:
         return ClientImport.objects.filter(pk=pk).values_list("file_name", flat=True).first()
+
+
+def links_of(mailing: int) -> QuerySet[Any] | None:
+    """One row for each client selected for the mailing; None if it goes to everyone."""
+    if mailing > BIGGEST_ID:
+        return None
+    if Mailing.objects.filter(pk=mailing, audience=Audience.EVERYONE).exists():
+        return None
+    return Mailing.clients.through.objects.filter(mailing=mailing)
 
 
 def top_domains() -> list[str]:

@@ -4,6 +4,8 @@
 - A page behind the middle is counted from the end: the last one costs what the first does.
 - A search that finds very many would have to sort them all for one page of them. The first few thousand rows in
   order are looked through instead; only if they hold too few, all that was found is sorted.
+- Where the index of a search cannot count, the count ends one past the next full ten thousand after the page that is
+  looked at: `is_open` says so, and every page can still be reached.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ else:
 
 MANY = 10_000  # found rows: fewer are sorted in a few milliseconds
 LOOKED_THROUGH = 4_000  # rows in order
+LONGEST_LOOK = 30_000  # of them, where the first ones promise enough: as long as sorting tens of thousands takes
 
 
 class FarPaginator(BasePaginator):
@@ -46,27 +49,67 @@ class FarPaginator(BasePaginator):
 
 
 class SearchPaginator(FarPaginator):
-    """`term`: what the rows were searched for, if that is all they were narrowed by."""
+    """`wanted`: the page that will be asked for. Of what the rows were narrowed by, if that is all:
 
+    `term`: what was searched for; `links`: a row with `client_id` for each of them.
+    """
+
+    wanted = 1
     term = ""
+    links: QuerySet[Any] | None = None
 
     @cached_property
     def count(self) -> int:
-        number = searching.number(self.term, self.object_list.db) if self.term else None
-        return self.object_list.order_by().count() if number is None else number
+        return self._counted[0]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the count ended before the rows did."""
+        return self._counted[1]
+
+    @property
+    def bound(self) -> int:
+        """How far a search is counted that its index cannot count."""
+        return MANY * (1 + (self.wanted - 1) * self.per_page // MANY)
+
+    @cached_property
+    def _counted(self) -> tuple[int, bool]:
+        if not self.term:
+            rows = self.object_list if self.links is None else self.links
+            return rows.order_by().count(), False
+        number = searching.number(self.term, self.object_list.db)
+        if number is not None:
+            return number, False
+        number = self.object_list.order_by()[: self.bound + 1].count()
+        return number, number > self.bound
 
     def ids(self, bottom: int, top: int) -> list[Any]:
-        if not self.term or self.count <= MANY:
+        if (not self.term and self.links is None) or self.count <= MANY:
             return super().ids(bottom, top)
         early = self._among_the_first(top)
         if len(early) == top:
             return early[bottom:]
+        if self.links is not None:
+            return super().ids(bottom, top)
         return list(self._sorted().values_list("pk", flat=True)[bottom:top])
 
     def _among_the_first(self, top: int) -> list[Any]:
-        fits, rows = searching.fits(self.term), self.object_list
-        first = rows.model._default_manager.order_by(*rows.query.order_by)[:LOOKED_THROUGH]
-        return [pk for pk, text in first.values_list("pk", "search_text") if fits(text)][:top]
+        """What many have in common fills its pages early, and the first rows show how early."""
+        found = self._fitting(0, LOOKED_THROUGH)
+        needed = LOOKED_THROUGH * top * 5 // (4 * len(found)) if found else LONGEST_LOOK
+        if len(found) < top and needed < LONGEST_LOOK:
+            found += self._fitting(LOOKED_THROUGH, needed)
+        return found[:top]
+
+    def _fitting(self, bottom: int, top: int) -> list[Any]:
+        rows = self.object_list
+        in_order = rows.model._default_manager.order_by(*rows.query.order_by)[bottom:top]
+        if self.links is None:
+            fits = searching.fits(self.term)
+            return [pk for pk, text in in_order.values_list("pk", "search_text") if fits(text)]
+        ids = list(in_order.values_list("pk", flat=True))
+        linked = set(self.links.filter(client__in=ids).values_list("client_id", flat=True))
+        return [pk for pk in ids if pk in linked]
 
     def _sorted(self) -> QuerySet[Any]:
         """Keeps PostgreSQL from walking the index of names until it has met enough: a second for a late letter."""

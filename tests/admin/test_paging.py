@@ -11,9 +11,10 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
 from mailing.admin import paging
+from mailing.admin.clients import ClientAdmin
 from mailing.admin.paging import ChoicePaginator, FarPaginator, SearchPaginator
-from mailing.models import Client
-from tests.factories import ClientFactory
+from mailing.models import Client, Mailing, searching
+from tests.factories import ClientFactory, MailingFactory
 
 pytestmark = pytest.mark.django_db
 ORDERS = (("full_name", "pk"), ("-full_name", "-pk"), ("email",), ("-created_at", "-pk"))
@@ -44,8 +45,82 @@ def test_a_search_that_finds_many_is_paged_as_one_that_finds_few(
     monkeypatch.setattr(paging, "LOOKED_THROUGH", looked_through)
     found = Client.objects.order_by(*order).search("анна")
     pages = SearchPaginator(found, 4)
-    pages.term = "анна"
+    pages.term, pages.wanted = "анна", 9  # as far as PostgreSQL has to count to know all of them
     assert walked(pages) == [client.pk for client in found]
+
+
+@pytest.mark.parametrize("looked_through", [0, 3, 7, 100])
+def test_the_recipients_of_a_large_mailing_are_paged_as_those_of_a_small_one(
+    clients: None, looked_through: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "MANY", 5)
+    monkeypatch.setattr(paging, "LOOKED_THROUGH", looked_through)
+    mailing = MailingFactory(clients=0)
+    mailing.clients.set(Client.objects.order_by("pk")[3:18])
+    links = Mailing.clients.through.objects.filter(mailing=mailing)
+    found = Client.objects.order_by("full_name", "pk").filter(pk__in=links.values("client_id"))
+    pages = SearchPaginator(found, 4)
+    pages.links = links
+    assert walked(pages) == [client.pk for client in found]
+
+
+@pytest.fixture
+def no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As PostgreSQL: the index cannot count."""
+    monkeypatch.setattr(searching, "number", lambda *args, **options: None)
+    monkeypatch.setattr(paging, "MANY", 8)
+
+
+def test_every_page_is_reached_where_the_count_ends_early(clients: None, no_number: None) -> None:
+    found = Client.objects.order_by("full_name", "pk").search("анна")
+    walk, number = [], 1
+    while True:
+        pages = SearchPaginator(found, 4)
+        pages.term, pages.wanted = "анна", number
+        page = pages.page(number)
+        walk += [row.pk for row in page]
+        assert pages.is_open == (pages.bound < 15)
+        if not page.has_next():
+            break
+        number += 1
+    assert walk == [client.pk for client in found]
+
+
+def test_a_number_that_was_not_counted_to_its_end_is_no_number(
+    client: Browser, superuser: User, clients: None, no_number: None
+) -> None:
+    client.force_login(superuser)
+    response = client.get("/admin/mailing/client/?q=анна")
+    page = response.content.decode()
+    assert "more than 8 found" in page
+    assert "Total: more than 8" in page
+    assert [card["value"] for card in response.context["cards"]] == ["more than 8"]
+    assert "8 found" in (page := client.get("/admin/mailing/client/?q=яна").content.decode())
+    assert "more than" not in page
+
+
+def test_an_action_on_all_takes_all_that_were_found(
+    client: Browser, superuser: User, clients: None, no_number: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ClientAdmin, "list_per_page", 4)
+    client.force_login(superuser)
+    listed = client.get("/admin/mailing/client/?q=анна").content.decode()
+    assert "Select everything found" in listed
+    assert "Everything found is selected" in listed
+    asked = client.post(
+        "/admin/mailing/client/?q=анна",
+        {"action": "stop_letters", "select_across": "1", "index": "0", "_selected_action": "1"},
+    )
+    assert asked.context["number"] == 15
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "99999999999999999999", "x", "²"])
+def test_a_page_that_does_not_exist_is_no_error(
+    client: Browser, superuser: User, clients: None, no_number: None, page: str
+) -> None:
+    client.force_login(superuser)
+    response = client.get("/admin/mailing/client/", {"q": "анна", "p": page}, follow=True)
+    assert response.status_code == 200
 
 
 def test_the_box_of_choices_counts_no_further_than_needed(clients: None, monkeypatch: pytest.MonkeyPatch) -> None:
