@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
@@ -222,30 +223,29 @@ class MailingScreen(MailingPages):
         obj.save()
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """After the recipients, which is after the mailing; the schedule follows when all of it is stored."""
+        """After the recipients, which is after the mailing; its schedule follows in the same transaction."""
         super().save_related(request, form, formsets, change)
-        changed = list(form.changed_data)
         chosen = form.cleaned_data.get("add_clients")
         if chosen:
             clients = Client.objects.filter(pk__in=[client.pk for client in chosen])
             recipients.add_to_mailing(form.instance, clients, by=user_of(request))
-        act = partial(self._activate, request, form, changed, change)
-        transaction.on_commit(act)
+        current = self._activate(request, form, change)
+        transaction.on_commit(partial(self._tell, request, form, current, change))
 
-    def _activate(self, request: HttpRequest, form: Any, changed: list[str], change: bool) -> None:
-        was_draft, mailing, person = form.instance.is_paused, form.instance, user_of(request)
+    def _activate(self, request: HttpRequest, form: Any, change: bool) -> Mailing:
+        mailing, person = form.instance, user_of(request)
         try:
             if change:
-                current = lifecycle.edited(mailing, by=person, changed=changed, was=form.was)
-            else:
-                current = lifecycle.launch(mailing, by=person)
+                return lifecycle.edited(mailing, by=person, changed=list(form.changed_data), was=form.was)
+            return lifecycle.launch(mailing, by=person)
         except NotAllowed as refusal:
-            messages.error(request, str(refusal))
-            return
-        if current.is_paused and not was_draft:
+            raise PermissionDenied(str(refusal)) from refusal  # nothing of the form is stored
+
+    def _tell(self, request: HttpRequest, form: Any, current: Mailing, change: bool) -> None:
+        if current.is_paused and not form.instance.is_paused:
             words = _("Nobody is in it yet, so it was saved as a draft. Add recipients, then resume it.")
             messages.warning(request, words)
-        elif current.is_active and (not change or changed):
+        elif current.is_active and (not change or form.changed_data):
             self._say_what_happens(request, current)
 
     def _say_what_happens(self, request: HttpRequest, mailing: Mailing) -> None:
@@ -321,6 +321,12 @@ def _changes_notice(obj: Any) -> Item | None:
     if found.added or found.removed:
         words = _("+%(added)s / −%(removed)s recipients")
         parts.append(words % {"added": num(found.added), "removed": num(found.removed)})
+    if found.more > 0:
+        words = ngettext("%(n)s recipient more", "%(n)s recipients more", found.more)
+        parts.append(words % {"n": num(found.more)})
+    if found.more < 0:
+        words = ngettext("%(n)s recipient fewer", "%(n)s recipients fewer", -found.more)
+        parts.append(words % {"n": num(-found.more)})
     if found.message_changed_at:
         parts.append(_message_changed(found))
     if not parts:

@@ -12,12 +12,14 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 
 from mailing import recurrence
-from mailing.choices import AttemptStatus, Audience, Trigger
+from mailing.choices import AttemptStatus, Audience, DeliveryReason, Trigger
 from mailing.models import Attempt, Client, Delivery, Mailing, Message
 from mailing.services import calendar, statistics
 
+COMPARED = 100_000  # recipients; of more than that, one by one, half a second would go by
 MANY_LETTERS = 3  # to one client on one day
 MANY_CLIENTS = 10  # concerned, before a warning is worth reading
+UNWANTED = (DeliveryReason.UNSUBSCRIBED, DeliveryReason.SUPPRESSED)
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Changes:
     since: Attempt
     added: int
     removed: int
+    more: int  # recipients than then, or fewer; instead of the two above, where there are too many to compare
     message_changed_at: datetime | None
     message_changed_by: str
 
@@ -39,20 +42,38 @@ def changes(mailing: Mailing, *, recipients: int | None = None) -> Changes | Non
     last = runs.only("started_at", "audience", "mailing").order_by("-started_at", "-pk").first()
     if last is None:
         return None
-    got = Delivery.objects.filter(attempt=last)
-    before = got.count()
-    if not before and last.audience:
+    if last.audience and not last.deliveries.exists():
         return None
-    # By address: (attempt, email) is a unique index, so each of 50 000 look-ups costs a microsecond.
-    stay = mailing.audience_clients().order_by().filter(Exists(got.filter(email=OuterRef("email")))).count()
+    number = statistics.recipients(mailing) if recipients is None else recipients
+    added = removed = more = 0
+    if max(number, last.audience) > COMPARED:
+        more = _audience(mailing, number) - last.audience
+    else:
+        added, removed = _compared(mailing, number, last)
     rewritten = mailing.message.updated_at > last.started_at
     return Changes(
         since=last,
-        added=max(0, (statistics.recipients(mailing) if recipients is None else recipients) - stay),
-        removed=before - stay,
+        added=added,
+        removed=removed,
+        more=more,
         message_changed_at=mailing.message.updated_at if rewritten else None,
         message_changed_by=_last_editor(mailing.message) if rewritten else "",
     )
+
+
+def _compared(mailing: Mailing, number: int, last: Attempt) -> tuple[int, int]:
+    """(added, removed) since the run, one by one. Who was on the stop list then was no recipient of it."""
+    got = Delivery.objects.filter(attempt=last).exclude(reason__in=UNWANTED)
+    # By address: (attempt, email) is a unique index, so each of 50 000 look-ups costs a microsecond.
+    stay = mailing.audience_clients().order_by().filter(Exists(got.filter(email=OuterRef("email")))).count()
+    return max(0, number - stay), got.count() - stay
+
+
+def _audience(mailing: Mailing, recipients: int) -> int:
+    """What `audience` of an attempt would be now: with those of a list who are on the stop list."""
+    if mailing.audience == Audience.EVERYONE:
+        return recipients
+    return Mailing.clients.through.objects.filter(mailing=mailing.pk).count()
 
 
 def _last_editor(message: Message) -> str:

@@ -35,8 +35,12 @@ TREND_RUNS = 10
 
 def receiving() -> int:
     """How many clients receive mail. Two index counts: NOT EXISTS over 1 000 000 clients takes a second."""
-    suppressed = Client.objects.filter(email__in=Suppression.objects.values("email"))
-    return Client.objects.count() - suppressed.count()
+    return Client.objects.count() - _suppressed().count()
+
+
+def _suppressed() -> QuerySet[Client]:
+    """Clients on the stop list. From its side: SQLite looks at each of 500 000 recipients for `client__email__in`."""
+    return Client.objects.order_by().filter(email__in=Suppression.objects.values("email"))
 
 
 def recipients(mailing: Mailing) -> int:
@@ -44,7 +48,7 @@ def recipients(mailing: Mailing) -> int:
     if mailing.audience == Audience.EVERYONE:
         return receiving()
     chosen = Mailing.clients.through.objects.filter(mailing=mailing.pk)
-    return chosen.count() - chosen.filter(client__email__in=Suppression.objects.values("email")).count()
+    return chosen.count() - chosen.filter(client__in=_suppressed()).count()
 
 
 @dataclass
@@ -78,7 +82,7 @@ def rows(mailings: Sequence[Mailing]) -> dict[int, Row]:
 def chosen_counts(mailing_ids: Iterable[int]) -> dict[int, int]:
     """Clients selected for each of the mailings who receive mail: all in the link table, less the suppressed."""
     links = Mailing.clients.through.objects.filter(mailing__in=list(mailing_ids)).order_by()
-    suppressed = links.filter(client__email__in=Suppression.objects.values("email"))
+    suppressed = links.filter(client__in=_suppressed())
     less = dict(suppressed.values_list("mailing").annotate(number=Count("pk")))
     return {pk: number - less.get(pk, 0) for pk, number in links.values_list("mailing").annotate(number=Count("pk"))}
 

@@ -7,9 +7,17 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from mailing.choices import AttemptStatus, Audience, DeliveryStatus, MailingStatus, Periodicity
-from mailing.models import Attempt, Mailing
-from mailing.services import calendar, forecast
+from mailing.choices import (
+    AttemptStatus,
+    Audience,
+    DeliveryReason,
+    DeliveryStatus,
+    MailingStatus,
+    Periodicity,
+    SuppressionReason,
+)
+from mailing.models import Attempt, Client, Mailing
+from mailing.services import calendar, forecast, suppressing
 from tests.factories import AttemptFactory, ClientFactory, DeliveryFactory, MailingFactory
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +70,40 @@ def test_a_message_rewritten_since_the_last_run_is_named() -> None:
 
     assert found is not None
     assert found.message_changed_at == mailing.message.updated_at
+
+
+def test_who_was_on_the_stop_list_already_did_not_leave() -> None:
+    mailing = MailingFactory(clients=3)
+    gone, late, _stays = mailing.clients.order_by("pk")
+    attempt = sent_to_all(mailing)
+    attempt.deliveries.filter(client=gone).update(status=DeliveryStatus.SKIPPED, reason=DeliveryReason.SUPPRESSED)
+    suppressing.suppress(gone.email, SuppressionReason.MANUAL, by=None)
+    found = forecast.changes(mailing)
+    assert found is not None
+    assert (found.added, found.removed) == (0, 0)
+    suppressing.suppress(late.email, SuppressionReason.MANUAL, by=None)
+    found = forecast.changes(mailing)
+    assert found is not None
+    assert (found.added, found.removed) == (0, 1)
+
+
+@pytest.mark.parametrize("audience", Audience.values)
+def test_of_very_many_only_the_difference_of_the_numbers_is_told(
+    audience: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forecast, "COMPARED", 4)
+    mailing = MailingFactory(clients=5, audience=audience)
+    sent_to_all(mailing)
+    mailing.clients.add(*ClientFactory.create_batch(3))
+
+    found = forecast.changes(mailing)
+    assert found is not None
+    assert (found.added, found.removed, found.more) == (0, 0, 3)
+
+    Client.objects.filter(pk__in=[client.pk for client in mailing.clients.all()[:4]]).delete()
+    found = forecast.changes(mailing)
+    assert found is not None
+    assert found.more == -1
 
 
 def test_after_the_purge_nothing_is_claimed() -> None:
