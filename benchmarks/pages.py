@@ -3,8 +3,9 @@
     python -m benchmarks.pages [--clients 1000 100000] [--postgresql]      (make pages)
 
 The table goes to the output, what is being done to stderr: a million clients need some minutes. Each size gets a
-database of its own (SQLite in a temporary folder, or a PostgreSQL server started for it), so many clients, one mailing
-with half of them as recipients, and thirty attempts; the pages are asked for in-process, the median of five is shown.
+database of its own (SQLite in a temporary folder, or a PostgreSQL server started for it), so many clients, one
+mailing with half of them as recipients, and thirty attempts; the pages are asked for in-process, the median of five
+is shown.
 SQLite works in the same process, so the CPU time holds all of it and does not depend on what else the machine does;
 PostgreSQL works in its own, so there only the time that passed says what a page costs.
 """
