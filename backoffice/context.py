@@ -82,9 +82,10 @@ class Shell:
         """Everything else that is registered, for superusers."""
         if not (self.user and self.user.is_superuser):
             return []
-        models = [model for model in admin.site._registry if model._meta.app_label != "mailing"]
+        foreign = {m: screen for m, screen in admin.site._registry.items() if m._meta.app_label != "mailing"}
         links = [
-            self._list(str(model._meta.verbose_name_plural), model._meta.model_name, "", model) for model in models
+            self._list(str(getattr(screen, "list_title", "")), model._meta.model_name, "", model)
+            for model, screen in foreign.items()
         ]
         return [link for link in links if link]
 

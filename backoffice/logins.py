@@ -8,6 +8,7 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
@@ -15,20 +16,26 @@ from django.utils.translation import gettext_lazy
 
 from mailing.admin.base import Item, Looking
 from mailing.admin.filters import DateRangeFilter
-from mailing.templatetags.samovar import pill, when
+from mailing.templatetags.samovar import pill, spoken, when
 
 NOTHING = {"", "<unknown>"}  # what axes stores when the browser did not say
 BROWSER_SHOWN = 60
 
 
+class TriedFilter(DateRangeFilter):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = _("when")
+
+
 class LoginScreen(Looking):
     actions = ()
     list_display: Any = ("person", "tried", "ip_address", "browser")
-    list_filter: Any = (("attempt_time", DateRangeFilter),)
+    list_filter: Any = (("attempt_time", TriedFilter),)
     search_fields = ("username", "ip_address")
     search_help_text = gettext_lazy("By user name and IP address")
     ordering = ("-attempt_time",)
-    fields: ClassVar[Any] = ("tried", "ip_address", "user_agent", "path_info")
+    fields: ClassVar[Any] = ("tried", "ip_address", "agent")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_view_permission(request)
@@ -46,14 +53,19 @@ class LoginScreen(Looking):
 
     @admin.display(description=gettext_lazy("browser"))
     def browser(self, row: Any) -> str:
-        return "—" if row.user_agent in NOTHING else Truncator(row.user_agent).chars(BROWSER_SHOWN)
+        return Truncator(self.agent(row)).chars(BROWSER_SHOWN)
+
+    @admin.display(description=gettext_lazy("browser"))
+    def agent(self, row: Any) -> str:
+        return "—" if row.user_agent in NOTHING else str(row.user_agent)
 
 
 class AttemptScreen(LoginScreen):
+    list_title = gettext_lazy("Wrong passwords")
     empty_title = gettext_lazy("Nobody typed a wrong password")
     empty_text = gettext_lazy("Who does stands here until the next right one. Deleting the row unlocks at once.")
     list_display = ("person", "tried", "wrong_passwords", "state", "ip_address", "browser")
-    fields = ("tried", "wrong_passwords", "ip_address", "user_agent", "path_info")
+    fields = ("tried", "wrong_passwords", "ip_address", "agent")
 
     def get_pill(self, request: HttpRequest, obj: Any) -> SafeString | str:
         return self.state(obj)
@@ -71,13 +83,15 @@ class AttemptScreen(LoginScreen):
 
 
 class FailureScreen(LoginScreen):
+    list_title = gettext_lazy("Refused log-ins")
     list_display = ("person", "tried", "locked_out", "ip_address", "browser")
-    list_filter: Any = ("locked_out", ("attempt_time", DateRangeFilter))
+    list_filter: Any = ("locked_out", ("attempt_time", TriedFilter))
 
 
 class LogScreen(LoginScreen):
+    list_title = gettext_lazy("Log-ins")
     list_display = ("person", "tried", "left", "ip_address", "browser")
-    fields = ("tried", "left", "ip_address", "user_agent", "path_info")
+    fields = ("tried", "left", "ip_address", "agent")
 
     @admin.display(description=gettext_lazy("logged out"), ordering="logout_time")
     def left(self, row: Any) -> SafeString | str:
@@ -88,8 +102,13 @@ def _is_locked(row: Any) -> bool:
     return bool(row.failures_since_start >= settings.AXES_FAILURE_LIMIT)
 
 
+def shown_name(row: Any) -> str:
+    return f"{row.username or '—'}, {spoken(timezone.localtime(row.attempt_time))}"
+
+
 def register(site: admin.AdminSite) -> None:
     """In place of axes' own screens, which are half English."""
     for model, screen in ((AccessAttempt, AttemptScreen), (AccessFailureLog, FailureScreen), (AccessLog, LogScreen)):
+        model.add_to_class("__str__", shown_name)  # axes has an English sentence there
         site.unregister(model)
         site.register(model, screen)

@@ -41,6 +41,7 @@ class ScheduleAdmin(Looking):
     list_display = ("name", "mailing_link", "next_send", "state")
     list_display_links = None
     search_fields = ("name",)
+    search_help_text = gettext_lazy("By name")
     fields = ("name", "func", "next_run")
     ordering = ("next_run",)
     list_select_related = ("mailing__message",)
@@ -70,6 +71,7 @@ class FailureAdmin(Looking):
     list_display = ("name", "func", "stopped_at", "why")
     list_display_links = None
     search_fields = ("name", "func")
+    search_help_text = gettext_lazy("By name and function")
     fields = ("name", "func", "started", "stopped")  # the rest are pickles
     ordering = ("-stopped",)
 

@@ -68,7 +68,8 @@ def act(model: str, action: str, may: str, row: str, *, note: str = "", **given:
     """An action of a list for one row. Who may not is not offered it: the list answers, nothing happens."""
     data = {"action": action, ACTION_CHECKBOX_NAME: f"{{{row}}}", **given.pop("data", {})}
     note = f"{action} {row} {note}".strip()
-    return post(f"mailing_{model}_changelist", may, data=data, note=note, **({"answers": (200, 302)} | given))
+    screen = model if "_" in model else f"mailing_{model}"
+    return post(f"{screen}_changelist", may, data=data, note=note, **({"answers": (200, 302)} | given))
 
 
 def look(model: str, may: str, row: str) -> Iterator[Door]:
@@ -80,11 +81,19 @@ def look(model: str, may: str, row: str) -> Iterator[Door]:
 
 def read_only(app: str, model: str, *, delete: str = NOBODY) -> Iterator[Door]:
     """Screens for superusers, who may look and at most delete."""
+    yield post(f"{app}_{model}_add", NOBODY)
+    yield post(f"{app}_{model}_change", NOBODY, model, data={"func": "os.system", "username": "x"})
+    yield post(f"{app}_{model}_delete", delete, model, data={"post": "yes"})
+    if delete:
+        yield act(f"{app}_{model}", "delete_selected", delete, model, data={"post": "yes"}, refusals=(403,))
     yield get(f"{app}_{model}_changelist", ROOT)
     yield get(f"{app}_{model}_change", ROOT, model)
     yield get(f"{app}_{model}_history", ROOT, model)
     yield get(f"{app}_{model}_add", NOBODY)
     yield get(f"{app}_{model}_delete", delete, model)
+
+
+PASSWORDS = {"password1": "long enough 1", "password2": "long enough 1", "usable_password": "true"}
 
 
 def csv() -> SimpleUploadedFile:
@@ -102,6 +111,8 @@ SHELL = (
     get("login", EVERYBODY, answers=(200, 302)),
     get("password_change", STAFF),
     get("password_change_done", STAFF),
+    Door("admin:password_change", STAFF, (), "POST", {"old_password": "wrong"}, note="with a wrong password"),
+    Door("admin:login", EVERYBODY, (), "POST", answers=(200, 302), note="without a password"),
     Door("admin:logout", EVERYBODY, method="POST", answers=(200, 302)),
     Door("home", EVERYBODY, answers=(302,)),
     Door("set_language", EVERYBODY, method="POST", data={"language": "en"}, answers=(302,)),
@@ -172,6 +183,7 @@ EXCHANGE = (
     get("mailing_client_export", PREPARERS),
     Door("admin:mailing_client_export", PREPARERS, method="POST", data={"format": "0"}),
     get("mailing_suppression_export", PREPARERS),
+    Door("admin:mailing_suppression_export", PREPARERS, method="POST", data={"format": "0"}),
     get("mailing_attempt_export", PREPARERS),
     get("mailing_attempt_report", LOOKERS),
     get("mailing_attempt_report", PREPARERS, data={"format": "csv"}, note="as a file"),
@@ -204,6 +216,7 @@ MESSAGES = (
     ),
     get("mailing_message_letter", LOOKERS, "free"),
     get("mailing_message_test", PREPARERS, "free"),
+    post("mailing_message_test", PREPARERS, "free", answers=(200,), changes=False),
     act("message", "copy", PREPARERS, "free"),
     act("message", "delete_selected", PREPARERS, "spare", data={"post": "yes"}),
     post("mailing_message_copy", PREPARERS, "free"),
@@ -227,7 +240,9 @@ MAILINGS = (
     post("mailing_mailing_finish", SENDERS, "active"),
     post("mailing_mailing_copy", PREPARERS, "active"),
     get("mailing_mailing_test", PREPARERS, "draft"),
+    post("mailing_mailing_test", PREPARERS, "draft", answers=(200,), changes=False),
     get("mailing_mailing_dry-run", SENDERS, "active"),
+    post("mailing_mailing_dry-run", SENDERS, "active", answers=(200,), changes=False),
     get("mailing_mailing_live", LOOKERS, "active"),
     get("mailing_mailing_preview", LOOKERS, "active"),
     get("mailing_mailing_plan", PREPARERS),
@@ -271,6 +286,15 @@ SYSTEM = (
         for page in ("change", "history", "delete")
     ),
     get("auth_user_password_change", ROOT, "user"),
+    post("auth_user_password_change", ROOT, "user", data=PASSWORDS),
+    save("auth_user_add", ROOT, form="user_form", username="newcomer", **PASSWORDS),
+    save("auth_user_change", ROOT, "user", form="user_form", first_name="Вера"),
+    post("auth_user_delete", ROOT, "user", data={"post": "yes"}),
+    act("auth_user", "delete_selected", ROOT, "user", data={"post": "yes"}),
+    save("auth_group_add", ROOT, form="group_form", name="Helpers"),
+    save("auth_group_change", ROOT, "custom", form="group_form", name="Helpers"),
+    post("auth_group_delete", ROOT, "group", data={"post": "yes"}),
+    act("auth_group", "delete_selected", ROOT, "group", data={"post": "yes"}),
     get("app_list", STAFF, "auth", answers=(302,)),  # to the overview
     *(door for model in ("schedule", "failure") for door in read_only("django_q", model)),
     *(

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import LazySettings
 from django.contrib.admin.models import LogEntry
 from django.http import HttpResponse
 
 from tests.doors.table import DOORS, Door
-from tests.doors.world import ROLES, World, build, differences, fingerprint
+from tests.doors.world import ROLES, World, differences, fingerprint
 from tests.forms import filled
 
 LOGIN = "/admin/login/"
 
 CASES = [pytest.param(door, role, id=f"{door} {ROLES[role]}") for door in DOORS for role in ROLES]
-
-
-@pytest.fixture
-def world(db: None, settings: LazySettings, tmp_path: Path) -> World:
-    settings.DEBUG, settings.VAR_DIR = True, tmp_path  # the demo's mailbox is a door, too
-    (tmp_path / "mailbox").mkdir()
-    return build()
 
 
 def knock(door: Door, role: str, world: World) -> Any:
