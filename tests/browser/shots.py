@@ -1,6 +1,6 @@
-"""Pictures of every page into var/shots/: `python -m tests.browser.shots [part of a page name …]`.
+"""Pictures of every page and scene into var/shots/: `python -m tests.browser.shots [part of a page name …]`.
 
-Each page in Russian and English, light and dark, wide and phone, on a seeded demo of its own.
+Each in Russian and English, light and dark, wide and phone, on a seeded demo of its own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parents[2]
 USER = "admin"
+STRANGERS = {"login", "scene_unsubscribe", "scene_unsubscribed", "scene_unsubscribe_unknown"}
 HIGHEST = 6000
 
 
@@ -73,33 +74,41 @@ def take(base: str, options: argparse.Namespace) -> None:
     from django.contrib.auth.models import User
     from django.test import Client
 
+    from tests.browser import sending_scenes
     from tests.browser.chromium import SIZES, launched
     from tests.browser.pages import Page, discover
+    from tests.browser.scenes import SCENES, Stage, furnish
 
     logging.disable(logging.ERROR)  # the search for pages meets 403 and 404 on purpose
+    furnish()
+    sending_scenes.furnish()
     client = Client(headers={"host": base.removeprefix("http://")})
     client.force_login(User.objects.get(username=USER), backend="django.contrib.auth.backends.ModelBackend")
     pages = [Page("login", "/admin/login/"), *discover(client)]
+    plays = {page.name: _opening(page.url) for page in pages} | SCENES | sending_scenes.SCENES
     if options.names:
-        pages = [page for page in pages if any(name in page.name for name in options.names)]
+        plays = {name: play for name, play in plays.items() if any(part in name for part in options.names)}
     options.out.mkdir(parents=True, exist_ok=True)
-    taken = 0
+    session = client.cookies["sessionid"].value
     with launched() as browser:
         for language, theme, (width, size) in product(options.languages, options.themes, SIZES):
             context = browser.new_context(viewport=size, color_scheme=theme, locale="ru-RU")
-            cookies = {"django_language": language, "sessionid": client.cookies["sessionid"].value}
-            for page in pages:
+            for name, play in plays.items():
                 context.clear_cookies()
-                kept = {k: v for k, v in cookies.items() if not (page.name == "login" and k == "sessionid")}
+                kept = {"django_language": language} | ({} if name in STRANGERS else {"sessionid": session})
                 context.add_cookies([{"name": k, "value": v, "url": base} for k, v in kept.items()])
                 tab = context.new_page()
-                tab.goto(base + page.url, wait_until="networkidle")
+                play(Stage(tab, base, language))
                 unroll(tab, size)
-                tab.screenshot(path=options.out / f"{page.name}.{language}.{theme}.{width}.png")
+                tab.screenshot(path=options.out / f"{name}.{language}.{theme}.{width}.png")
                 tab.close()
-                taken += 1
             context.close()
-    sys.stdout.write(f"{taken} pictures of {len(pages)} pages in {options.out}\n")
+    count = len(list(product(options.languages, options.themes, SIZES))) * len(plays)
+    sys.stdout.write(f"{count} pictures of {len(plays)} pages in {options.out}\n")
+
+
+def _opening(url: str) -> Any:
+    return lambda stage: stage.go(url)
 
 
 def unroll(tab: Any, size: Any) -> None:

@@ -8,13 +8,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from playwright.sync_api import Page as Tab
 
-from tests.browser import world
+from tests.browser import scenes, world
 from tests.browser.chromium import SIZES, Watch
 from tests.browser.conftest import Login, staff
 from tests.browser.pages import Page, discover
+from tests.factories import AttemptFactory, SuppressionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,6 +59,30 @@ def test_every_page_opens_fits_and_stays_silent(pages: list[Page], login: Login,
         if tab.locator("html").get_attribute("lang") != language:
             found.append("not in the language")
         troubles += [f"{page.name}: {trouble}" for trouble in found]
+    assert troubles == []
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_what_only_an_act_brings_about_fits_and_stays_silent(
+    live_server: Any, login: Login, host: str, quiet: None, language: str
+) -> None:
+    world.build()
+    attempt = AttemptFactory()
+    SuppressionFactory(attempt=attempt)
+    for name in ("viewer", "manager"):
+        UserFactory(username=name).groups.set(Group.objects.filter(name=name.title()))
+    scenes.furnish()
+    context = login(language=language)
+    troubles = []
+    for name, play in scenes.SCENES.items():
+        tab = context.new_page()
+        watch = Watch(tab, host)
+        play(scenes.Stage(tab, live_server.url, language))
+        found = list(looks(tab)) + watch.take()
+        if tab.locator("html").get_attribute("lang") != language:
+            found.append("not in the language")
+        troubles += [f"{name}: {trouble}" for trouble in found]
+        tab.close()
     assert troubles == []
 
 

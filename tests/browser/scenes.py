@@ -1,0 +1,237 @@
+"""Pages that only an act brings about: steps of the import, questions of actions, errors, what strangers see."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib.auth.models import Group, User
+from django.test import Client as Browser
+from django.test import override_settings
+from django.test.client import RequestFactory
+from django.utils import timezone
+from django.utils.translation import override
+from django_q.models import Failure, Schedule
+from playwright.sync_api import Page as Tab
+
+from backoffice.views import server_error
+from mailing import links
+from mailing.models import Client, Suppression
+from mailing.services import suppressing
+
+HALF_WRONG = (
+    "\ufeffПочта;ФИО;Комментарий;Скидка\n"
+    "{new}@mail.example;Новикова Нина;с выставки;5\n"
+    "{known};Переименованный Клиент;просил звонить;7\n"
+    "not-an-address;Ошибкин О. О.;;\n"
+    "{new}@mail.example;Новикова Н.;;\n"
+    ";Без Адреса;;\n"
+)
+LIST, IMPORT, STOP_FILE = (
+    "/admin/mailing/client/",
+    "/admin/mailing/client/import/",
+    "/admin/mailing/suppression/file/",
+)
+
+
+@dataclass
+class Stage:
+    tab: Tab
+    base: str
+    language: str
+
+    def go(self, path: str) -> None:
+        self.tab.goto(self.base + path, wait_until="networkidle")
+
+    def show(self, html: bytes) -> None:
+        """A page made without the server, as if the server had sent it."""
+        self.tab.route("**/shown/", lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
+        self.go("/shown/")
+
+    def click(self, selector: str) -> None:
+        with self.tab.expect_navigation():
+            self.tab.click(selector)
+        self.tab.wait_for_load_state("networkidle")
+
+    def act(self, action: str) -> None:
+        """Chooses an action for the first three rows of the list of clients."""
+        self.go(LIST)
+        for box in self.tab.locator(".action-select").all()[:3]:
+            box.check()
+        self.tab.select_option(".actions select", action)
+        self.click(".actions button")
+
+    def upload(self, page: str, text: str) -> None:
+        self.go(page)
+        file: Any = {"name": "clients.csv", "mimeType": "text/csv", "buffer": text.encode()}
+        self.tab.set_input_files("input[type=file]", file)
+        self.click("main form[enctype] .btn-primary")
+
+    def answered(self, path: str, *, data: dict[str, Any] | None = None, user: str = "", csrf: bool = False) -> bytes:
+        """What a production installation answers: the demo shows Django's own pages of errors."""
+        browser = Browser(enforce_csrf_checks=csrf, headers={"host": self.base.removeprefix("http://")})
+        browser.cookies["django_language"] = self.language
+        if user:
+            found = User.objects.get(username=user)
+            browser.force_login(found, backend="django.contrib.auth.backends.ModelBackend")
+        with override_settings(DEBUG=False):
+            answer = browser.get(path) if data is None else browser.post(path, data)
+        return answer.content
+
+
+def furnish() -> None:
+    """Rows for the screens of administrators, which a fresh demo leaves empty."""
+    now = timezone.now()
+    User.objects.create_user("nobody", is_staff=True)
+    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+    tried = {"ip_address": "203.0.113.7", "user_agent": firefox, "path_info": "/admin/login/"}
+    AccessAttempt.objects.create(username="manager", failures_since_start=2, **tried)
+    AccessAttempt.objects.create(username="stranger", failures_since_start=5, **tried)
+    AccessFailureLog.objects.create(username="stranger", locked_out=True, **tried)
+    AccessLog.objects.create(username="manager", **tried)
+    trouble = "Traceback (most recent call last):\n  mailing/tasks.py, line 21\nOperationalError: disk is full"
+    for number in range(3):
+        stopped = now - timedelta(days=number)
+        Failure.objects.create(
+            id=f"{number:032}", name=f"alpha-{number}", func="mailing.tasks.run_due", started=stopped,
+            stopped=stopped, success=False, result=trouble,
+        )  # fmt: skip
+        Schedule.objects.create(name=f"mailing:{number}", func="mailing.tasks.run_due", next_run=now)
+
+
+def half_wrong() -> str:
+    """A file of new clients every time, with something wrong in half of its rows."""
+    return HALF_WRONG.format(known=known(), new=f"new-{secrets.token_hex(3)}")
+
+
+def known() -> str:
+    return str(Client.objects.order_by("pk").values_list("email", flat=True)[0])
+
+
+def _left(stage: Stage) -> None:
+    email = Client.objects.order_by("pk")[1].email
+    suppressing.leave(email)
+    stage.go(urlsplit(links.unsubscribe_url(email)).path)
+
+
+def _asked(stage: Stage) -> None:
+    email = Client.objects.exclude(email__in=Suppression.objects.values("email")).order_by("-pk")[0].email
+    stage.go(urlsplit(links.unsubscribe_url(email)).path)
+
+
+def _lifted(stage: Stage) -> None:
+    stage.go(f"/admin/mailing/suppression/?attempt={Suppression.objects.exclude(attempt=None)[0].attempt_id}")
+
+
+def _counted(stage: Stage) -> None:
+    """The question with its numbers: a mailing is chosen."""
+    stage.act("add_to_mailing")
+    stage.tab.evaluate("document.querySelector('#id_mailing').selectedIndex = 2")
+    stage.click("main .btn-primary")
+
+
+def _broken(stage: Stage) -> None:
+    request = RequestFactory().get("/admin/")
+    request.user = User.objects.get(username="manager")
+    with override(stage.language):
+        stage.show(server_error(request).content)
+
+
+def _not_understood(stage: Stage) -> None:
+    stage.show(stage.answered(f"{LIST}add/", data=dict.fromkeys(map(str, range(1001)), ""), user="manager"))
+
+
+def _out_of_date(stage: Stage) -> None:
+    stage.show(stage.answered(f"{LIST}add/", data={}, user="viewer", csrf=True))
+
+
+def _signed_out(stage: Stage) -> None:
+    stage.show(stage.answered("/admin/logout/", data={}, user="viewer"))
+
+
+def _wrong_password(stage: Stage) -> None:
+    wrong = {"username": "nobody", "password": "guessed", "next": "/admin/"}
+    AccessAttempt.objects.filter(username="nobody").delete()
+    stage.show(stage.answered("/admin/login/", data=wrong))
+
+
+def _locked_out(stage: Stage) -> None:
+    wrong = {"username": "thief", "password": "guessed", "next": "/admin/"}
+    for _try in range(6):
+        html = stage.answered("/admin/login/", data=wrong)
+    stage.show(html)
+
+
+def _import_done(stage: Stage) -> None:
+    stage.upload(IMPORT, half_wrong())
+    stage.click(".strip .btn-primary")
+
+
+def _filtered(stage: Stage) -> None:
+    stage.go(f"{LIST}?receives=no&domain=mail.example")
+
+
+def _open_filter(stage: Stage) -> None:
+    stage.go(LIST)
+    stage.tab.locator("details.filter summary").nth(3).click()
+
+
+def _ticked(stage: Stage) -> None:
+    stage.go(LIST)
+    stage.tab.locator(".action-select").first.check()
+
+
+def _twice(stage: Stage) -> None:
+    stage.go(f"{LIST}add/")
+    stage.tab.fill("#id_email", known())
+    stage.click("[name=_save]")
+
+
+def _saved_group(stage: Stage) -> None:
+    stage.go(f"/admin/auth/group/{Group.objects.get(name='Manager').pk}/change/")
+    stage.click("[name=_continue]")
+
+
+def _menu(stage: Stage) -> None:
+    stage.go(LIST)
+    stage.tab.click(".user-menu summary")
+
+
+SCENES: dict[str, Callable[[Stage], None]] = {
+    "scene_login_wrong": _wrong_password,
+    "scene_locked_out": _locked_out,
+    "scene_logged_out": _signed_out,
+    "scene_error_400": _not_understood,
+    "scene_error_403": lambda stage: stage.show(stage.answered("/admin/auth/user/", user="viewer")),
+    "scene_error_403_csrf": _out_of_date,
+    "scene_error_404": lambda stage: stage.show(stage.answered("/admin/nowhere/", user="viewer")),
+    "scene_error_404_stranger": lambda stage: stage.show(stage.answered("/nowhere/")),
+    "scene_error_500": _broken,
+    "scene_no_rights": lambda stage: stage.show(stage.answered("/admin/", user="nobody")),
+    "scene_import_refused": lambda stage: stage.upload(IMPORT, "first;second\n1;2\n"),
+    "scene_import_check": lambda stage: stage.upload(IMPORT, half_wrong()),
+    "scene_import_done": _import_done,
+    "scene_stop_file_done": lambda stage: stage.upload(STOP_FILE, "email\nnobody@mail.example\nwrong\n"),
+    "scene_add_to_mailing": lambda stage: stage.act("add_to_mailing"),
+    "scene_add_to_mailing_counted": _counted,
+    "scene_stop_list_of_attempt": _lifted,
+    "scene_remove_from_mailing": lambda stage: stage.act("remove_from_mailing"),
+    "scene_stop_letters": lambda stage: stage.act("stop_letters"),
+    "scene_return_letters": lambda stage: stage.act("return_letters"),
+    "scene_export_selected": lambda stage: stage.act("export_selected"),
+    "scene_delete_selected": lambda stage: stage.act("delete_selected"),
+    "scene_clients_filtered": _filtered,
+    "scene_clients_filter_open": _open_filter,
+    "scene_clients_ticked": _ticked,
+    "scene_client_twice": _twice,
+    "scene_group_saved": _saved_group,
+    "scene_user_menu": _menu,
+    "scene_unsubscribe": _asked,
+    "scene_unsubscribed": _left,
+    "scene_unsubscribe_unknown": lambda stage: stage.go("/u/nonsense/"),
+}  # fmt: skip
