@@ -37,7 +37,9 @@ class SamovarAdminSite(admin.AdminSite):
         fill = path("examples/", self.admin_view(require_POST(fill_with_examples)), name="fill_with_examples")
         return [confirm, fill, *mailbox.urls(self), *super().get_urls()]
 
-    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> HttpResponse:
+    def app_index(  # type: ignore[override]  # the stubs know Django's own answer only
+        self, request: HttpRequest, app_label: str, extra_context: Any = None
+    ) -> HttpResponse:
         """Django's list of one app's models; the navigation is on every page."""
         return HttpResponseRedirect(reverse("admin:index"))
 

@@ -31,7 +31,7 @@ class TriedFilter(DateRangeFilter):
 class LoginScreen(Looking):
     actions = ()
     list_display: Any = ("person", "tried", "ip_address", "browser")
-    list_filter: Any = (("attempt_time", TriedFilter),)
+    list_filter: ClassVar[Any] = (("attempt_time", TriedFilter),)
     search_fields = ("username", "ip_address")
     search_help_text = gettext_lazy("By user name and IP address")
     ordering = ("-attempt_time",)
@@ -85,7 +85,7 @@ class AttemptScreen(LoginScreen):
 class FailureScreen(LoginScreen):
     list_title = gettext_lazy("Refused log-ins")
     list_display = ("person", "tried", "locked_out", "ip_address", "browser")
-    list_filter: Any = ("locked_out", ("attempt_time", TriedFilter))
+    list_filter: ClassVar[Any] = ("locked_out", ("attempt_time", TriedFilter))
 
 
 class LogScreen(LoginScreen):
