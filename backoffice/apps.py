@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.apps import SimpleAdminConfig
+from django.contrib.admin.checks import check_admin_app, check_dependencies
+from django.core import checks
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,17 +17,17 @@ class BackofficeConfig(AppConfig):
     verbose_name = _("Back office")
 
 
-class SamovarAdminConfig(AdminConfig):
+class SamovarAdminConfig(SimpleAdminConfig):
     default_site = "backoffice.admin.SamovarAdminSite"
 
     def ready(self) -> None:
-        super().ready()  # imports the admin module of every app, Django's own screens of users among them
-        from django.contrib import admin
+        """The screens wait for who shows them (`backoffice.screens`): loading them takes longer than all the rest."""
+        checks.register(check_dependencies, checks.Tags.admin)
+        checks.register(check_screens, checks.Tags.admin)
 
-        from backoffice import logins, staff
-        from mailing.admin.deleting import delete_selected
 
-        admin.site.disable_action("delete_selected")
-        admin.site.add_action(delete_selected, "delete_selected")  # the action every list offers
-        staff.register(admin.site)
-        logins.register(admin.site)
+def check_screens(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Django's check of the admin, over screens that are there."""
+    from backoffice import screens  # noqa: F401  (importing registers them)
+
+    return check_admin_app(app_configs, **kwargs)

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand
 
 class Command(BaseCommand):
     help = "Sends what is due: runs the workers and keeps the time until it is stopped (SIGTERM or Ctrl-C)."
+    requires_system_checks = ("mailing",)  # all of them would load every screen of the admin into the workers
 
     def handle(self, *args: Any, **options: Any) -> None:
         from mailing import cluster

@@ -35,6 +35,7 @@ class Command(BaseCommand):
         "Exit codes: 0 all letters accepted, 1 finished without success, 2 not started, 75 goes on by itself, "
         "78 the mail settings or the message were refused, 130/143 stopped by a signal."
     )
+    requires_system_checks = ("mailing",)  # all of them would load every screen of the admin first
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("mailing", type=int, help="the number of the mailing")

@@ -1,0 +1,17 @@
+"""Every screen of the admin, registered by importing this: the URLs do, and so does the check of the admin.
+
+Not the start of every process: a worker or `run_mailing` shows no page, and the screens would cost it 0.26 s and 11 MB.
+"""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from backoffice import logins, staff
+from mailing.admin.deleting import delete_selected
+
+admin.autodiscover()  # the admin module of every app, Django's own screens of users among them
+admin.site.disable_action("delete_selected")
+admin.site.add_action(delete_selected, "delete_selected")  # the action every list offers
+staff.register(admin.site)
+logins.register(admin.site)
