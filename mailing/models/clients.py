@@ -80,6 +80,8 @@ class Suppression(models.Model):
         default=SuppressionReason.MANUAL,
     )
     note = models.TextField(_("note"), blank=True)
+    # Staff listed the address, too, under somebody's own goodbye: what they noted. None: they did not.
+    manual_note = models.TextField(null=True, blank=True, editable=False)  # noqa: DJ001 (an empty note is one)
     attempt = models.ForeignKey(
         "mailing.Attempt",
         verbose_name=_("attempt"),

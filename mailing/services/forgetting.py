@@ -64,6 +64,7 @@ def forget(client: Client, *, by: User | None) -> None:
         ClientImport.objects.filter(loaded_at=None).delete()
         ClientImport.objects.with_personal_data().update(problems=None)
         Suppression.objects.filter(email=email).update(note="", attempt=None, created_by=None)
+        Suppression.objects.filter(email=email, manual_note__isnull=False).update(manual_note="")
         _delete([pk])
         _forget_log(pk, email)
     _log(by)

@@ -45,6 +45,7 @@ def stop_clients(clients: ClientQuerySet, *, by: User | None) -> int:
     _require(by)
     bounced = of_clients(clients).filter(reason=SuppressionReason.HARD_BOUNCE)
     suppressing.suppress_many(bounced.values_list("email", flat=True), SuppressionReason.MANUAL, by=by)
+    suppressing.list_under_goodbyes(of_clients(clients))
     number = _insert(clients, by)
     if by is not None and number:
         LogEntry.objects.create(

@@ -2,7 +2,8 @@
 
 An address has one entry. A weightier reason takes the place of a lighter one and never the other way round:
 what a person asked for must outlive what a mail server said, or undoing the bounces of a bad day would also
-undo somebody's goodbye. The reason that was there before stays in the note.
+undo somebody's goodbye. The reason that was there before stays in the note; and because a goodbye can be taken back
+by who said it, what staff decided is kept under it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext_noop, ngettext
 
 from mailing import addresses
@@ -99,9 +100,18 @@ def leave(email: str) -> None:
     suppress(email, SuppressionReason.UNSUBSCRIBED)
 
 
+@transaction.atomic
 def come_back(email: str) -> bool:
-    """The client changes their mind. Only what they did themselves is undone."""
-    return bool(_delete(Suppression.objects.filter(email=email, reason=SuppressionReason.UNSUBSCRIBED)))
+    """The client changes their mind. Only what they did themselves is undone: what staff decided stands again."""
+    own = Suppression.objects.filter(email=email, reason=SuppressionReason.UNSUBSCRIBED)
+    covered = own.filter(manual_note__isnull=False)
+    restored = covered.update(reason=SuppressionReason.MANUAL, note=F("manual_note"), manual_note=None)
+    return bool(restored or _delete(own))
+
+
+def list_under_goodbyes(entries: QuerySet[Suppression], note: str = "") -> None:
+    """Staff list addresses some of which left by themselves: remembered, for the day these come back."""
+    entries.filter(reason=SuppressionReason.UNSUBSCRIBED, manual_note=None).update(manual_note=note)
 
 
 @transaction.atomic
@@ -115,6 +125,8 @@ def _suppress_slice(
         [Suppression(email=email, reason=reason, note=note, attempt=attempt, created_by=by) for email in new],
         ignore_conflicts=True,  # somebody else may have put it there meanwhile: the next step settles the reason
     )
+    if reason is SuppressionReason.MANUAL:
+        list_under_goodbyes(Suppression.objects.filter(email__in=emails), note)
     raised = [entry.email for entry in _lighter(emails, reason) if _raise(entry, reason, note, attempt, by)]
     return new, raised
 
@@ -130,9 +142,9 @@ def _raise(
     before = SuppressionReason(entry.reason).label
     history = f"{before} ({entry.note})" if entry.note else str(before)
     mine = Suppression.objects.filter(pk=entry.pk, reason=entry.reason)
-    return bool(
-        mine.update(reason=reason, note="\n".join(filter(None, (note, history))), attempt=attempt, created_by=by)
-    )
+    covered = {"manual_note": entry.note} if entry.reason == SuppressionReason.MANUAL else {}
+    words = "\n".join(filter(None, (note, history)))
+    return bool(mine.update(reason=reason, note=words, attempt=attempt, created_by=by, **covered))
 
 
 def _delete(entries: QuerySet[Suppression]) -> int:

@@ -7,9 +7,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from mailing.choices import SuppressionReason as R
 from mailing.errors import NotAllowed
-from mailing.models import Suppression
-from mailing.services import suppressing
-from tests.factories import AttemptFactory, UserFactory
+from mailing.models import Client, Suppression
+from mailing.services import stoplist, suppressing
+from tests.factories import AttemptFactory, ClientFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +51,7 @@ def test_many_are_suppressed_in_a_constant_number_of_queries(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     suppressing.suppress("client1@example.ru", R.UNSUBSCRIBED)
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         added = suppressing.suppress_many((f"client{n}@example.ru" for n in range(300)), R.HARD_BOUNCE)
     assert added == 299
     assert reason_of("client1@example.ru") == R.UNSUBSCRIBED
@@ -94,3 +94,27 @@ def test_a_client_undoes_only_what_they_did(reason: R, back: bool) -> None:
     suppressing.suppress("a@b.ru", reason)
     assert suppressing.come_back("a@b.ru") is back
     assert (reason_of("a@b.ru") is None) is back
+
+
+def test_who_was_listed_by_hand_stays_listed_after_leaving_and_coming_back() -> None:
+    suppressing.suppress("a@b.ru", R.MANUAL, note="asked by phone")
+    suppressing.leave("a@b.ru")
+    assert reason_of("a@b.ru") == R.UNSUBSCRIBED
+
+    assert suppressing.come_back("a@b.ru")
+    entry = Suppression.objects.get()
+    assert (entry.reason, entry.note, entry.manual_note) == (R.MANUAL, "asked by phone", None)
+
+
+@pytest.mark.parametrize("by_the_client_list", [True, False])
+def test_who_had_left_and_is_then_listed_by_hand_stays_listed_after_coming_back(by_the_client_list: bool) -> None:
+    suppressing.leave("a@b.ru")
+    if by_the_client_list:
+        ClientFactory.create(email="a@b.ru")
+        stoplist.stop_clients(Client.objects.all(), by=None)
+    else:
+        suppressing.suppress("a@b.ru", R.MANUAL)
+    assert reason_of("a@b.ru") == R.UNSUBSCRIBED
+
+    suppressing.come_back("a@b.ru")
+    assert reason_of("a@b.ru") == R.MANUAL
