@@ -1,6 +1,6 @@
 """Every screen of the admin, registered by importing this: the URLs do, and so does the check of the admin.
 
-Not the start of every process: a worker or `run_mailing` shows no page, and the screens would cost it 0.26 s and 11 MB.
+Not the start of every process: a worker or `run_mailing` shows no page, and they would cost it 0.26 s and 11 MB.
 """
 
 from __future__ import annotations
