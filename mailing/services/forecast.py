@@ -39,7 +39,7 @@ def changes(mailing: Mailing, *, recipients: int | None = None) -> Changes | Non
 
     None while nothing was sent yet, and after the purge of the latest run's deliveries."""
     runs = mailing.attempts.exclude(status=AttemptStatus.MISSED).exclude(trigger=Trigger.RETRY)
-    last = runs.only("started_at", "audience", "mailing").order_by("-started_at", "-pk").first()
+    last = runs.only("started_at", "audience", "skipped", "mailing").order_by("-started_at", "-pk").first()
     if last is None:
         return None
     if last.audience and not last.deliveries.exists():
@@ -63,7 +63,9 @@ def changes(mailing: Mailing, *, recipients: int | None = None) -> Changes | Non
 
 def _compared(mailing: Mailing, number: int, last: Attempt) -> tuple[int, int]:
     """(added, removed) since the run, one by one. Who was on the stop list then was no recipient of it."""
-    got = Delivery.objects.filter(attempt=last).exclude(reason__in=UNWANTED)
+    got = Delivery.objects.filter(attempt=last)
+    if last.skipped:
+        got = got.exclude(reason__in=UNWANTED)  # no longer by the index alone
     # By address: (attempt, email) is a unique index, so each of 50 000 look-ups costs a microsecond.
     stay = mailing.audience_clients().order_by().filter(Exists(got.filter(email=OuterRef("email")))).count()
     return max(0, number - stay), got.count() - stay
