@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from openpyxl import load_workbook
 from playwright.sync_api import Page as Tab
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
-from mailing.models import Client, Mailing
+from mailing.choices import AttemptStatus
+from mailing.models import Attempt, Client, Mailing
 from tests.browser import world
 from tests.browser.chromium import PHONE
 from tests.browser.conftest import Login
-from tests.factories import ClientFactory
+from tests.factories import AttemptFactory, ClientFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -127,6 +129,44 @@ def test_leaving_a_changed_form_asks_and_an_untouched_one_does_not(sending: Mail
     tab.click("a.brand")
     tab.wait_for_url("**/admin/")
     assert asked == ["beforeunload"]
+
+
+def test_a_file_that_is_being_checked_says_so(login: Login) -> None:
+    tab = login(language="en").new_page()
+    tab.goto("/admin/mailing/client/import/")
+    said = tab.locator("form .busy")
+    expect(said).to_be_hidden()
+    held: list[Route] = []
+    tab.route("**/import/", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks the function
+    tab.set_input_files(
+        "#id_import_file", {"name": "c.csv", "mimeType": "text/csv", "buffer": b"email\na@example.ru"}
+    )
+    shown = tab.evaluate(
+        """() => new Promise((done) => {
+          const button = document.querySelector("form .btn-primary"), said = document.querySelector("form .busy");
+          button.click();
+          setTimeout(() => done([said.textContent, said.offsetHeight > 0, button.disabled]), 200);
+        })"""
+    )  # in the page: Playwright itself would wait for the answer to the form
+    held[0].abort()
+    assert shown == ["The check of a large file takes some seconds; the next page shows what was found.", True, True]
+
+
+def test_without_scripts_the_page_says_beforehand_that_a_check_takes_time(login: Login) -> None:
+    tab = login(language="en", java_script_enabled=False).new_page()
+    tab.goto("/admin/mailing/client/import/")
+    expect(tab.locator("noscript p")).to_contain_text("takes some seconds")
+
+
+def test_the_download_of_a_workbook_begins_while_it_is_written(sending: Mailing, login: Login) -> None:
+    AttemptFactory.create_batch(3, mailing=sending, status=AttemptStatus.SUCCEEDED)
+    tab = login(language="en", accept_downloads=True).new_page()
+    tab.goto("/admin/mailing/attempt/")
+    with tab.expect_download() as begun:
+        tab.click("text=Export XLSX")
+    sheet = load_workbook(begun.value.path().open("rb")).active
+    assert sheet is not None
+    assert sheet.max_row == 1 + Attempt.objects.count()
 
 
 def test_a_double_click_on_save_makes_one_client(login: Login) -> None:

@@ -61,12 +61,14 @@
     setTimeout(() => {
       buttons.forEach((button) => { button.disabled = true; });
       event.target.setAttribute("aria-busy", "true");
+      event.target.querySelectorAll("[data-busy]").forEach((place) => { place.textContent = place.dataset.busy; });
     });
     setTimeout(() => release(event.target, buttons), 30000); // a download leaves the page where it is
   });
   const release = (submitted, buttons) => {
     buttons.forEach((button) => { button.disabled = false; });
     submitted.removeAttribute("aria-busy");
+    submitted.querySelectorAll("[data-busy]").forEach((place) => { place.textContent = ""; });
   };
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) {
