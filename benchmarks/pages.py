@@ -33,6 +33,7 @@ from tests import postgres
 ROUNDS = 5
 SIZES = (1_000, 100_000)
 BATCH = 5_000  # rows of an INSERT
+BUFFERS = "512MB"  # PostgreSQL's shared_buffers, as in compose.yaml
 Row = TypeVar("Row")
 Figures = dict[str, tuple[int, int, float, float]]  # page: queries, bytes, milliseconds of CPU and passed
 
@@ -64,7 +65,7 @@ def database(*, postgresql: bool) -> Iterator[str]:
     programs = postgres.binaries()
     if programs is None:
         raise SystemExit("No PostgreSQL here: apt-get install postgresql")
-    with postgres.server(programs) as url:
+    with postgres.server(programs, buffers=BUFFERS) as url:
         yield url
 
 

@@ -30,7 +30,7 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def server(programs: Path, *, durable: bool = False) -> Iterator[str]:
+def server(programs: Path, *, durable: bool = False, buffers: str = "128MB") -> Iterator[str]:
     """Runs a server on a loopback port of its own and yields its DATABASE_URL.
 
     `durable=False` turns fsync off: quick, and harmless as long as nobody pulls the plug of the machine.
@@ -44,7 +44,8 @@ def server(programs: Path, *, durable: bool = False) -> Iterator[str]:
             [programs / "initdb", "-D", data, "-U", "samovar", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"], user
         )
         durability = "" if durable else "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c max_connections=200 {durability}"
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c max_connections=200"
+        options += f" -c shared_buffers={buffers} {durability}"
         _run([programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"], user)
         url = f"postgres://samovar@127.0.0.1:{port}/postgres"
         _started[url] = (data, options)
