@@ -42,10 +42,13 @@ class FarPaginator(BasePaginator):
 
     def ids(self, bottom: int, top: int) -> list[Any]:
         """Primary keys of the rows from `bottom` to `top`."""
-        found = self.object_list.values_list("pk", flat=True)
+        found = self.in_order().values_list("pk", flat=True)
         if bottom <= self.count // 2:
             return list(found[bottom:top])
         return list(found.reverse()[self.count - top : self.count - bottom])[::-1]
+
+    def in_order(self) -> QuerySet[Any]:
+        return self.object_list
 
 
 class SearchPaginator(FarPaginator):
@@ -91,7 +94,7 @@ class SearchPaginator(FarPaginator):
             return early[bottom:]
         if self.links is not None:
             return super().ids(bottom, top)
-        return list(self._sorted().values_list("pk", flat=True)[bottom:top])
+        return list(self.in_order().values_list("pk", flat=True)[bottom:top])
 
     def _among_the_first(self, top: int) -> list[Any]:
         """What many have in common fills its pages early, and the first rows show how early."""
@@ -111,10 +114,10 @@ class SearchPaginator(FarPaginator):
         linked = set(self.links.filter(client__in=ids).values_list("client_id", flat=True))
         return [pk for pk in ids if pk in linked]
 
-    def _sorted(self) -> QuerySet[Any]:
+    def in_order(self) -> QuerySet[Any]:
         """Keeps PostgreSQL from walking the index of names until it has met enough: a second for a late letter."""
         rows = self.object_list
-        if connections[rows.db].vendor != "postgresql":
+        if not self.term or connections[rows.db].vendor != "postgresql":
             return rows
         return rows.order_by(*map(_unindexed, rows.query.order_by))
 
@@ -129,7 +132,7 @@ class ChoicePaginator(SearchPaginator):
 
     def ids(self, bottom: int, top: int) -> list[Any]:
         if self.count <= MANY:
-            return list(self.object_list.values_list("pk", flat=True)[bottom:top])
+            return list(self.in_order().values_list("pk", flat=True)[bottom:top])
         return super().ids(bottom, top)
 
 
