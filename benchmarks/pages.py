@@ -42,16 +42,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--postgresql", action="store_true", help="on PostgreSQL instead of SQLite")
-    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--fill", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--visit", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.one:
-        say(json.dumps(measure(options.one)))
+    if options.fill or options.visit:
+        say(json.dumps(filled(options.fill) if options.fill else visited(options.visit)))
         return
     found: dict[int, Figures] = {}
     for size in options.clients:
         tell(f"{size} clients, {'PostgreSQL' if options.postgresql else 'SQLite'}")
         with database(postgresql=options.postgresql) as url:
-            found[size] = in_own_process(size, url)
+            ids = in_own_process(url, "--fill", str(size))
+            figures = in_own_process(url, "--visit", json.dumps(ids))
+            found[size] = {page: tuple(numbers) for page, numbers in figures.items()}
     show(found, "PostgreSQL" if options.postgresql else "SQLite")
 
 
@@ -69,32 +72,44 @@ def database(*, postgresql: bool) -> Iterator[str]:
         yield url
 
 
-def in_own_process(size: int, url: str) -> Figures:
+def in_own_process(url: str, *options: str) -> Any:
+    """What it says in its last line. One process fills and another is measured: web servers have held no million."""
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "backoffice.settings",
         "DATABASE_URL": url,
         "DEBUG": "true",
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
     }
-    command = [sys.executable, "-m", "benchmarks.pages", "--one", str(size)]
+    command = [sys.executable, "-m", "benchmarks.pages", *options]
     answer = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    return {page: tuple(figures) for page, figures in json.loads(answer.stdout.splitlines()[-1]).items()}
+    return json.loads(answer.stdout.splitlines()[-1])
 
 
-def measure(size: int) -> Figures:
+def begin() -> None:
     import django
 
     django.setup()
     from django.conf import settings
-    from django.core.management import call_command
-    from django.test import Client as Browser
 
     settings.DEBUG = False  # with it every query is formatted and kept
     logging.disable(logging.ERROR)  # /healthz answers 503: no cluster is running here
+
+
+def filled(size: int) -> dict[str, int]:
+    begin()
+    from django.core.management import call_command
+
     call_command("migrate", verbosity=0)
     with index_left_for_last():
         ids = fill(size)
     settle()
+    return ids
+
+
+def visited(ids: dict[str, int]) -> Figures:
+    begin()
+    from django.test import Client as Browser
+
     browser = Browser(headers={"accept-language": "ru"}, SERVER_NAME="localhost")
     browser.force_login(superuser())
     figures = {}
