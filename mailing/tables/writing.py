@@ -36,8 +36,8 @@ def as_csv(rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
     yield buffer.getvalue().encode()
 
 
-# A workbook of one sheet, in the fewest parts that spreadsheets agree on. Written by hand: openpyxl gives no byte
-# before it has the whole book. 24 000 attempts: 6.4 s with it, 3.4 s so, and 0.1 s until the download begins.
+# A workbook of one sheet in six parts (openpyxl reads it; Excel itself was not at hand). Written by hand: openpyxl
+# gives no byte before it has the whole book. 24 000 attempts: 6.4 s with it, 3.4 s so, 0.1 s until the first byte.
 _SHEET = "xl/worksheets/sheet1.xml"
 _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _OPEN = "http://schemas.openxmlformats.org"

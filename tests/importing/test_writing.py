@@ -1,4 +1,4 @@
-"""Tables as files: while they are still being read, and so that every spreadsheet opens them."""
+"""Tables as files: while they are still being read, and as they are read back."""
 
 from __future__ import annotations
 
