@@ -352,6 +352,6 @@ def _crowd_notice(obj: Mailing) -> Item | None:
         "On %(day)s %(n)s clients get three letters or more: this mailing, %(others)s.",
         found.clients,
     )
-    others = ", ".join(f"“{mailing}”" for mailing in found.mailings[:4])
+    others = ", ".join(_("“%(words)s”") % {"words": mailing} for mailing in found.mailings[:4])
     day = date_format(found.day, pgettext("date format", "j E"))
     return {"text": words % {"day": day, "n": num(found.clients), "others": others}, "tone": "amber"}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from mailing.tables import cells, columns, plaintext, workbooks
 from mailing.tables.columns import Columns
@@ -104,7 +104,7 @@ def _headings(lines: Iterator[tuple[int, list[Any]]], encoding: str) -> Columns:
         raise Unreadable(EMPTY)
     if any("@" in title for title in seen[0]):
         raise Unreadable(NO_HEADINGS)
-    shown = ", ".join(f"“{title[:40]}”" for title in seen[0][:_SHOWN_HEADINGS])
+    shown = ", ".join(gettext("“%(words)s”") % {"words": title[:40]} for title in seen[0][:_SHOWN_HEADINGS])
     raise Unreadable(MAYBE_GARBLED if encoding == "cp1251" else NO_ADDRESS_COLUMN, found=shown)
 
 

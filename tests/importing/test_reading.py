@@ -7,6 +7,7 @@ import time
 import zipfile
 
 import pytest
+from django.utils import translation
 from openpyxl import Workbook
 
 from mailing.tables import reading, workbooks
@@ -110,6 +111,11 @@ def test_cells_beyond_the_headings_are_reported_not_lost_in_silence() -> None:
 )
 def test_a_file_that_cannot_be_read_is_refused_with_a_sentence(data: bytes, words: str) -> None:
     assert words in refusal(data)
+
+
+def test_headings_are_quoted_as_the_language_does() -> None:
+    with translation.override("ru"):
+        assert "«имя», «телефон»" in refusal("имя;телефон\nАнна;1\n".encode())
 
 
 def workbook(sheet: str) -> bytes:
