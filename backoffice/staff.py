@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -144,6 +144,9 @@ class StaffGroupAdmin(OurRights, StockGroupAdmin):  # type: ignore[misc]  # the 
     list_title = gettext_lazy("Groups")
     add_label = gettext_lazy("New group")
     list_display = ("role", "people")
+    deletion_labels: ClassVar[dict[str, Any]] = {
+        "auth.User_groups": gettext_lazy("people who lose the group (they stay users)")
+    }
     search_fields = ()  # by names that nobody sees
     filter_horizontal = ()
 

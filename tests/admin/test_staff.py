@@ -101,3 +101,11 @@ def test_a_user_without_a_log_in_shows_a_dash_and_a_superuser_is_called_administ
     html = page(browser, "/admin/auth/user/")
     assert "administrator" in html
     assert '<td class="field-seen">—</td>' in html
+
+
+def test_deleting_a_group_says_how_many_people_lose_it(browser: Browser) -> None:
+    group = Group.objects.create(name="Advertising")
+    for user in (UserFactory(), UserFactory()):
+        user.groups.add(group)
+    html = page(browser, f"/admin/auth/group/{group.pk}/delete/")
+    assert "<dt>People who lose the group (they stay users)</dt><dd>2</dd>" in html
