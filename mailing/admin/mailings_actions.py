@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import admin, messages
@@ -21,9 +22,19 @@ from mailing.admin.mailings_form import MailingScreen
 from mailing.admin.pages import user_of
 from mailing.errors import NotAllowed, Refused
 from mailing.models import Attempt, Mailing
-from mailing.services import lifecycle, permissions, statistics
+from mailing.services import lifecycle, permissions, starting, statistics
 
 AT_ONCE = 50  # mailings one press may start or finish
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One of the mailings a question is about."""
+
+    mailing: Mailing
+    letters: int
+    seen: int  # its latest attempt when the question was asked
+    hindrance: str = ""  # why it will not be sent
 
 
 class MailingActions(MailingScreen):
@@ -39,7 +50,7 @@ class MailingActions(MailingScreen):
         if not request.POST.get("post"):
             if len(chosen) == 1:
                 return HttpResponseRedirect(self.url("send", chosen[0].pk))
-            return self._ask(request, "send_now", _("Send now"), chosen)
+            return self._ask(request, "send_now", _("Send now"), _would_be_sent(chosen))
 
         def send(mailing: Mailing) -> Any:
             seen = request.POST.get(f"seen_{mailing.pk}", "")
@@ -65,7 +76,7 @@ class MailingActions(MailingScreen):
     def finish(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> HttpResponse | None:
         chosen = list(queryset.select_related("message")[:AT_ONCE])
         if not request.POST.get("post"):
-            return self._ask(request, "finish", _("Finish"), chosen)
+            return self._ask(request, "finish", _("Finish"), _asked(chosen))
         done = self._each(request, chosen, lambda mailing: lifecycle.finish(mailing, by=user_of(request)))
         _say(request, done, ngettext("%(n)s mailing finished.", "%(n)s mailings finished.", done))
         return None
@@ -89,10 +100,8 @@ class MailingActions(MailingScreen):
                 messages.error(request, f"{mailing}: {refusal}")
         return done
 
-    def _ask(self, request: HttpRequest, action: str, title: str, chosen: list[Mailing]) -> HttpResponse:
-        latest = {attempt.mailing_id: attempt.pk for attempt in statistics.latest_attempts([m.pk for m in chosen], 1)}
-        numbers = statistics.rows(chosen)
-        rows = [(mailing, numbers[mailing.pk].recipients, latest.get(mailing.pk, 0)) for mailing in chosen]
+    def _ask(self, request: HttpRequest, action: str, title: str, asked: list[Asked]) -> HttpResponse:
+        rows = [row for row in asked if not row.hindrance]
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -100,7 +109,8 @@ class MailingActions(MailingScreen):
             "list_title": self.list_title,
             "action": action,
             "rows": rows,
-            "letters": sum(number for _mailing, number, _seen in rows),
+            "hindered": [row for row in asked if row.hindrance],
+            "letters": sum(row.letters for row in rows),
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "admin/mailing/mailing/ask_for_several.html", context)
@@ -136,6 +146,25 @@ class MailingActions(MailingScreen):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
         self._each(request, queryset, lambda mailing: lifecycle.delete(mailing, by=user_of(request)))
+
+
+def _asked(chosen: list[Mailing]) -> list[Asked]:
+    latest = {attempt.mailing_id: attempt.pk for attempt in statistics.latest_attempts([m.pk for m in chosen], 1)}
+    numbers = statistics.rows(chosen)
+    return [Asked(mailing, numbers[mailing.pk].recipients, latest.get(mailing.pk, 0)) for mailing in chosen]
+
+
+def _would_be_sent(chosen: list[Mailing]) -> list[Asked]:
+    """With the reasons of those that would not be; of an unfinished run only what is left of it would leave."""
+    runs = Attempt.objects.running().filter(mailing__in=chosen).defer("html_body", "text_body")
+    unfinished = {run.mailing_id: run for run in runs}
+    asked = []
+    for row in _asked(chosen):
+        run = unfinished.get(row.mailing.pk)
+        letters = run.open if run else row.letters
+        why = lifecycle.hindrance(row.mailing, run) or ("" if letters else _(starting.NOBODY))
+        asked.append(replace(row, letters=letters, hindrance=str(why)))
+    return asked
 
 
 def _say(request: HttpRequest, number: int, words: str) -> None:

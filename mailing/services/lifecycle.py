@@ -21,7 +21,7 @@ from mailing.models import Delivery, Mailing
 from mailing.services import calendar, copying, journal, keeping, missing, permissions, sending
 from mailing.services.calendar import Plan, plan
 from mailing.services.keeping import settle
-from mailing.services.starting import NOBODY, refusal, retry, run_due, send_now
+from mailing.services.starting import NOBODY, hindrance, refusal, retry, run_due, send_now
 
 __all__ = [
     "Plan",
@@ -29,6 +29,7 @@ __all__ = [
     "delete",
     "edited",
     "finish",
+    "hindrance",
     "launch",
     "pause",
     "plan",

@@ -131,6 +131,14 @@ def refusal(mailing: Mailing, now: datetime | None = None) -> NotStarted | None:
     return gate.refusal()
 
 
+def hindrance(mailing: Mailing, unfinished: Attempt | None) -> NotStarted | None:
+    """Why a press would set nothing going: it would be refused, or somebody works on the unfinished run already."""
+    refused = refusal(mailing)
+    if refused is None and unfinished is not None and sending.is_worked_on(unfinished):
+        return AlreadyRunning(ALREADY_SENDING, attempt=unfinished)
+    return refused
+
+
 def _has_somebody(mailing: Mailing) -> bool:
     return keeping.has_recipients(mailing) and (mailing.audience != Audience.EVERYONE or Client.objects.exists())
 

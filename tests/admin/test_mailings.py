@@ -180,6 +180,34 @@ def test_sending_one_goes_to_its_page_and_several_are_asked_about(staff: Browser
     assert "Sending of 2 mailings has begun." in done.content.decode()
 
 
+def test_only_those_that_can_be_sent_are_counted_and_the_others_say_why_not(staff: Browser) -> None:
+    going, waiting = running(clients=5), running(clients=4)
+    lease = {"lease_owner": "worker", "lease_until": timezone.now() + timedelta(hours=1)}
+    busy = AttemptFactory(mailing=going, status=AttemptStatus.RUNNING, audience=5, **lease)
+    AttemptFactory(mailing=waiting, status=AttemptStatus.RUNNING, audience=4, sent=1)
+    paused, empty, ready = running(clients=6, is_paused=True), running(), running(clients=2)
+
+    asked = press(staff, "send_now", going, waiting, paused, empty, ready)
+
+    page = asked.content.decode()
+    assert "5 letters will leave now" in page
+    assert {row.mailing for row in asked.context["rows"]} == {waiting, ready}
+    assert {row.mailing: row.hindrance for row in asked.context["hindered"]} == {
+        going: f"Already being sent: attempt {busy.pk}.",
+        paused: "The mailing is paused. Resume it first.",
+        empty: "Nobody to send to: add recipients.",
+    }
+    assert f"<td>Already being sent: attempt {busy.pk}.</td>" in page
+    assert page.count('name="_selected_action"') == 2
+
+
+def test_when_none_of_several_can_be_sent_there_is_nothing_to_press(staff: Browser) -> None:
+    page = press(staff, "send_now", running(), running(clients=1, is_paused=True)).content.decode()
+
+    assert "None of these mailings can be sent now." in page
+    assert "btn-primary" not in page.partition("Will not be sent")[2]
+
+
 def test_pausing_and_resuming_several_says_how_many(staff: Browser) -> None:
     mailings = [running(clients=1), running(clients=1)]
 
