@@ -209,7 +209,7 @@ def rehearsal_context(result: dry_run.Rehearsal | None) -> Item:
         "skipped": skipped,
         "skipped_total": sum(number for _label, number in skipped),
         "examples": [(email, reason.label) for email, reason in result.examples],
-        "server": sentences.answer(result.server) if result.server else None,
+        "server": sentences.rehearsed(result.server) if result.server else None,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -78,12 +79,25 @@ BY_PHASE: dict[Phase, Sentence] = {
     Phase.AUTH: LOGIN,
     Phase.MAIL: _("The mail server does not accept the sender. Check the mail settings."),
 }
+WOULD_WAIT = _(
+    "The letters of a run would wait and leave later by themselves. If it stays like this, check the mail settings "
+    "(%(server)s)."
+)
 
 
 def answer(outcome: Outcome) -> dict[str, Any]:
     """What the server said to one letter: `words` with their `tone`, a `sentence`, and its own `response`."""
     words, tone = VERDICTS[outcome.verdict]
     return {"words": words, "tone": tone, "sentence": _about_outcome(outcome), "response": outcome.response}
+
+
+def rehearsed(outcome: Outcome) -> dict[str, Any]:
+    """The same for a rehearsal, where trouble that passes would not lose a letter, as it does a test letter."""
+    said = answer(outcome)
+    if outcome.verdict in {Verdict.SERVICE, Verdict.DEFERRED}:
+        server = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
+        said["sentence"] = f"{said['sentence']} {WOULD_WAIT % {'server': server}}".strip()
+    return said
 
 
 def _about_outcome(outcome: Outcome) -> Sentence:

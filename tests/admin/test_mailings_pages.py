@@ -299,6 +299,7 @@ def test_a_rehearsal_says_that_the_server_is_away(staff: Browser, mailing: Maili
 
     assert "It could not be sent now." in page
     assert "The mail server does not answer." in page
+    assert "check the mail settings (127.0.0.1:" in page
 
 
 def test_a_test_letter_shows_what_the_server_said_to_each_address(
