@@ -149,10 +149,14 @@ class MailingPages(TestLetterPages):
 
     @GET
     def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The panel of the run that is going on; `X-Live: done` when there is none (any more)."""
+        """The panel of the run that is going on, or of `?attempt=`; `X-Live: done` when it is over (or none is)."""
         mailing = self.find(request, pk)
-        attempt = running(mailing) or mailing.attempts.first()
-        response = render(request, "admin/mailing/mailing/live.html", {"attempt": attempt, "mailing": mailing})
+        asked = request.GET.get("attempt", "")
+        is_own_page = asked.isdecimal()
+        attempt = mailing.attempts.filter(pk=asked).first() if is_own_page else None
+        attempt = attempt or running(mailing) or mailing.attempts.first()
+        context = {"attempt": attempt, "mailing": mailing, "is_own_page": is_own_page}
+        response = render(request, "admin/mailing/mailing/live.html", context)
         if attempt is None or attempt.status != AttemptStatus.RUNNING:
             response["X-Live"] = "done"
         return response

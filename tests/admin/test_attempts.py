@@ -274,6 +274,22 @@ def test_a_running_attempt_shows_its_live_panel_and_what_it_waits_for(staff: Bro
 
     assert "Sending waits" in page
     assert "The mailing is paused." in page
+    live = f"/admin/mailing/mailing/{attempt.mailing_id}/live/"
+    assert f'data-live="{live}?attempt={attempt.pk}"' in page
+
+
+def test_the_live_panel_on_an_attempts_own_page_stays_with_it_and_does_not_lead_to_it(staff: Browser) -> None:
+    over = AttemptFactory(status=AttemptStatus.SUCCEEDED, sent=7, audience=7)
+    going = AttemptFactory(mailing=over.mailing, audience=3)
+    live = f"/admin/mailing/mailing/{over.mailing_id}/live/"
+
+    own = staff.get(live, {"attempt": over.pk})
+
+    assert own.context["attempt"] == over
+    assert own["X-Live"] == "done"
+    assert "<a " not in own.content.decode()
+    assert change(going) in staff.get(live).content.decode()
+    assert change(going) not in staff.get(change(going)).content.decode().partition('class="live-figures"')[2][:2000]
 
 
 # --- deliveries --------------------------------------------------------------------------------------------
