@@ -144,8 +144,7 @@ class MailingPages(TestLetterPages):
     def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         mailing = self.find(request, pk)
         letter = reverse("admin:mailing_message_letter", args=[mailing.message_id])
-        context = {"letter": letter, "text_url": f"{letter}?shown=text"}
-        return self.page(request, mailing, "preview", _("Preview"), context)
+        return self.page(request, mailing, "preview", _("Preview"), {"letter": letter})
 
     @GET
     def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -212,8 +212,12 @@ def test_whoever_only_looks_switches_between_html_and_text(client: Browser) -> N
     page = client.get(f"{LIST}{html.pk}/change/").content.decode()
 
     letter = f"{LIST}{html.pk}/letter/"
-    assert f'href="{letter}" target="preview"' in page
-    assert f'href="{letter}?shown=text" target="preview"' in page
+    assert 'href="?shown=html#preview" aria-current="page"' in page
+    assert f'src="{letter}"' in page
+    as_text = client.get(f"{LIST}{html.pk}/change/?shown=text").content.decode()
+    assert 'href="?shown=text#preview" aria-current="page"' in as_text
+    assert as_text.count("aria-current") == page.count("aria-current")
+    assert f'src="{letter}?shown=text"' in as_text
     assert "data-preview" not in page, "there is no unsaved form to show"
     assert "<p>Hello Anna</p>" in client.get(letter).content.decode()
     assert "Hello, in short" in client.get(f"{letter}?shown=text").content.decode()
