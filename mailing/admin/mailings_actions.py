@@ -23,8 +23,9 @@ from mailing.admin.pages import user_of
 from mailing.errors import NotAllowed, Refused
 from mailing.models import Attempt, Mailing
 from mailing.services import lifecycle, permissions, starting, statistics
+from mailing.templatetags.samovar import num
 
-AT_ONCE = 50  # mailings one press may start or finish
+AT_ONCE = 50  # mailings one press may start, finish or copy
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class MailingActions(MailingScreen):
     @admin.action(permissions=["send"], description=gettext_lazy("Send now…"))
     def send_now(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> HttpResponse | None:
         """One mailing has a page of its own; several are asked about together."""
-        chosen = list(queryset.select_related("message")[:AT_ONCE])
+        chosen = self._chosen(request, queryset)
         if not request.POST.get("post"):
             if len(chosen) == 1:
                 return HttpResponseRedirect(self.url("send", chosen[0].pk))
@@ -74,7 +75,7 @@ class MailingActions(MailingScreen):
 
     @admin.action(permissions=["send"], description=gettext_lazy("Finish…"))
     def finish(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> HttpResponse | None:
-        chosen = list(queryset.select_related("message")[:AT_ONCE])
+        chosen = self._chosen(request, queryset)
         if not request.POST.get("post"):
             return self._ask(request, "finish", _("Finish"), _asked(chosen))
         done = self._each(request, chosen, lambda mailing: lifecycle.finish(mailing, by=user_of(request)))
@@ -83,9 +84,17 @@ class MailingActions(MailingScreen):
 
     @admin.action(permissions=["add"], description=gettext_lazy("Copy"))
     def copy(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
-        chosen = queryset.select_related("message")[:AT_ONCE]
+        chosen = self._chosen(request, queryset)
         done = self._each(request, chosen, lambda mailing: lifecycle.copy(mailing, by=user_of(request)))
         _say(request, done, ngettext("%(n)s copy made; it is a draft.", "%(n)s copies made; they are drafts.", done))
+
+    def _chosen(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> list[Mailing]:
+        """As many as one press may act on; of more it says that they are left."""
+        chosen = list(queryset.select_related("message")[: AT_ONCE + 1])
+        if len(chosen) > AT_ONCE:
+            words = _("Only the first %(some)s of %(all)s mailings are taken at once; choose the others afterwards.")
+            messages.warning(request, words % {"some": AT_ONCE, "all": num(queryset.count())})
+        return chosen[:AT_ONCE]
 
     def _each(self, request: HttpRequest, mailings: Any, act: Callable[[Mailing], Any]) -> int:
         """Calls a service for each; a refusal stops nobody else and is said with the mailing's name."""
