@@ -185,6 +185,7 @@ LANGUAGES = [("ru", _("Russian")), ("en", _("English"))]
 TIME_ZONE = given("TIME_ZONE", "Europe/Moscow")
 USE_TZ = True
 USE_I18N = True
+FORMAT_MODULE_PATH = ["backoffice.formats"]
 # Strings of templates/ and backoffice/ are collected here, too; backoffice/locale only rewords Django's own.
 LOCALE_PATHS = [BASE_DIR / "mailing" / "locale"]
 
