@@ -295,6 +295,8 @@ class ClientAdmin(Suggesting, ClientWizard, ClientActions):
     @admin.display(description=gettext_lazy("recipient of"))
     def mailings_list(self, client: Any) -> SafeString | str:
         card: clients_card.Card = client.card
+        if not card.mailings and card.next_send_at:
+            return _("Not chosen for any mailing; what goes to everyone arrives all the same")
         if not card.mailings:
             return _("Not a recipient of any mailing yet")
         links = [(reverse("admin:mailing_mailing_change", args=[row.pk]), row) for row in card.mailings]

@@ -189,6 +189,15 @@ def test_the_card_answers_the_phone(browser: Browser) -> None:
     assert "550 no such &lt;b&gt;user" in text
 
 
+def test_the_card_of_who_was_chosen_nowhere_does_not_hide_what_goes_to_everyone(browser: Browser) -> None:
+    url = f"{LIST}{ClientFactory().pk}/change/"
+    assert "Not a recipient of any mailing yet" in browser.get(url).content.decode()
+
+    MailingFactory(audience=Audience.EVERYONE, next_run_at=timezone.now() + timedelta(days=1))
+
+    assert "what goes to everyone arrives all the same" in browser.get(url).content.decode()
+
+
 def test_letters_are_stopped_and_returned_by_buttons_that_post(browser: Browser) -> None:
     client = ClientFactory()
     url = f"{LIST}{client.pk}/"
