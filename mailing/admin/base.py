@@ -177,16 +177,8 @@ class SamovarModelAdmin(ModelAdmin):
         )
 
 
-class Looking(SamovarModelAdmin):
-    """A screen of the packages around us: superusers look, nobody changes."""
-
-    actions: Any = None
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
+class Unchangeable:
+    """Rows that nobody adds, changes or deletes, for a screen or an inline."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -196,3 +188,15 @@ class Looking(SamovarModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class Looking(Unchangeable, SamovarModelAdmin):
+    """A screen of the packages around us: superusers look, nobody changes."""
+
+    actions: Any = None
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)

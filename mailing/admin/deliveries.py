@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from mailing import addresses
 from mailing.admin import sentences, states
-from mailing.admin.base import Item, SamovarModelAdmin
+from mailing.admin.base import Item, SamovarModelAdmin, Unchangeable
 from mailing.models import Attempt, Delivery
 from mailing.templatetags.samovar import when
 
@@ -33,19 +33,10 @@ ONE_ATTEMPT = "attempt__id__exact"  # how the list is narrowed to the deliveries
 COUNTED_AT_MOST = 100_000  # pages of deliveries; a count over ten million rows would take seconds
 
 
-class ReadOnly(SamovarModelAdmin):
-    """Nobody adds, changes or deletes: the runner owns these rows."""
+class ReadOnly(Unchangeable, SamovarModelAdmin):
+    """The runner owns these rows."""
 
     actions = None
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def attempt_title(attempt: Attempt) -> str:

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from mailing.admin import states, wording
-from mailing.admin.base import Item
+from mailing.admin.base import Item, Unchangeable
 from mailing.admin.mailings_pages import MailingPages, plan_context, running
 from mailing.admin.pages import undo, user_of
 from mailing.choices import AttemptStatus, Audience, MailingStatus
@@ -64,7 +64,7 @@ class ShownOnly(FormSet):
         return []
 
 
-class LatestAttempts(Inline):
+class LatestAttempts(Unchangeable, Inline):
     """The ten newest runs, read-only; the rest is one click away."""
 
     model = Attempt
@@ -82,15 +82,6 @@ class LatestAttempts(Inline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attempt]:
         return super().get_queryset(request).select_related("started_by").defer("html_body", "text_body", "reasons")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class MailingScreen(MailingPages):
