@@ -70,7 +70,7 @@ def test_tab_walks_the_page_in_the_order_the_eye_does(sending: Mailing, login: L
         place = tab.evaluate(
             """() => { const e = document.activeElement, b = e.getBoundingClientRect();
             return e === document.body ? null : {where: e.closest("#header") ? 0 : e.closest(".topbar") ? 1 : 2,
-            top: b.top + scrollY, left: b.left, right: b.right, seen: b.width > 0, html: e.outerHTML.slice(0, 90)} }"""
+            top: b.top + scrollY, left: b.left, right: b.right, seen: !!b.width, html: e.outerHTML.slice(0, 80)} }"""
         )
         if place is None:
             break
