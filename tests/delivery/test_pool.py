@@ -12,9 +12,11 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from mailing.delivery import breaker, shift
+from mailing.delivery.djangobackend import BackendTransport
 from mailing.delivery.feed import Feed, Stop
 from mailing.delivery.ledger import Claim, Ledger
 from mailing.delivery.memory import MemoryTransport, Said
+from mailing.delivery.transport import Transport
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, MailService
 from mailing.replies import Phase, Reply, Trouble, Verdict
@@ -40,7 +42,7 @@ def an_attempt(clients: int = 30) -> Attempt:
     return Attempt.objects.select_related("mailing").get(pk=attempt.pk)
 
 
-def work(attempt: Attempt, transport: MemoryTransport, *, lines: int = 4, **orders: Any) -> shift.Report:
+def work(attempt: Attempt, transport: Transport, *, lines: int = 4, **orders: Any) -> shift.Report:
     given: dict[str, Any] = {
         "compose": lambda claim, eight_bit: claim.email.encode() + b"\r\n",
         "sender": "samovar@example.com",
@@ -187,6 +189,17 @@ def test_the_probe_after_letters_vanished_costs_one_letter() -> None:
 
     assert work(attempt, transport, probing=True).stopped is Stop.SERVICE
     assert counts(attempt)["unconfirmed"] == 1
+
+
+def test_a_probe_accepted_by_a_backend_that_gives_no_code_closes_the_breaker() -> None:
+    attempt = an_attempt(5)
+    breaker.failed("", timezone.now() - timedelta(minutes=5), at_once=True, probing=False)
+    breaker.admit(timezone.now())
+
+    work(attempt, BackendTransport("django.core.mail.backends.locmem.EmailBackend"), probing=True)
+
+    assert counts(attempt)["sent"] == 5
+    assert MailService.load().until is None
 
 
 def test_twenty_refusals_in_a_row_that_may_mean_us_mark_nobody() -> None:
