@@ -225,6 +225,7 @@ class Migration(migrations.Migration):
                 ('email', mailing.models.fields.AddressField(max_length=254, unique=True, verbose_name='e-mail')),
                 ('reason', models.CharField(choices=[('unsubscribed', 'unsubscribed'), ('hard_bounce', 'the address does not exist'), ('complaint', 'complaint'), ('manual', 'added by hand')], default='manual', max_length=20, verbose_name='reason')),
                 ('note', models.TextField(blank=True, verbose_name='note')),
+                ('manual_note', models.TextField(blank=True, editable=False, null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='since')),
                 ('attempt', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='suppressions', to='mailing.attempt', verbose_name='attempt')),
                 ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='added by')),
