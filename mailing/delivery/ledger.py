@@ -293,7 +293,7 @@ class Ledger:
                 return self._trade(row, other)
             Delivery.objects.filter(pk=row.id).update(email=row.client)
             row = row._replace(email=row.client or "")
-        return _claim(row, row.message_id or self._new_message_id(row))
+        return Claim.of(row._replace(message_id=row.message_id or self._new_message_id(row)))
 
     def _trade(self, row: Waiting, other: Delivery) -> Settled | None:
         """The client's new address has a row of its own in this attempt (addresses moved between clients).
@@ -361,7 +361,3 @@ def _stored(moment: datetime) -> Any:
 
 def _skip(row: Waiting, reason: DeliveryReason) -> Settled:
     return Settled(row.id, DeliveryStatus.SKIPPED, reason, tries=row.tries, before=row.status)
-
-
-def _claim(row: Waiting, message_id: str) -> Claim:
-    return Claim(row.id, row.email, row.full_name or "", row.greeting or "", message_id, row.tries)
