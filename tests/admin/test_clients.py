@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client as Browser
@@ -16,37 +14,22 @@ from django.utils import timezone
 
 from mailing.choices import Audience, DeliveryStatus, SuppressionReason
 from mailing.models import Client, Delivery, Mailing, Suppression
+from tests.admin.people import somebody
 from tests.factories import (
     AttemptFactory,
     ClientFactory,
     DeliveryFactory,
     MailingFactory,
     SuppressionFactory,
-    UserFactory,
 )
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/mailing/client/"
-Login = Callable[..., Browser]
 
 
 @pytest.fixture(autouse=True)
 def _no_remembered_domains() -> None:
     cache.clear()
-
-
-@pytest.fixture
-def login() -> Login:
-    """A browser of somebody with exactly these permissions."""
-
-    def login(*codenames: str) -> Browser:
-        user = UserFactory()
-        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        browser = Browser()
-        browser.force_login(user)
-        return browser
-
-    return login
 
 
 def shown(response: Any) -> list[str]:
@@ -284,9 +267,9 @@ def test_two_clients_of_one_attempt_can_both_be_forgotten(browser: Browser) -> N
 # --- who may ----------------------------------------------------------------------------------------------------
 
 
-def test_whoever_only_looks_finds_no_buttons_and_no_doors(login: Login) -> None:
+def test_whoever_only_looks_finds_no_buttons_and_no_doors() -> None:
     client = ClientFactory()
-    viewer = login("view_client")
+    viewer = somebody("view_client")
     page = viewer.get(f"{LIST}{client.pk}/change/").content.decode()
     assert "Stop letters" not in page
     assert "Forget" not in page
@@ -295,9 +278,9 @@ def test_whoever_only_looks_finds_no_buttons_and_no_doors(login: Login) -> None:
     assert Client.objects.exists()
 
 
-def test_whoever_may_stop_letters_may_not_therefore_return_them(login: Login) -> None:
+def test_whoever_may_stop_letters_may_not_therefore_return_them() -> None:
     client = ClientFactory()
-    editor = login("view_client", "add_suppression")
+    editor = somebody("view_client", "add_suppression")
     assert editor.post(f"{LIST}{client.pk}/stop/").status_code == 302
     assert editor.post(f"{LIST}{client.pk}/lift/").status_code == 403
     assert Suppression.objects.exists()

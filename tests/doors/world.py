@@ -73,16 +73,7 @@ def build() -> World:
     loose = factories.ClientFactory(email="boris@mail.example", full_name="Борис")
     free, used = factories.MessageFactory(subject="Free"), factories.MessageFactory(subject="Used")
     draft = factories.MailingFactory(name="Draft", message=free, is_paused=True, clients=[client])
-    active = factories.MailingFactory(
-        name="Active",
-        message=used,
-        periodicity=Periodicity.WEEKLY,
-        status=MailingStatus.RUNNING,
-        start_at=now - timedelta(days=3),
-        active_since=now - timedelta(days=3),
-        next_run_at=now + timedelta(days=4),
-        clients=[client],
-    )
+    active = _weekly(now, used, client)
     attempt = _attempt(active, client)
     stopped = factories.ClientFactory(email="stopped@mail.example", full_name="Вера")
     factories.SuppressionFactory(email=stopped.email)
@@ -110,6 +101,20 @@ def build() -> World:
         **_system(now),
     }
     return world
+
+
+def _weekly(now: datetime, message: Message, client: Client) -> Mailing:
+    began = now - timedelta(days=3)
+    return factories.MailingFactory(
+        name="Active",
+        message=message,
+        periodicity=Periodicity.WEEKLY,
+        status=MailingStatus.RUNNING,
+        start_at=began,
+        active_since=began,
+        next_run_at=now + timedelta(days=4),
+        clients=[client],
+    )
 
 
 def _system(now: datetime) -> dict[str, Any]:
