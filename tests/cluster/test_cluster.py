@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -109,12 +110,18 @@ def freeze_between_writes(worker: int) -> None:
 
     def frozen() -> bool:
         os.kill(worker, signal.SIGSTOP)
+        wait_for(lambda: is_stopped(worker), what="all its threads to stop")
         if can_write():
             return True
         os.kill(worker, signal.SIGCONT)
         return False
 
     wait_for(frozen, what="a moment between two writes")
+
+
+def is_stopped(pid: int) -> bool:
+    """Every thread: a signal is only on its way when `kill` returns, and one that syncs a file stops after it."""
+    return all(") T " in stat.read_text() for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
 
 
 def can_write() -> bool:
