@@ -36,6 +36,11 @@ def admit(now: datetime) -> Admission:
     return Admission(until=MailService.objects.values_list("until", flat=True).get(pk=row.pk))
 
 
+def waits_for_a_probe(now: datetime) -> bool:
+    """Open, and its pause is over."""
+    return MailService.objects.filter(pk=1, until__lte=now).exists()
+
+
 def failed(response: str, now: datetime, *, at_once: bool, probing: bool) -> datetime | None:
     """The service failed once more; returns until when the breaker is open, if it is.
 

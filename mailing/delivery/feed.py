@@ -50,7 +50,9 @@ Compose = Callable[[Claim, bool], bytes]
 class Feed:
     """The `Source` of all lines (see `transport`)."""
 
-    def __init__(self, compose: Compose, sender: str, *, lines: int, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, compose: Compose, sender: str, *, lines: int, wake: Callable[[], None], welcome: bool = False
+    ) -> None:
         self.stopped: Stop | None = None
         self.outcome: Outcome | None = None  # the words behind the stop
         self.next_at = FOREVER  # when there is something again
@@ -60,6 +62,7 @@ class Feed:
         self.on_answer: Callable[[], None] = lambda: None  # the first one
         self.on_stop: Callable[[], None] = lambda: None
         self._compose, self._sender, self._wake, self._lines = compose, sender, wake, lines
+        self._welcome = welcome  # see `shift.Orders`
         self._ready: deque[Claim] = deque()
         self._timed: deque[tuple[float, Claim]] = deque()  # not before their send time (rate limit)
         self._out: dict[int, tuple[Claim, float]] = {}  # on a line: claim and when it was taken
@@ -113,7 +116,7 @@ class Feed:
             self._answer()
         elif verdict is Verdict.MESSAGE:
             self.stop(Stop.MESSAGE, outcome)
-        elif outcome.sender_side and self._is_streak(claim, outcome):
+        elif outcome.sender_side and self._may_mean_us(claim) and self._is_streak(claim, outcome):
             return
         elif not outcome.sender_side and outcome.code is not None:
             self._answer()
@@ -131,6 +134,10 @@ class Feed:
             self.on_answer()
 
     # --- Refusals that may mean the sender -------------------------------------------------------
+
+    def _may_mean_us(self, claim: Claim) -> bool:
+        """Not when this recipient was refused before, and somebody's letter was accepted since."""
+        return not (claim.refused_before and (self._welcome or self.accepted > 0))
 
     def _is_streak(self, claim: Claim, outcome: Outcome) -> bool:
         """Twenty in a row: all of them return to the queue, and so does every later one. True: this one does."""

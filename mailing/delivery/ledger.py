@@ -44,6 +44,7 @@ class Claim:
     greeting: str
     message_id: str
     tries: int  # finished before this one
+    refused_before: bool = False  # among the twenty in a row that may have meant the sender
     composed: tuple[bool, bytes] | None = None  # for 8BITMIME or not, and the letter (see `Feed.prepare`)
 
     @classmethod
@@ -293,7 +294,9 @@ class Ledger:
                 return self._trade(row, other)
             Delivery.objects.filter(pk=row.id).update(email=row.client)
             row = row._replace(email=row.client or "")
-        return Claim.of(row._replace(message_id=row.message_id or self._new_message_id(row)))
+        claim = Claim.of(row._replace(message_id=row.message_id or self._new_message_id(row)))
+        claim.refused_before = row.status == DEFERRED and row.tries == 0
+        return claim
 
     def _trade(self, row: Waiting, other: Delivery) -> Settled | None:
         """The client's new address has a row of its own in this attempt (addresses moved between clients).

@@ -16,7 +16,8 @@ from django.db import connection
 class Waiting(NamedTuple):
     """A delivery that waits: what its letter needs, then what the client looks like now (`client` None: deleted).
 
-    `ordinary`: the client's address is still the row's, and nothing forbids the letter.
+    `ordinary`: the client's address is still the row's, nothing forbids the letter, and it was not put back because
+    of a refusal that may have meant the sender (deferred without a try: see `slices`).
     """
 
     id: int
@@ -36,7 +37,8 @@ class Waiting(NamedTuple):
 # The inner LIMIT comes first: the joins then touch so many clients and no more, in any database.
 READ = """
 SELECT d.id, d.email, c.full_name, c.greeting, d.message_id, d.tries,
-    c.email = d.email AND s.reason IS NULL AND d.message_id <> '' AND (%(everyone)s OR m.id IS NOT NULL) AS ordinary,
+    c.email = d.email AND s.reason IS NULL AND d.message_id <> '' AND (%(everyone)s OR m.id IS NOT NULL)
+        AND (d.status = 'queued' OR d.tries > 0) AS ordinary,
     d.status, d.client_id, c.email AS client, s.reason AS suppressed, m.id AS member
 FROM (
     SELECT q.id, q.status, q.email, q.message_id, q.tries, q.client_id

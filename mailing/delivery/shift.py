@@ -35,6 +35,7 @@ class Orders:
     stop: Callable[[], bool]
     progress: Callable[[Ledger], None]
     pulse: Callable[[], Stop | None]  # called in the writer's thread, about once a second
+    welcome: bool = False  # the service took letters of others since it refused ours
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def work(transport: Transport, ledger: Ledger, orders: Orders) -> Report:
 async def _work(transport: Transport, ledger: Ledger, orders: Orders) -> Report:
     between = interval(settings.MAILING_RATE_LIMIT)
     writer = Writer(ledger, Rate(between) if between else None, orders.pulse)
-    feed = Feed(orders.compose, orders.sender, lines=orders.lines, wake=writer.wake)
+    feed = Feed(orders.compose, orders.sender, lines=orders.lines, wake=writer.wake, welcome=orders.welcome)
     pool = Pool(transport, feed, writer, size=orders.lines, probing=orders.probing)
     writer.start(feed)
     sending = asyncio.create_task(pool.run())

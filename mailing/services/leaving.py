@@ -69,7 +69,8 @@ def leave(attempt: Attempt, owner: str, ending: Ending) -> SliceResult:
         at, note = _when(attempt, ending.next_at)
         write(attempt, owner, note, **RELEASED, resume_at=at)
         return _result(attempt, State.OPEN, ending, at)
-    write(attempt, owner, **RELEASED, resume_at=None)
+    over = ending.answered and attempt.note == waiting.REFUSES_ALL
+    write(attempt, owner, Note() if over else None, **RELEASED, resume_at=None)
     return _result(attempt, State.OPEN, ending)
 
 

@@ -9,6 +9,7 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -29,6 +30,7 @@ from mailing.services.waiting import Note
 logger = logging.getLogger(__name__)
 
 NO_LIMIT = math.inf  # seconds: until nothing is left for now
+STAND_BACK = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,16 @@ class _Slice:
         why = self._wish() or (Stop.ASKED if stop() else None)
         if why is not None or not self.attempt.open:
             return Ending(why or Stop.NOTHING_LEFT, cut_short=self.reason)
-        admission = breaker.admit(timezone.now())
+        refused = self.attempt.note == waiting.REFUSES_ALL
+        admission = (self._stand_back() if refused else None) or breaker.admit(timezone.now())
         if admission.until is not None:
             return Ending(Stop.SERVICE, until=admission.until)
         with transaction.atomic():
             leaving.write(self.attempt, self.owner, resume_at=None)
-            if self.attempt.note == waiting.REFUSES_ALL:
+            if refused:
                 self._begin_with_others()
-        orders = self._orders(stop, seconds, progress, probing=admission.probe)
+        welcome = refused and not admission.probe  # our twenty had opened the breaker: others closed it
+        orders = self._orders(stop, seconds, progress, probing=admission.probe, welcome=welcome)
         report = shift.work(transport.from_settings(), Ledger(self.attempt, self.owner), orders)
         return Ending(
             report.stopped,
@@ -118,6 +122,14 @@ class _Slice:
             answered=report.answered > 0,
             cut_short=self.reason,
         )
+
+    def _stand_back(self) -> breaker.Admission | None:
+        """Whose letters were all refused lets others knock first: if theirs are accepted, it was not the sender."""
+        now = timezone.now()
+        others = Attempt.objects.ready(now).filter(mailing__is_paused=False).exclude(note=waiting.REFUSES_ALL)
+        if breaker.waits_for_a_probe(now) and others.exists():
+            return breaker.Admission(until=now + STAND_BACK)
+        return None
 
     def _begin_with_others(self) -> None:
         """Who was refused last time goes behind all others: were they all dead, nobody would get past them."""
@@ -130,14 +142,14 @@ class _Slice:
             status=DeliveryStatus.DEFERRED, retry_at=now, updated_at=now
         )
 
-    def _orders(self, stop: Stopping, seconds: float, progress: Telling | None, *, probing: bool) -> shift.Orders:
+    def _orders(self, stop: Stopping, seconds: float, progress: Telling | None, **admission: bool) -> shift.Orders:
         composed = compose_attempt(self.attempt)
         return shift.Orders(
             compose=_letters(composed),
             sender=composed.sender,
             lines=min(settings.SMTP_CONNECTIONS, self.attempt.open),
             seconds=seconds,
-            probing=probing,
+            **admission,
             stop=stop,
             progress=self._teller(progress),
             pulse=self._pulse,

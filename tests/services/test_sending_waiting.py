@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 
 from mailing.choices import AttemptStatus
 from mailing.delivery.feed import Stop
-from mailing.models import Suppression
+from mailing.models import Client, Suppression
 from mailing.services.sending import State
 from tests.factories import ClientFactory
 from tests.services.slices import ALWAYS, breaker_pause_is_over, counts, emails, misbehave, run, start
@@ -123,24 +123,73 @@ def test_one_slow_letter_does_not_hold_the_others(server: Server, settings: Lazy
     assert slow in last  # and the one that stood behind it on its line
 
 
-def test_a_dead_domain_at_the_head_of_the_queue_does_not_stand_in_the_way_of_the_others(
-    server: Server, settings: LazySettings
-) -> None:
-    """Its server's refusals look as if they meant the sender: 20 in a row are taken for trouble of the service."""
-    dead = [ClientFactory.create(email=f"c{n}@dead.example") for n in range(25)]
-    misbehave(server, Fault("rcpt", "550 5.7.1 not here", to="@dead.example", times=ALWAYS))
-    attempt = start([*dead, *ClientFactory.create_batch(40)])
+REFUSAL = "550 5.7.1 not here"  # at RCPT it may mean the sender: 20 in a row are taken for trouble of the service
+
+
+def dead_domain(server: Server, clients: int) -> list[Client]:
+    misbehave(server, Fault("rcpt", REFUSAL, to="@dead.example", times=ALWAYS))
+    return [ClientFactory.create(email=f"c{n}@dead.example") for n in range(clients)]
+
+
+def test_a_dead_domain_at_the_head_of_the_queue_does_not_stand_in_the_way_of_the_others(server: Server) -> None:
+    attempt = start([*dead_domain(server, 25), *ClientFactory.create_batch(40)])
     assert run(attempt).stopped is Stop.SERVICE
     assert counts(attempt) == (0, 0, 0, 0, 65)
 
     breaker_pause_is_over()
-    run(attempt)
-    assert attempt.sent == len(server.accepted) == 40
+    assert run(attempt).state is State.FINISHED  # forty accepted between: the refusals meant the recipients
+    assert counts(attempt) == (40, 25, 0, 0, 0)
+    assert len(server.accepted) == 40
+    assert max(server.recipients.values()) == 1
+    assert set(attempt.deliveries.filter(status="failed").values_list("response", flat=True)) == {REFUSAL}
+    assert not Suppression.objects.exists()
+
+
+def test_a_dead_domain_at_the_end_of_the_queue_is_believed_when_another_mailing_got_through(server: Server) -> None:
+    attempt = start([*ClientFactory.create_batch(5), *dead_domain(server, 25)])
+    other = start(3)
+    assert run(attempt).stopped is Stop.SERVICE
+    assert attempt.sent == 5
+    assert attempt.open >= 22  # on three lines two refusals may come before the last acceptance
+
+    breaker_pause_is_over()
+    assert run(attempt).stopped is Stop.SERVICE  # it stands back
+    assert attempt.resume_at is not None
+    assert attempt.resume_at - timezone.now() < timedelta(seconds=11)
+    assert run(other).state is State.FINISHED
+    assert counts(other) == (3, 0, 0, 0, 0)
+
+    assert run(attempt).state is State.FINISHED
+    assert counts(attempt) == (5, 25, 0, 0, 0)
     assert max(server.recipients.values()) == 1
 
-    settings.MAILING_RETRY_WINDOW = 0.01
-    while run(attempt).state is State.OPEN:
+
+def test_who_is_refused_again_and_again_is_marked_by_nobody_while_no_letter_is_accepted(
+    server: Server, settings: LazySettings
+) -> None:
+    attempt = start([*ClientFactory.create_batch(5), *dead_domain(server, 25)])
+    assert run(attempt).stopped is Stop.SERVICE
+    before = counts(attempt)
+    assert attempt.open >= 22
+    for _ in range(3):
         breaker_pause_is_over()
-    assert counts(attempt) == (40, 25, 0, 0, 0)
-    assert attempt.response == "550 5.7.1 not here"
-    assert not Suppression.objects.exists()
+        assert run(attempt).stopped is Stop.SERVICE
+        assert counts(attempt) == before
+
+    settings.MAILING_RETRY_WINDOW = 0.01
+    assert run(attempt).state is State.FINISHED
+    assert counts(attempt) == (5, 25, 0, 0, 0)
+    assert attempt.response == REFUSAL
+
+
+def test_a_relay_that_takes_letters_again_gets_them_all(server: Server) -> None:
+    misbehave(server, Fault("rcpt", REFUSAL, times=ALWAYS))
+    attempt = start(60)
+    for _ in range(2):
+        assert run(attempt).stopped is Stop.SERVICE
+        breaker_pause_is_over()
+
+    server.script.faults.clear()  # type: ignore[attr-defined]
+    assert run(attempt).state is State.FINISHED
+    assert counts(attempt) == (60, 0, 0, 0, 0)
+    assert max(server.recipients.values()) == 1
