@@ -35,16 +35,11 @@ def body(letter: Letter) -> bytes:
 def flaw(letter: Letter, abilities: Abilities) -> Outcome | None:
     """Why the letter is not even tried."""
     data = letter.data
-    if not ADDRESS.fullmatch(letter.to):
-        return classify(Phase.RCPT, Trouble.BAD_ADDRESS)
     if 0 < abilities.size < len(data):
         return classify(Phase.MAIL, Trouble.TOO_BIG)
-    sayable = (
-        _is_address(letter.sender)
-        and data.endswith(b"\r\n")
-        and (abilities.eight_bit or data.isascii())
-        and (letter.composed or _has_whole_line_ends(data))
-    )
+    if not (letter.composed or ADDRESS.fullmatch(letter.to)):
+        return classify(Phase.RCPT, Trouble.BAD_ADDRESS)
+    sayable = _is_address(letter.sender) and (letter.composed or _is_sayable(data, abilities))
     return None if sayable else Outcome(Verdict.MESSAGE, DeliveryReason.MESSAGE, phase=Phase.MAIL)
 
 
@@ -52,6 +47,10 @@ def flaw(letter: Letter, abilities: Abilities) -> Outcome | None:
 def _is_address(sender: str) -> bool:
     """Of the sender, who is the same in letter after letter."""
     return ADDRESS.fullmatch(sender) is not None
+
+
+def _is_sayable(data: bytes, abilities: Abilities) -> bool:
+    return data.endswith(b"\r\n") and (abilities.eight_bit or data.isascii()) and _has_whole_line_ends(data)
 
 
 def _has_whole_line_ends(data: bytes) -> bool:

@@ -10,19 +10,22 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from typing import TypeVar
 
 from django.conf import settings
 from django.utils import timezone
 
 from mailing.choices import DeliveryReason, DeliveryStatus
-from mailing.delivery.ledger import Claim, Settled
+from mailing.delivery.ledger import Batch, Claim, Settled
 from mailing.delivery.transport import Letter
 from mailing.replies import Outcome, Verdict
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 SENDER_SIDE_STREAK = 20  # so many refusals in a row that may mean us are trouble of the service
 LINGER = timedelta(seconds=2)  # so long connections are kept open for letters that will be ready then
@@ -66,7 +69,8 @@ class Feed:
         self._ready: deque[Claim] = deque()
         self._timed: deque[tuple[float, Claim]] = deque()  # not before their send time (rate limit)
         self._out: dict[int, tuple[Claim, float]] = {}  # on a line: claim and when it was taken
-        self._settled: deque[Settled] = deque()
+        self._accepted: deque[tuple[int, str]] = deque()  # with 250: the delivery and the server's words
+        self._settled: deque[Settled] = deque()  # everything else
         self._waiting: deque[asyncio.Future[bool]] = deque()
         self._streak: list[Claim] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -114,6 +118,10 @@ class Feed:
         if verdict is ACCEPTED:
             self.accepted += 1
             self._answer()
+            if outcome.code == 250:
+                self._accepted.append((claim.id, outcome.response))
+                self._wake()
+                return
         elif verdict is Verdict.MESSAGE:
             self.stop(Stop.MESSAGE, outcome)
         elif outcome.sender_side and self._may_mean_us(claim) and self._is_streak(claim, outcome):
@@ -182,7 +190,7 @@ class Feed:
     @property
     def is_idle(self) -> bool:
         """Nothing is claimed, on a line, or waiting to be written."""
-        return not (self._ready or self._timed or self._out or self._settled)
+        return not (self._ready or self._timed or self._out or self._accepted or self._settled)
 
     def offer(self) -> None:
         """A line has ended: what it was called for is for somebody else."""
@@ -229,9 +237,9 @@ class Feed:
                 self._may_prepare = False
                 return
 
-    def take_settled(self) -> list[Settled]:
+    def take_settled(self) -> Batch:
         """The outcomes so far, each handed over once."""
-        return [self._settled.popleft() for _ in range(len(self._settled))]
+        return Batch(_drain(self._settled), _drain(self._accepted))
 
     def wanted(self, last_batch: int) -> int:
         """How many more letters to claim: a little ahead of the lines, and never less than idle ones need."""
@@ -244,6 +252,11 @@ class Feed:
     def _settle(self, settled: Settled) -> None:
         self._settled.append(settled)
         self._wake()
+
+
+def _drain(queue: deque[T]) -> Iterator[T]:
+    """What stands in it now; more may come meanwhile."""
+    return (queue.popleft() for _ in range(len(queue)))
 
 
 def settle(claim: Claim, outcome: Outcome) -> Settled:

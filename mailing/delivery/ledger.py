@@ -67,21 +67,31 @@ class Settled(NamedTuple):
     suppress: str = ""  # an address that is never to be written to again
 
 
-class _Batch:
-    """Outcomes sorted for writing: nearly all are accepted letters, which have the shortest way."""
+class Batch:
+    """Outcomes that are written together. Nearly all are letters accepted with 250, which have the shortest way."""
 
-    def __init__(self, settled: Sequence[Settled]) -> None:
-        self.accepted: dict[int, str] = {}
-        self.others: list[Settled] = []
-        for row in settled:
-            if row.status == SENT and row.code == 250:
-                self.accepted[row.id] = row.response
-            else:
-                self.others.append(row)
-        self.moved: Counter[str] = Counter({SENT.value: len(self.accepted)})
+    __slots__ = ("accepted", "others")
+
+    def __init__(self, others: Iterable[Settled] = (), accepted: Iterable[tuple[int, str]] = ()) -> None:
+        self.accepted = dict(accepted)  # the delivery's id: the server's words
+        self.others = list(others)
+
+    def __len__(self) -> int:
+        return len(self.accepted) + len(self.others)
+
+    def moved(self) -> Counter[str]:
+        """By how much the number of deliveries in each status changes."""
+        moved = Counter({SENT.value: len(self.accepted)})
         for row in self.others:
-            self.moved[row.status] += 1
-            self.moved[row.before] -= 1
+            moved[row.status] += 1
+            moved[row.before] -= 1
+        return moved
+
+    def one(self) -> tuple[int, str]:
+        """Any of them: its id, and the status it had before."""
+        if self.accepted:
+            return next(iter(self.accepted)), SENDING
+        return self.others[0].id, self.others[0].before
 
 
 class Ledger:
@@ -105,33 +115,29 @@ class Ledger:
 
     # --- One transaction -------------------------------------------------------------------------
 
-    def exchange(self, settled: Sequence[Settled], want: int, *, doubtful: bool = False) -> list[Claim]:
+    def exchange(self, batch: Batch, want: int, *, doubtful: bool = False) -> list[Claim]:
         """Writes outcomes and claims up to `want` more letters, all in one durable transaction.
 
         `doubtful`: the same outcomes were handed in before, and nobody knows whether that commit went through.
         Raises LeaseLost; then nothing was written.
         """
         now = timezone.now()
-        if self._sql.at_once and want > 0 and not doubtful and not self._queue_read:
-            batch = _Batch(settled)
-            if not batch.others:
-                return self._exchange_at_once(batch, want, now)
+        if self._sql.at_once and want > 0 and not (doubtful or self._queue_read or batch.others):
+            return self._exchange_at_once(batch, want, now)
         before = (self._cursor, self._queue_read, self._deferred_at)
         try:
             with transaction.atomic():
-                if doubtful and settled and self._is_written(settled):
-                    settled = ()
-                batch = self._settle(settled, now)
-                claims, skipped = self._claim(want, now) if want > 0 else ([], None)
+                written = doubtful and len(batch) > 0 and self._is_written(batch)
+                self._settle(Batch() if written else batch, now)
+                claims, skipped = self._claim(want, now) if want > 0 else ([], Batch())
         except BaseException:
             self._cursor, self._queue_read, self._deferred_at = before
             raise
         self._remember(batch)
-        if skipped:
-            self._remember(skipped)
+        self._remember(skipped)
         return claims
 
-    def _exchange_at_once(self, batch: _Batch, want: int, now: datetime) -> list[Claim]:
+    def _exchange_at_once(self, batch: Batch, want: int, now: datetime) -> list[Claim]:
         """The same for accepted letters and ordinary clients in one statement; the others get a second look."""
         params = self._place(want) | {"owner": self.owner, "now": now, "rows": json.dumps(batch.accepted)}
         with _cursor() as cursor:
@@ -153,30 +159,28 @@ class Ledger:
         with transaction.atomic():
             self._count(Counter())
             claims, skipped = self._claim_rows(rows, now)
-        if skipped:
-            self._remember(skipped)
+        self._remember(skipped)
         return claims
 
     def release(self, doubtful: Collection[int] = ()) -> None:
         """Returns what was claimed and never begun to the queue. `doubtful`: begun, and nobody knows what became."""
         now = timezone.now()
-        lost = [Settled(pk, DeliveryStatus.UNCONFIRMED, DeliveryReason.LINE_LOST, tries=1) for pk in doubtful]
+        lost = Batch(Settled(pk, DeliveryStatus.UNCONFIRMED, DeliveryReason.LINE_LOST, tries=1) for pk in doubtful)
         with transaction.atomic():
-            batch = self._settle(lost, now)
+            self._settle(lost, now)
             self._open(SENDING).update(status=QUEUED, updated_at=now)
-        self._remember(batch)
+        self._remember(lost)
 
-    def _remember(self, batch: _Batch) -> None:
-        self.counts.update(batch.moved)
+    def _remember(self, batch: Batch) -> None:
+        self.counts.update(batch.moved())
         for row in batch.others:
             if row.status == DEFERRED and row.retry_at:
                 self._deferred_at = min(self._deferred_at or row.retry_at, row.retry_at)
 
     # --- Outcomes --------------------------------------------------------------------------------
 
-    def _settle(self, settled: Sequence[Settled], now: datetime) -> _Batch:
-        batch = _Batch(settled)
-        self._count(batch.moved)
+    def _settle(self, batch: Batch, now: datetime) -> None:
+        self._count(batch.moved())
         if batch.accepted:
             rows = json.dumps(batch.accepted)
             self._change(len(batch.accepted), self._sql.sent, now, rows, self.attempt_id)
@@ -184,7 +188,6 @@ class Ledger:
             texts = [self._as_json(row) for row in group]
             self._change(len(texts), self._sql.settle, now, f"[{','.join(texts)}]", self.attempt_id, before)
         self._suppress(row for row in batch.others if row.suppress)
-        return batch
 
     def _count(self, moved: Counter[str]) -> None:
         """Moves the counters; this is also the fence, and on PostgreSQL the lock that a take-over waits for."""
@@ -213,24 +216,26 @@ class Ledger:
         if found:
             Suppression.objects.bulk_create(found, ignore_conflicts=True)
 
-    def _is_written(self, settled: Sequence[Settled]) -> bool:
+    def _is_written(self, batch: Batch) -> bool:
         """One transaction wrote all of them or none: any row tells."""
-        row = settled[0]
-        return not Delivery.objects.filter(pk=row.id, status=row.before).exists()
+        pk, before = batch.one()
+        return not Delivery.objects.filter(pk=pk, status=before).exists()
 
     # --- Claims ----------------------------------------------------------------------------------
 
-    def _claim(self, want: int, now: datetime) -> tuple[list[Claim], _Batch | None]:
+    def _claim(self, want: int, now: datetime) -> tuple[list[Claim], Batch]:
         rows = self._read_queued(want)
         if len(rows) < want:
             rows += self._read_deferred(want - len(rows), now)
         return self._claim_rows(rows, now)
 
-    def _claim_rows(self, rows: Sequence[Waiting], now: datetime) -> tuple[list[Claim], _Batch | None]:
+    def _claim_rows(self, rows: Sequence[Waiting], now: datetime) -> tuple[list[Claim], Batch]:
         claims, skipped = self._judge(rows)
         if claims:
             self._change(len(claims), self._sql.claim, now, json.dumps([c.id for c in claims]), self.attempt_id)
-        return claims, self._settle(skipped, now) if skipped else None
+        if skipped:
+            self._settle(skipped, now)
+        return claims, skipped
 
     def _read_queued(self, want: int) -> list[Waiting]:
         if self._queue_read:
@@ -266,10 +271,10 @@ class Ledger:
             self._deferred_at = max(first, now + rest) if first else None
         return rows
 
-    def _judge(self, rows: Sequence[Waiting]) -> tuple[list[Claim], list[Settled]]:
+    def _judge(self, rows: Sequence[Waiting]) -> tuple[list[Claim], Batch]:
         """Each client is looked at again: who must not be written to is skipped, a changed address is used."""
         claims: list[Claim] = []
-        skipped: list[Settled] = []
+        skipped = Batch()
         for row in rows:
             if row.ordinary:  # nearly every one
                 claims.append(Claim.of(row))
@@ -278,7 +283,7 @@ class Ledger:
             if isinstance(decided, Claim):
                 claims.append(decided)
             elif decided is not None:
-                skipped.append(decided)
+                skipped.others.append(decided)
             else:  # rows traded their clients: what was read is no longer true, so read again
                 self._cursor, self._queue_read = 0, False
                 break
@@ -309,7 +314,7 @@ class Ledger:
         Delivery.objects.filter(pk=other.pk).update(client_id=row.client_id)
         if other.status == DeliveryStatus.SKIPPED:
             again = Settled(other.pk, QUEUED, tries=other.tries, before=DeliveryStatus.SKIPPED)
-            self._settle([again], timezone.now())
+            self._settle(Batch([again]), timezone.now())
         return None
 
     def _why_not(self, row: Waiting) -> DeliveryReason | None:

@@ -21,7 +21,7 @@ from django.db import InterfaceError, OperationalError, connection, connections
 from django.utils import timezone
 
 from mailing.delivery.feed import FOREVER, Feed, Stop
-from mailing.delivery.ledger import Claim, Ledger, Settled
+from mailing.delivery.ledger import Batch, Claim, Ledger
 from mailing.delivery.rate import Rate
 from mailing.models import Heartbeat
 
@@ -154,7 +154,7 @@ class Writer:
 
     # --- The database ----------------------------------------------------------------------------
 
-    def _exchange(self, settled: list[Settled], want: int) -> list[Claim]:
+    def _exchange(self, settled: Batch, want: int) -> list[Claim]:
         self._begun = time.monotonic()
         return self._retrying(lambda again: self._ledger.exchange(settled, want, doubtful=again))
 

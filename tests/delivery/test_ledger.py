@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from mailing.choices import Audience, DeliveryReason, DeliveryStatus, SuppressionReason
-from mailing.delivery.ledger import Claim, Ledger, Settled
+from mailing.delivery.ledger import Batch, Claim, Ledger, Settled
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Client, Delivery, Mailing, Suppression
 from mailing.services import sending
@@ -37,8 +37,10 @@ def clients_of(attempt: Attempt) -> list[Client]:
     return list(attempt.mailing.clients.order_by("pk"))
 
 
-def settled(claims: list[Claim]) -> list[Settled]:
-    return [Settled(claim.id, SENT, "", 250, f"250 queued as {claim.id}", 1) for claim in claims]
+def accepted(claims: list[Claim], *others: Settled) -> Batch:
+    batch = Batch(others)
+    batch.accepted = {claim.id: f"250 queued as {claim.id}" for claim in claims}
+    return batch
 
 
 def statuses(attempt: Attempt) -> list[str]:
@@ -52,17 +54,17 @@ def reason_of(attempt: Attempt, email: str) -> tuple[str, str]:
 
 def test_claims_are_handed_out_once_and_in_order(attempt: Attempt) -> None:
     ledger = Ledger(attempt, OWNER)
-    first, second = ledger.exchange([], 3), ledger.exchange([], 3)
+    first, second = ledger.exchange(Batch(), 3), ledger.exchange(Batch(), 3)
     assert [claim.email for claim in first + second] == [client.email for client in clients_of(attempt)]
     assert statuses(attempt) == ["sending"] * 5
-    assert ledger.exchange([], 3) == []
+    assert ledger.exchange(Batch(), 3) == []
     assert ledger.next_at is None
 
 
 def test_a_claim_brings_what_composing_needs(attempt: Attempt) -> None:
     client = clients_of(attempt)[0]
     Client.objects.filter(pk=client.pk).update(greeting="Дорогой Пётр")
-    claim = Ledger(attempt, OWNER).exchange([], 1)[0]
+    claim = Ledger(attempt, OWNER).exchange(Batch(), 1)[0]
     row = attempt.deliveries.get(pk=claim.id)
     assert (claim.full_name, claim.greeting, claim.tries) == (client.full_name, "Дорогой Пётр", 0)
     assert claim.message_id == row.message_id
@@ -71,13 +73,13 @@ def test_a_claim_brings_what_composing_needs(attempt: Attempt) -> None:
 
 def test_outcomes_and_counters_are_written_together(attempt: Attempt) -> None:
     ledger = Ledger(attempt, OWNER)
-    one, two, three, *_ = ledger.exchange([], 4)
+    one, two, three, *_ = ledger.exchange(Batch(), 4)
     ledger.exchange(
-        [
-            *settled([one]),
+        accepted(
+            [one],
             Settled(two.id, FAILED, DeliveryReason.REFUSED, 550, "550 no", 1),
             Settled(three.id, DeliveryStatus.UNCONFIRMED, DeliveryReason.LINE_LOST, tries=1),
-        ],
+        ),
         0,
     )
     assert statuses(attempt) == ["sent", "failed", "unconfirmed", "sending", "queued"]
@@ -89,9 +91,9 @@ def test_outcomes_and_counters_are_written_together(attempt: Attempt) -> None:
 
 def test_who_lost_the_lease_writes_nothing(attempt: Attempt) -> None:
     ledger = Ledger(attempt, OWNER)
-    claims = ledger.exchange([], 2)
+    claims = ledger.exchange(Batch(), 2)
     Attempt.objects.filter(pk=attempt.pk).update(lease_owner="somebody else")
-    for outcomes, want in ((settled(claims), 0), ([], 2)):
+    for outcomes, want in ((accepted(claims), 0), (Batch(), 2)):
         with pytest.raises(LeaseLost), transaction.atomic():
             ledger.exchange(outcomes, want)
     assert statuses(attempt) == ["sending"] * 2 + ["queued"] * 3
@@ -100,15 +102,15 @@ def test_who_lost_the_lease_writes_nothing(attempt: Attempt) -> None:
 
 def test_an_outcome_of_a_row_somebody_else_wrote_is_not_forced(attempt: Attempt) -> None:
     ledger = Ledger(attempt, OWNER)
-    claims = ledger.exchange([], 1)
+    claims = ledger.exchange(Batch(), 1)
     attempt.deliveries.update(status=DeliveryStatus.UNCONFIRMED)
     with pytest.raises(LeaseLost), transaction.atomic():
-        ledger.exchange(settled(claims), 0)
+        ledger.exchange(accepted(claims), 0)
 
 
 def test_the_same_outcomes_handed_in_again_after_a_doubtful_commit_count_once(attempt: Attempt) -> None:
     ledger = Ledger(attempt, OWNER)
-    outcomes = settled(ledger.exchange([], 2))
+    outcomes = accepted(ledger.exchange(Batch(), 2))
     ledger.exchange(outcomes, 0)
     ledger.exchange(outcomes, 0, doubtful=True)
     balance(attempt)
@@ -117,7 +119,7 @@ def test_the_same_outcomes_handed_in_again_after_a_doubtful_commit_count_once(at
 
 def test_outcomes_that_were_not_written_are_written_by_the_second_try(attempt: Attempt) -> None:
     ledger = Ledger(attempt, OWNER)
-    outcomes = settled(ledger.exchange([], 2))
+    outcomes = accepted(ledger.exchange(Batch(), 2))
     ledger.exchange(outcomes, 0, doubtful=True)
     balance(attempt)
     assert attempt.sent == 2
@@ -126,7 +128,7 @@ def test_outcomes_that_were_not_written_are_written_by_the_second_try(attempt: A
 class TestEachClientIsLookedAtAgain:
     def claimed(self, attempt: Attempt) -> list[str]:
         attempt.mailing.refresh_from_db()
-        return [claim.email for claim in Ledger(attempt, OWNER).exchange([], 10)]
+        return [claim.email for claim in Ledger(attempt, OWNER).exchange(Batch(), 10)]
 
     def test_a_deleted_one_is_skipped(self, attempt: Attempt) -> None:
         gone = clients_of(attempt)[1]
@@ -179,18 +181,18 @@ class TestEachClientIsLookedAtAgain:
         for client, email in ((one, "between@example.ru"), (two, first), (one, second)):
             Client.objects.filter(pk=client.pk).update(email=email)
         ledger = Ledger(attempt, OWNER)
-        claims = [claim for _ in range(4) for claim in ledger.exchange([], 10)]
+        claims = [claim for _ in range(4) for claim in ledger.exchange(Batch(), 10)]
         assert sorted(claim.email for claim in claims) == sorted(attempt.deliveries.values_list("email", flat=True))
         assert {claim.email: claim.full_name for claim in claims}[second] == one.full_name
 
     def test_an_address_that_got_its_letter_gets_no_second_one(self, attempt: Attempt) -> None:
         one, two, *_ = clients_of(attempt)
         ledger = Ledger(attempt, OWNER)
-        ledger.exchange(settled(ledger.exchange([], 1)), 0)
+        ledger.exchange(accepted(ledger.exchange(Batch(), 1)), 0)
         email = one.email
         one.delete()
         Client.objects.filter(pk=two.pk).update(email=email)
-        assert email not in [claim.email for claim in ledger.exchange([], 10)]
+        assert email not in [claim.email for claim in ledger.exchange(Batch(), 10)]
         assert reason_of(attempt, two.email) == ("skipped", "duplicate")
 
     def test_a_client_who_takes_over_the_address_of_a_deleted_one_gets_the_letter(self, attempt: Attempt) -> None:
@@ -198,9 +200,9 @@ class TestEachClientIsLookedAtAgain:
         ledger = Ledger(attempt, OWNER)
         email = one.email
         one.delete()
-        assert ledger.exchange([], 1) == []
+        assert ledger.exchange(Batch(), 1) == []
         Client.objects.filter(pk=two.pk).update(email=email)
-        claims = [claim for _ in range(4) for claim in ledger.exchange([], 10)]
+        claims = [claim for _ in range(4) for claim in ledger.exchange(Batch(), 10)]
         assert {claim.email: claim.full_name for claim in claims}[email] == two.full_name
         assert len(claims) == 4
         balance(attempt)
@@ -208,16 +210,14 @@ class TestEachClientIsLookedAtAgain:
 
 def test_deferred_letters_come_after_all_others_and_not_before_their_time(attempt: Attempt) -> None:
     ledger = Ledger(attempt, OWNER)
-    early, late = ledger.exchange([], 2)
+    early, late = ledger.exchange(Batch(), 2)
     now = timezone.now()
-    ledger.exchange(
-        [
-            Settled(early.id, DeliveryStatus.DEFERRED, "", 451, "451 later", 1, now - timedelta(seconds=1)),
-            Settled(late.id, DeliveryStatus.DEFERRED, "", 451, "451 later", 1, now + timedelta(hours=1)),
-        ],
-        0,
-    )
-    assert [claim.id for claim in ledger.exchange([], 5) + ledger.exchange([], 5)][-1] == early.id
+    outcomes = [
+        Settled(early.id, DeliveryStatus.DEFERRED, "", 451, "451 later", 1, now - timedelta(seconds=1)),
+        Settled(late.id, DeliveryStatus.DEFERRED, "", 451, "451 later", 1, now + timedelta(hours=1)),
+    ]
+    ledger.exchange(Batch(outcomes), 0)
+    assert [claim.id for claim in ledger.exchange(Batch(), 5) + ledger.exchange(Batch(), 5)][-1] == early.id
     assert ledger.next_at is not None
     assert ledger.next_at > now + timedelta(minutes=59)
     balance(attempt)
@@ -225,7 +225,7 @@ def test_deferred_letters_come_after_all_others_and_not_before_their_time(attemp
 
 def test_letters_never_begun_return_to_the_queue_and_doubtful_ones_are_unconfirmed(attempt: Attempt) -> None:
     ledger = Ledger(attempt, OWNER)
-    doubtful, *_ = ledger.exchange([], 3)
+    doubtful, *_ = ledger.exchange(Batch(), 3)
     ledger.release([doubtful.id])
     assert statuses(attempt) == ["unconfirmed"] + ["queued"] * 4
     balance(attempt)
@@ -233,27 +233,26 @@ def test_letters_never_begun_return_to_the_queue_and_doubtful_ones_are_unconfirm
 
 def test_refusals_that_meant_the_sender_return_to_the_queue(attempt: Attempt) -> None:
     ledger = Ledger(attempt, OWNER)
-    claim = ledger.exchange([], 1)[0]
+    claim = ledger.exchange(Batch(), 1)[0]
     refused = Settled(claim.id, FAILED, DeliveryReason.REFUSED, 550, "550 5.7.1 no", 1)
-    ledger.exchange([refused, Settled(claim.id, DeliveryStatus.QUEUED, before=FAILED)], 0)
+    ledger.exchange(Batch([refused, Settled(claim.id, DeliveryStatus.QUEUED, before=FAILED)]), 0)
     assert statuses(attempt) == ["queued"] * 5
     balance(attempt)
 
 
 def test_a_hard_bounce_puts_the_address_on_the_stop_list(attempt: Attempt) -> None:
     ledger = Ledger(attempt, OWNER)
-    claim = ledger.exchange([], 1)[0]
+    claim = ledger.exchange(Batch(), 1)[0]
     words = "550 5.1.1 no such user"
-    ledger.exchange(
-        [Settled(claim.id, FAILED, DeliveryReason.NO_SUCH_MAILBOX, 550, words, 1, suppress=claim.email)], 0
-    )
+    bounced = Settled(claim.id, FAILED, DeliveryReason.NO_SUCH_MAILBOX, 550, words, 1, suppress=claim.email)
+    ledger.exchange(Batch([bounced]), 0)
     entry = Suppression.objects.get(email=claim.email)
     assert (entry.reason, entry.attempt_id, entry.note) == ("hard_bounce", attempt.pk, words)
 
 
 def test_rows_made_by_a_script_get_a_message_id_with_the_claim(attempt: Attempt) -> None:
     Delivery.objects.filter(attempt=attempt).update(message_id="")
-    claims = Ledger(attempt, OWNER).exchange([], 5)
+    claims = Ledger(attempt, OWNER).exchange(Batch(), 5)
     assert len({claim.message_id for claim in claims}) == 5
     assert {claim.message_id for claim in claims} == set(attempt.deliveries.values_list("message_id", flat=True))
 
@@ -263,12 +262,8 @@ def test_rows_made_by_a_script_get_a_message_id_with_the_claim(attempt: Attempt)
 )
 def test_what_the_server_says_is_stored_as_it_is(attempt: Attempt, hostile: str) -> None:
     ledger = Ledger(attempt, OWNER)
-    one, two, *_ = ledger.exchange([], 2)
-    ledger.exchange(
-        [
-            Settled(one.id, SENT, "", 250, hostile, 1),
-            Settled(two.id, FAILED, DeliveryReason.REFUSED, 550, hostile, 1),
-        ],
-        0,
-    )
+    one, two, *_ = ledger.exchange(Batch(), 2)
+    outcomes = Batch([Settled(two.id, FAILED, DeliveryReason.REFUSED, 550, hostile, 1)])
+    outcomes.accepted[one.id] = hostile
+    ledger.exchange(outcomes, 0)
     assert set(attempt.deliveries.exclude(response="").values_list("response", flat=True)) == {hostile}
