@@ -74,12 +74,12 @@ class Samovar:
             **more,
         }
 
-    def send(self, sink: Sink, *, connections: int = 20, **more: str) -> Result:
-        """One whole run of the first mailing: from the start of the process to its exit. `more`: other settings."""
+    def send(self, sink: Sink, *, connections: int = 20, claims_ahead: int = 100) -> Result:
+        """One whole run of the first mailing: from the start of the process to its exit."""
         before = sink.accepted()
         cost = measuring.run(
             [sys.executable, "manage.py", "run_mailing", str(self.mailings[0]), "--again"],
-            env=self.environment(port=sink.port, connections=connections, **more),
+            env=self.environment(port=sink.port, connections=connections, SMTP_CLAIMS_AHEAD=str(claims_ahead)),
             log=self.log,
             cwd=ROOT,
         )

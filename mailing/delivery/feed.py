@@ -19,7 +19,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from mailing.choices import DeliveryReason, DeliveryStatus
-from mailing.delivery.ledger import Batch, Claim, Settled
+from mailing.delivery.entries import Batch, Claim, Settled
 from mailing.delivery.transport import Letter
 from mailing.replies import Outcome, Verdict
 

@@ -8,9 +8,11 @@ One statement and one row per group: Python's lock is let go once while the data
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 
 class Waiting(NamedTuple):
@@ -154,3 +156,14 @@ WHERE d.id = (j.value->>0)::bigint AND d.attempt_id = %s AND d.status = %s
 
 def statements() -> Statements:
     return POSTGRESQL if connection.vendor == "postgresql" else SQLITE
+
+
+def cursor() -> CursorWrapper:
+    """A cursor without DEBUG's log of queries, which would keep the last 9000 with all their rows."""
+    connection.ensure_connection()
+    return connection.make_cursor(connection.create_cursor())
+
+
+def stored(moment: datetime) -> Any:
+    """The moment as a raw statement takes it: text on SQLite."""
+    return connection.ops.adapt_datetimefield_value(moment)

@@ -20,8 +20,9 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections
 from django.utils import timezone
 
+from mailing.delivery.entries import Batch, Claim
 from mailing.delivery.feed import FOREVER, Feed, Stop
-from mailing.delivery.ledger import Batch, Claim, Ledger
+from mailing.delivery.ledger import Ledger
 from mailing.delivery.rate import Rate
 from mailing.models import Heartbeat
 
@@ -189,7 +190,7 @@ class Writer:
     def _next_at(self, *, exhausted: bool) -> datetime:
         """When there may be more to claim; wakes us then."""
         now = timezone.now()
-        next_at = (self._ledger.next_at or FOREVER) if exhausted else now
+        next_at = (self._ledger.queue.next_at or FOREVER) if exhausted else now
         if self._rate is not None and self._rate.free_at is not None:
             next_at = max(next_at, self._rate.free_at)
         self._idle_until = next_at if next_at > now else FOREVER

@@ -19,8 +19,9 @@ from mailing import links
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, MailingStatus, Trigger
 from mailing.delivery import breaker, lease, shift, transport
 from mailing.delivery.composing import Composed, Recipient, compose
+from mailing.delivery.entries import Claim
 from mailing.delivery.feed import SENDER_SIDE_STREAK, Compose, Stop
-from mailing.delivery.ledger import Claim, Ledger
+from mailing.delivery.ledger import Ledger
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Mailing
 from mailing.services import closing, leaving, waiting

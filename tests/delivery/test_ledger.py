@@ -9,7 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from mailing.choices import Audience, DeliveryReason, DeliveryStatus, SuppressionReason
-from mailing.delivery.ledger import Batch, Claim, Ledger, Settled
+from mailing.delivery.entries import Batch, Claim, Settled
+from mailing.delivery.ledger import Ledger
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Client, Delivery, Mailing, Suppression
 from mailing.services import sending
@@ -58,7 +59,7 @@ def test_claims_are_handed_out_once_and_in_order(attempt: Attempt) -> None:
     assert [claim.email for claim in first + second] == [client.email for client in clients_of(attempt)]
     assert statuses(attempt) == ["sending"] * 5
     assert ledger.exchange(Batch(), 3) == []
-    assert ledger.next_at is None
+    assert ledger.queue.next_at is None
 
 
 def test_a_claim_brings_what_composing_needs(attempt: Attempt) -> None:
@@ -218,8 +219,8 @@ def test_deferred_letters_come_after_all_others_and_not_before_their_time(attemp
     ]
     ledger.exchange(Batch(outcomes), 0)
     assert [claim.id for claim in ledger.exchange(Batch(), 5) + ledger.exchange(Batch(), 5)][-1] == early.id
-    assert ledger.next_at is not None
-    assert ledger.next_at > now + timedelta(minutes=59)
+    assert ledger.queue.next_at is not None
+    assert ledger.queue.next_at > now + timedelta(minutes=59)
     balance(attempt)
 
 

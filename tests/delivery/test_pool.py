@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from mailing.delivery import breaker, shift
 from mailing.delivery.djangobackend import BackendTransport
+from mailing.delivery.entries import Claim
 from mailing.delivery.feed import Feed, Stop
-from mailing.delivery.ledger import Claim, Ledger
+from mailing.delivery.ledger import Ledger
 from mailing.delivery.memory import MemoryTransport, Said
 from mailing.delivery.transport import Transport
 from mailing.errors import LeaseLost
