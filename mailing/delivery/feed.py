@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from mailing.choices import DeliveryReason, DeliveryStatus
 from mailing.delivery.entries import Batch, Claim, Settled
+from mailing.delivery.streak import Streak
 from mailing.delivery.transport import Letter
 from mailing.replies import Outcome, Verdict
 
@@ -27,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-SENDER_SIDE_STREAK = 20  # so many refusals in a row that may mean us are trouble of the service
 LINGER = timedelta(seconds=2)  # so long connections are kept open for letters that will be ready then
 PREPARED_BYTES = 65_536  # larger letters are composed only when a line takes them: a hundred of them are ready
 ACCEPTED, SENT = Verdict.SENT, DeliveryStatus.SENT  # looked up once: see `session`
@@ -65,14 +65,13 @@ class Feed:
         self.on_answer: Callable[[], None] = lambda: None  # the first one
         self.on_stop: Callable[[], None] = lambda: None
         self._compose, self._sender, self._wake, self._lines = compose, sender, wake, lines
-        self._welcome = welcome  # see `shift.Orders`
         self._ready: deque[Claim] = deque()
         self._timed: deque[tuple[float, Claim]] = deque()  # not before their send time (rate limit)
         self._out: dict[int, tuple[Claim, float]] = {}  # on a line: claim and when it was taken
         self._accepted: deque[tuple[int, str]] = deque()  # with 250: the delivery and the server's words
         self._settled: deque[Settled] = deque()  # everything else
         self._waiting: deque[asyncio.Future[bool]] = deque()
-        self._streak: list[Claim] = []
+        self._streak = Streak(welcome=welcome)
         self._timer: asyncio.TimerHandle | None = None
         self._eight_bit = True  # what the last line asked for
         self._may_prepare = True
@@ -124,11 +123,22 @@ class Feed:
                 return
         elif verdict is Verdict.MESSAGE:
             self.stop(Stop.MESSAGE, outcome)
-        elif outcome.sender_side and self._may_mean_us(claim) and self._is_streak(claim, outcome):
-            return
+        elif outcome.sender_side and self._streak.counts(claim, accepted=self.accepted > 0):
+            if self._is_streak(claim, outcome):
+                return
         elif not outcome.sender_side and outcome.code is not None:
             self._answer()
         self._settle(settle(claim, outcome))
+
+    def _is_streak(self, claim: Claim, outcome: Outcome) -> bool:
+        """Whether its row has returned to the queue, so that it is not a refusal."""
+        was_full = self._streak.is_full
+        returned = self._streak.add(claim)
+        for row in returned:
+            self._settle(row)
+        if returned and not was_full:
+            self.on_streak(outcome)
+        return bool(returned)
 
     def give_back(self, letter: Letter) -> None:
         claim, _ = self._out.pop(letter.key)
@@ -136,31 +146,10 @@ class Feed:
         self._call_waiting(1)
 
     def _answer(self) -> None:
-        self._streak.clear()
+        self._streak.claims.clear()
         self.answered += 1
         if self.answered == 1:
             self.on_answer()
-
-    # --- Refusals that may mean the sender -------------------------------------------------------
-
-    def _may_mean_us(self, claim: Claim) -> bool:
-        """Not when this recipient was refused before, and somebody's letter was accepted since."""
-        return not (claim.refused_before and (self._welcome or self.accepted > 0))
-
-    def _is_streak(self, claim: Claim, outcome: Outcome) -> bool:
-        """Twenty in a row: all of them return to the queue, and so does every later one. True: this one does."""
-        if len(self._streak) >= SENDER_SIDE_STREAK:
-            self._settle(Settled(claim.id, DeliveryStatus.QUEUED, tries=claim.tries))
-            return True
-        self._streak.append(claim)
-        if len(self._streak) < SENDER_SIDE_STREAK:
-            return False
-        for earlier in self._streak[:-1]:
-            again = Settled(earlier.id, DeliveryStatus.QUEUED, tries=earlier.tries, before=DeliveryStatus.FAILED)
-            self._settle(again)
-        self._settle(Settled(claim.id, DeliveryStatus.QUEUED, tries=claim.tries))
-        self.on_streak(outcome)
-        return True
 
     # --- What the writer brings ------------------------------------------------------------------
 

@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from mailing import links
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, MailingStatus, Trigger
-from mailing.delivery import breaker, lease, shift, transport
+from mailing.delivery import breaker, lease, shift, streak, transport
 from mailing.delivery.composing import Composed, Recipient, compose
 from mailing.delivery.entries import Claim
-from mailing.delivery.feed import SENDER_SIDE_STREAK, Compose, Stop
+from mailing.delivery.feed import Compose, Stop
 from mailing.delivery.ledger import Ledger
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Mailing
@@ -137,7 +137,7 @@ class _Slice:
         first = (
             self.attempt.deliveries.filter(status=DeliveryStatus.QUEUED).order_by("pk").values_list("pk", flat=True)
         )
-        tried = list(first[: SENDER_SIDE_STREAK + settings.SMTP_CONNECTIONS])
+        tried = list(first[: streak.LENGTH + settings.SMTP_CONNECTIONS])
         now = timezone.now()
         self.attempt.deliveries.filter(pk__in=tried).update(
             status=DeliveryStatus.DEFERRED, retry_at=now, updated_at=now

@@ -1,0 +1,36 @@
+"""Refusals in a row that may mean the sender: twenty are trouble of the service, and mark nobody (decision 0004)."""
+
+from __future__ import annotations
+
+from mailing.choices import DeliveryStatus
+from mailing.delivery.entries import Claim, Settled
+
+LENGTH = 20
+QUEUED, FAILED = DeliveryStatus.QUEUED, DeliveryStatus.FAILED
+
+
+class Streak:
+    """`welcome`: the service took letters of others since it refused ours. Clear `claims` when it is broken."""
+
+    def __init__(self, *, welcome: bool) -> None:
+        self.claims: list[Claim] = []
+        self._welcome = welcome
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.claims) >= LENGTH
+
+    def counts(self, claim: Claim, *, accepted: bool) -> bool:
+        """Not a recipient who was refused before, when somebody's letter was accepted since: then it means him."""
+        return not (claim.refused_before and (self._welcome or accepted))
+
+    def add(self, claim: Claim) -> list[Settled]:
+        """The rows that return to the queue: none before the twentieth, then all of them, and each later one."""
+        returned = [Settled(claim.id, QUEUED, tries=claim.tries)]
+        if self.is_full:
+            return returned
+        self.claims.append(claim)
+        if len(self.claims) < LENGTH:
+            return []
+        revoked = [Settled(one.id, QUEUED, tries=one.tries, before=FAILED) for one in self.claims[:-1]]
+        return revoked + returned
