@@ -117,6 +117,7 @@ class Feed:
         if verdict is ACCEPTED:
             self.accepted += 1
             self._answer()
+            self._streak.meant_us |= claim.refused_before
             if outcome.code == 250:
                 self._accepted.append((claim.id, outcome.response))
                 self._wake()
@@ -133,7 +134,7 @@ class Feed:
     def _is_streak(self, claim: Claim, outcome: Outcome) -> bool:
         """Whether its row has returned to the queue, so that it is not a refusal."""
         was_full = self._streak.is_full
-        returned = self._streak.add(claim)
+        returned = self._streak.add(claim, outcome)
         for row in returned:
             self._settle(row)
         if returned and not was_full:

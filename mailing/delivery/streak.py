@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailing.choices import DeliveryStatus
 from mailing.delivery.entries import Claim, Settled
+from mailing.replies import Outcome
 
 LENGTH = 20
 QUEUED, FAILED = DeliveryStatus.QUEUED, DeliveryStatus.FAILED
@@ -14,6 +15,7 @@ class Streak:
 
     def __init__(self, *, welcome: bool) -> None:
         self.claims: list[Claim] = []
+        self.meant_us = False  # somebody who was refused before has been accepted: a limit, not a dead address
         self._welcome = welcome
 
     @property
@@ -22,15 +24,19 @@ class Streak:
 
     def counts(self, claim: Claim, *, accepted: bool) -> bool:
         """Not a recipient who was refused before, when somebody's letter was accepted since: then it means him."""
-        return not (claim.refused_before and (self._welcome or accepted))
+        return not (claim.refused_before and (self._welcome or accepted)) or self.meant_us
 
-    def add(self, claim: Claim) -> list[Settled]:
-        """The rows that return to the queue: none before the twentieth, then all of them, and each later one."""
-        returned = [Settled(claim.id, QUEUED, tries=claim.tries)]
+    def add(self, claim: Claim, outcome: Outcome) -> list[Settled]:
+        """The rows that return to the queue: none before the twentieth, then all of them, and each later one.
+
+        They keep the server's words: that is how the next slice knows them.
+        """
+        words = ("", outcome.code, outcome.response)
+        returned = [Settled(claim.id, QUEUED, *words, tries=claim.tries)]
         if self.is_full:
             return returned
         self.claims.append(claim)
         if len(self.claims) < LENGTH:
             return []
-        revoked = [Settled(one.id, QUEUED, tries=one.tries, before=FAILED) for one in self.claims[:-1]]
+        revoked = [Settled(one.id, QUEUED, *words, tries=one.tries, before=FAILED) for one in self.claims[:-1]]
         return revoked + returned

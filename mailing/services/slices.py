@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from mailing import links
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, MailingStatus, Trigger
-from mailing.delivery import breaker, lease, shift, streak, transport
+from mailing.delivery import breaker, lease, shift, transport
 from mailing.delivery.composing import Composed, Recipient, compose
 from mailing.delivery.entries import Claim
 from mailing.delivery.feed import Compose, Stop
@@ -133,15 +133,10 @@ class _Slice:
         return None
 
     def _begin_with_others(self) -> None:
-        """Who was refused last time goes behind all others: were they all dead, nobody would get past them."""
-        first = (
-            self.attempt.deliveries.filter(status=DeliveryStatus.QUEUED).order_by("pk").values_list("pk", flat=True)
-        )
-        tried = list(first[: streak.LENGTH + settings.SMTP_CONNECTIONS])
+        """Who was refused goes behind all others: were they all dead, nobody would get past them."""
         now = timezone.now()
-        self.attempt.deliveries.filter(pk__in=tried).update(
-            status=DeliveryStatus.DEFERRED, retry_at=now, updated_at=now
-        )
+        refused = self.attempt.deliveries.filter(status=DeliveryStatus.QUEUED, code__isnull=False)
+        refused.update(status=DeliveryStatus.DEFERRED, retry_at=now, updated_at=now)
 
     def _orders(self, stop: Stopping, seconds: float, progress: Telling | None, **admission: bool) -> shift.Orders:
         composed = compose_attempt(self.attempt)

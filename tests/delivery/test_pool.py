@@ -219,6 +219,22 @@ def test_nineteen_refusals_in_a_row_are_nineteen_refusals() -> None:
     assert counts(attempt) == {"sent": 21, "failed": 19, "unconfirmed": 0, "skipped": 0, "open": 0}
 
 
+@pytest.mark.parametrize(("taken", "failed", "stopped"), [(0, 30, Stop.NOTHING_LEFT), (5, 0, Stop.SERVICE)])
+def test_who_was_refused_before_is_believed_unless_one_of_them_is_accepted_now(
+    taken: int, failed: int, stopped: Stop
+) -> None:
+    attempt = an_attempt(60)
+    put_behind = emails(attempt)[:30]
+    attempt.deliveries.filter(email__in=put_behind).update(status="deferred", retry_at=timezone.now())
+    refusals = told(put_behind[taken:], said(Phase.RCPT, 550, "5.7.1 denied"))
+
+    report = work(attempt, MemoryTransport(refusals), lines=1)
+
+    assert report.stopped is stopped
+    found = counts(attempt)
+    assert (found["sent"], found["failed"]) == (30 + taken, failed)
+
+
 def test_a_message_that_is_refused_stops_the_run_at_once() -> None:
     attempt = an_attempt()
     transport = MemoryTransport({emails(attempt)[0]: [said(Phase.DOT, 552, "too big")]})
