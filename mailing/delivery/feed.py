@@ -117,22 +117,24 @@ class Feed:
         if verdict is ACCEPTED:
             self.accepted += 1
             self._answer()
-            self._streak.meant_us |= claim.refused_before
+            if claim.refused_before:
+                self._streak.meant_us = True
             if outcome.code == 250:
                 self._accepted.append((claim.id, outcome.response))
                 self._wake()
                 return
         elif verdict is Verdict.MESSAGE:
             self.stop(Stop.MESSAGE, outcome)
-        elif outcome.sender_side and self._streak.counts(claim, accepted=self.accepted > 0):
-            if self._is_streak(claim, outcome):
-                return
+        elif outcome.sender_side and self._is_streak(claim, outcome):
+            return
         elif not outcome.sender_side and outcome.code is not None:
             self._answer()
         self._settle(settle(claim, outcome))
 
     def _is_streak(self, claim: Claim, outcome: Outcome) -> bool:
         """Whether its row has returned to the queue, so that it is not a refusal."""
+        if not self._streak.counts(claim, accepted=self.accepted > 0):
+            return False
         was_full = self._streak.is_full
         returned = self._streak.add(claim, outcome)
         for row in returned:

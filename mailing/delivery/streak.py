@@ -24,7 +24,8 @@ class Streak:
 
     def counts(self, claim: Claim, *, accepted: bool) -> bool:
         """Not a recipient who was refused before, when somebody's letter was accepted since: then it means him."""
-        return not (claim.refused_before and (self._welcome or accepted)) or self.meant_us
+        means_him = claim.refused_before and (self._welcome or accepted)
+        return self.meant_us or not means_him
 
     def add(self, claim: Claim, outcome: Outcome) -> list[Settled]:
         """The rows that return to the queue: none before the twentieth, then all of them, and each later one.

@@ -69,8 +69,8 @@ def leave(attempt: Attempt, owner: str, ending: Ending) -> SliceResult:
         at, note = _when(attempt, ending.next_at)
         write(attempt, owner, note, **RELEASED, resume_at=at)
         return _result(attempt, State.OPEN, ending, at)
-    over = ending.answered and attempt.note == waiting.REFUSES_ALL
-    write(attempt, owner, Note() if over else None, **RELEASED, resume_at=None)
+    takes_letters_again = ending.answered and attempt.note == waiting.REFUSES_ALL
+    write(attempt, owner, Note() if takes_letters_again else None, **RELEASED, resume_at=None)
     return _result(attempt, State.OPEN, ending)
 
 

@@ -138,14 +138,17 @@ class _Slice:
         refused = self.attempt.deliveries.filter(status=DeliveryStatus.QUEUED, code__isnull=False)
         refused.update(status=DeliveryStatus.DEFERRED, retry_at=now, updated_at=now)
 
-    def _orders(self, stop: Stopping, seconds: float, progress: Telling | None, **admission: bool) -> shift.Orders:
+    def _orders(
+        self, stop: Stopping, seconds: float, progress: Telling | None, *, probing: bool, welcome: bool
+    ) -> shift.Orders:
         composed = compose_attempt(self.attempt)
         return shift.Orders(
             compose=_letters(composed),
             sender=composed.sender,
             lines=min(settings.SMTP_CONNECTIONS, self.attempt.open),
             seconds=seconds,
-            **admission,
+            probing=probing,
+            welcome=welcome,
             stop=stop,
             progress=self._teller(progress),
             pulse=self._pulse,

@@ -39,9 +39,7 @@ def clients_of(attempt: Attempt) -> list[Client]:
 
 
 def accepted(claims: list[Claim], *others: Settled) -> Batch:
-    batch = Batch(others)
-    batch.accepted = {claim.id: f"250 queued as {claim.id}" for claim in claims}
-    return batch
+    return Batch(others, accepted=((claim.id, f"250 queued as {claim.id}") for claim in claims))
 
 
 def statuses(attempt: Attempt) -> list[str]:
@@ -264,7 +262,6 @@ def test_rows_made_by_a_script_get_a_message_id_with_the_claim(attempt: Attempt)
 def test_what_the_server_says_is_stored_as_it_is(attempt: Attempt, hostile: str) -> None:
     ledger = Ledger(attempt, OWNER)
     one, two, *_ = ledger.exchange(Batch(), 2)
-    outcomes = Batch([Settled(two.id, FAILED, DeliveryReason.REFUSED, 550, hostile, 1)])
-    outcomes.accepted[one.id] = hostile
-    ledger.exchange(outcomes, 0)
+    refused = Settled(two.id, FAILED, DeliveryReason.REFUSED, 550, hostile, 1)
+    ledger.exchange(Batch([refused], accepted=[(one.id, hostile)]), 0)
     assert set(attempt.deliveries.exclude(response="").values_list("response", flat=True)) == {hostile}
