@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from mailing import demo
 from mailing.demo import seeding
 from mailing.errors import NotAllowed
-from mailing.services import gate
+from mailing.services.access import site_guard
 from mailing.templatetags.samovar import num
 
 EXAMPLE_CLIENTS = 600  # as many as `seed_demo` makes
@@ -52,7 +52,7 @@ class SamovarAdminSite(admin.AdminSite):
 def confirm_site(request: HttpRequest) -> HttpResponse:
     """The answer to the banner "this looks like a copy": the data belong here now."""
     try:
-        gate.confirm_site(by=request.user)  # type: ignore[arg-type]  # admin_view lets nobody anonymous in
+        site_guard.confirm_site(by=request.user)  # type: ignore[arg-type]  # admin_view lets nobody anonymous in
     except NotAllowed as refusal:
         raise PermissionDenied(str(refusal)) from refusal
     messages.success(request, gettext("Confirmed: this installation writes to the clients now."))

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_noop, pgettext
 
 from mailing import demo
 from mailing.models import Attempt
-from mailing.services import health
+from mailing.services.operations import health
 
 NOT_FOR_STAFF = {
     "no_cluster": gettext_noop("The scheduler is not running: no letters will be sent."),

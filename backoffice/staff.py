@@ -25,7 +25,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from mailing.admin.base import Item, SamovarModelAdmin
-from mailing.services import groups
+from mailing.services.access import groups
 from mailing.templatetags.samovar import num, when
 
 ABOUT = ("client", "suppression", "message", "mailing", "attempt", "delivery", "user", "group")

@@ -14,7 +14,7 @@ class MailingConfig(AppConfig):
     def ready(self) -> None:
         from mailing import checks, scheduling  # noqa: F401  (importing checks registers them)
         from mailing.models import searching
-        from mailing.services import groups
+        from mailing.services.access import groups
 
         scheduling.listen()
         post_migrate.connect(groups.create_missing, sender=self)

@@ -29,7 +29,7 @@ from django_q.scheduler import scheduler
 
 from mailing import __version__, pulse, scheduling
 from mailing.models import Attempt
-from mailing.services import health, reconciling
+from mailing.services.operations import health, reconciler
 
 logger = logging.getLogger(__name__)
 
@@ -121,17 +121,17 @@ class Ticker:
 
     def schedules(self) -> None:
         """A pass of django-q's scheduler, after what would make it fail was taken out of its way."""
-        reconciling.disarm(timezone.now())
+        reconciler.disarm(timezone.now())
         scheduler(broker=get_broker())
 
     def reconcile(self) -> None:
         purge = time.monotonic() - self.purged_at > PURGE_SECONDS or not self.purged_at
         if purge:
             self.purged_at = time.monotonic()
-        report = reconciling.tick(purge=purge)
+        report = reconciler.tick(purge=purge)
         while report.unfinished and not pulse.stop_requested():
             self.heartbeat()
-            report = reconciling.tick(purge=False)
+            report = reconciler.tick(purge=False)
         if report.findings:
             logger.info("Tick: %s", report)
 

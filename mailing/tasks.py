@@ -15,7 +15,11 @@ from django.utils import timezone
 
 from mailing import pulse, scheduling
 from mailing.models import Attempt
-from mailing.services import gate, importing, lifecycle, notifying, sending
+from mailing.services import runs
+from mailing.services.access import site_guard
+from mailing.services.clients import imports
+from mailing.services.mailings import lifecycle
+from mailing.services.operations import staff_notices
 
 ROOM_AFTER = 2.0  # seconds a slice works before it gives its worker to somebody who waits
 
@@ -27,11 +31,11 @@ def run_due(mailing_id: int, due: str | None = None) -> None:
 
 def run_slice(attempt_id: int, queued: float | None = None) -> None:
     """Sends letters of an attempt for a while, and asks for the next slice if any are left."""
-    if pulse.stop_requested() or gate.closed() or (queued and _has_successor(attempt_id, queued)):
+    if pulse.stop_requested() or site_guard.closed() or (queued and _has_successor(attempt_id, queued)):
         return
     parent = os.getppid()
     with _told_to_stop(parent) as stop:
-        result = sending.run_slice(attempt_id, stop=stop)
+        result = runs.run_slice(attempt_id, stop=stop)
     close_old_connections()
     if os.getppid() != parent:
         raise SystemExit(0)  # the cluster is gone: django-q leaves the task unacknowledged, the tick resumes
@@ -52,12 +56,12 @@ def _has_successor(attempt_id: int, queued: float) -> bool:
 
 def tell_staff() -> None:
     """Sends the letters to staff that are waiting."""
-    notifying.send_waiting(timezone.now())
+    staff_notices.send_waiting(timezone.now())
 
 
 def load_clients(upload_id: int, language: str) -> None:
     """Loads a large file of clients; its owner looks at the progress meanwhile."""
-    importing.load_handed_over(upload_id, language)
+    imports.load_handed_over(upload_id, language)
 
 
 def ping() -> None:

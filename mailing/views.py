@@ -11,7 +11,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from mailing import addresses, links
 from mailing.choices import SuppressionReason
 from mailing.models import Suppression
-from mailing.services import health, suppressing
+from mailing.services.clients import suppression
+from mailing.services.operations import health
 
 ONE_CLICK = "List-Unsubscribe"  # the field a mail program posts by itself (RFC 8058, 3.2)
 
@@ -29,7 +30,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if email is None:
         return render(request, "mailing/unsubscribe_unknown.html", status=404)
     if request.method == "POST" and request.POST.get(ONE_CLICK) == "One-Click":
-        suppressing.leave(email)
+        suppression.leave(email)
         return HttpResponse("OK", content_type="text/plain")
     return _page(request, email)
 
@@ -38,9 +39,9 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 def _page(request: HttpRequest, email: str) -> HttpResponse:
     if request.method == "POST":
         if request.POST.get("answer") == "return":
-            suppressing.come_back(email)
+            suppression.come_back(email)
         elif request.POST.get("answer") == "leave":
-            suppressing.leave(email)
+            suppression.leave(email)
         return HttpResponseRedirect(request.path)
     reason = Suppression.objects.filter(email=email).values_list("reason", flat=True).first()
     context = {

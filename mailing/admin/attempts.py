@@ -24,7 +24,9 @@ from mailing.admin.filters import DateRangeFilter, MailingFilter, Suggesting
 from mailing.admin.pages import user_of
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
 from mailing.models import Attempt
-from mailing.services import permissions, statistics, suppressing
+from mailing.services.access import permissions
+from mailing.services.clients import suppression
+from mailing.services.reports import statistics
 from mailing.templatetags.samovar import duration, num, percent, when
 
 ON_TIME = timedelta(minutes=2)  # the tick comes once a minute
@@ -187,7 +189,7 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
     def get_buttons(self, request: HttpRequest, obj: Attempt) -> list[Item]:
         items = retry_buttons(self, request, obj)
         items.append({"label": _("Deliveries"), "url": deliveries_url(obj), "icon": "list"})
-        stopped = suppressing.of_attempt(obj).count() if permissions.may_send(user_of(request)) else 0
+        stopped = suppression.of_attempt(obj).count() if permissions.may_send(user_of(request)) else 0
         if stopped:
             words = ngettext(
                 "Take %(n)s address off the stop list", "Take %(n)s addresses off the stop list", stopped

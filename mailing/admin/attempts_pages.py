@@ -18,7 +18,9 @@ from django.views.decorators.http import require_GET, require_POST
 from mailing.admin import letters
 from mailing.admin.pages import Pages, View, user_of
 from mailing.models import Attempt
-from mailing.services import lifecycle, reporting, statistics, suppressing
+from mailing.services.clients import suppression
+from mailing.services.mailings import lifecycle
+from mailing.services.reports import statistics, tables
 from mailing.templatetags.samovar import num
 
 POST = method_decorator(require_POST)
@@ -48,7 +50,7 @@ class AttemptPages(Pages):
     def lift_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Takes every address this attempt put on the stop list off it again."""
         attempt = self.find(request, pk)
-        act = partial(suppressing.lift_all_of_attempt, attempt, by=user_of(request))
+        act = partial(suppression.lift_all_of_attempt, attempt, by=user_of(request))
         return self.perform(request, act, said=_lifted, back=self.url("change", pk))
 
     @GET
@@ -76,7 +78,7 @@ class AttemptPages(Pages):
             raise PermissionDenied
         wanted = request.GET.get("format", "csv")
         _cl, attempts = self.filtered(request)
-        return _file(reporting.attempts_table(attempts), wanted, "attempts")
+        return _file(tables.attempts_table(attempts), wanted, "attempts")
 
     @GET
     def report_view(self, request: HttpRequest) -> HttpResponseBase:
@@ -88,7 +90,7 @@ class AttemptPages(Pages):
             raise PermissionDenied
         cl, attempts = self.filtered(request)
         if wanted:
-            return _file(reporting.mailings_table(attempts), wanted, "mailings")
+            return _file(tables.mailings_table(attempts), wanted, "mailings")
         rows = statistics.by_mailing(attempts)
         context = {
             **self.admin_site.each_context(request),
@@ -108,11 +110,11 @@ class AttemptPages(Pages):
         return TemplateResponse(request, "admin/mailing/attempt/report.html", context)
 
 
-def _file(table: reporting.Table, wanted: str, name: str) -> HttpResponseBase:
+def _file(table: tables.Table, wanted: str, name: str) -> HttpResponseBase:
     kind = wanted if wanted in FORMATS else "csv"
     filename = f"{name}-{timezone.localdate().isoformat()}.{kind}"
-    pieces = reporting.as_xlsx(table) if kind == "xlsx" else reporting.as_csv(table)
-    response = StreamingHttpResponse(pieces, content_type=reporting.CONTENT_TYPES[kind])
+    pieces = tables.as_xlsx(table) if kind == "xlsx" else tables.as_csv(table)
+    response = StreamingHttpResponse(pieces, content_type=tables.CONTENT_TYPES[kind])
     response["Content-Disposition"] = f'attachment; filename="{filename}"'
     return response
 

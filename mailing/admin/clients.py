@@ -44,7 +44,7 @@ from mailing.errors import NotAllowed
 from mailing.forms.clients import ClientForm
 from mailing.models import Client, Mailing, Suppression
 from mailing.models.clients import ClientQuerySet
-from mailing.services import forgetting, suppressing
+from mailing.services.clients import erasure, suppression
 from mailing.templatetags.samovar import num, pill, when
 
 POST = method_decorator(require_POST)
@@ -320,7 +320,7 @@ class ClientAdmin(Suggesting, ClientWizard, ClientActions):
             raise PermissionDenied
 
         def act() -> Any:
-            return suppressing.suppress(client.email, SuppressionReason.MANUAL, by=user_of(request))
+            return suppression.suppress(client.email, SuppressionReason.MANUAL, by=user_of(request))
 
         return self.perform(request, act, said=_("No more letters will go to this client."), back=self._back(pk))
 
@@ -331,7 +331,7 @@ class ClientAdmin(Suggesting, ClientWizard, ClientActions):
             raise PermissionDenied
 
         def act() -> Any:
-            return suppressing.lift_many(Suppression.objects.filter(email=client.email), by=user_of(request))
+            return suppression.lift_many(Suppression.objects.filter(email=client.email), by=user_of(request))
 
         return self.perform(request, act, said=_("Letters go to this client again."), back=self._back(pk))
 
@@ -345,7 +345,7 @@ class ClientAdmin(Suggesting, ClientWizard, ClientActions):
             context = {"deliveries": client.deliveries.count(), "stopped": stopped, "back": self._back(pk)}
             return self.page(request, client, "forget", _("Forget the client"), context)
         try:
-            forgetting.forget(client, by=user_of(request))
+            erasure.forget(client, by=user_of(request))
         except NotAllowed as refusal:
             raise PermissionDenied(str(refusal)) from refusal
         messages.success(request, _("The client is forgotten: no personal data is left."))

@@ -27,7 +27,8 @@ from mailing.errors import NotAllowed
 from mailing.forms.clients import PickMailingForm
 from mailing.models import Mailing
 from mailing.models.clients import ClientQuerySet
-from mailing.services import forgetting, recipients, stoplist, suppressing
+from mailing.services.clients import bulk_suppression, erasure, suppression
+from mailing.services.mailings import recipients
 from mailing.templatetags.samovar import num
 
 OWN_WISH = (SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT)
@@ -92,22 +93,22 @@ class ClientActions(StreamedExport, Pages):
     @admin.action(permissions=["stop"], description=gettext_lazy("Stop letters…"))
     def stop_letters(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         if "apply" in request.POST:
-            number = self._ask(stoplist.stop_clients, queryset, by=user_of(request))
+            number = self._ask(bulk_suppression.stop_clients, queryset, by=user_of(request))
             words = ngettext("%(n)s client gets no more letters.", "%(n)s clients get no more letters.", number)
             self._say(request, words, number)
             return None
-        already = stoplist.of_clients(queryset).count()
+        already = bulk_suppression.of_clients(queryset).count()
         return self._page(request, queryset, "stop_letters", {"already": already, "title": _("Stop letters")})
 
     @admin.action(permissions=["lift"], description=gettext_lazy("Return to mailings…"))
     def return_letters(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
-        entries = stoplist.of_clients(queryset)
+        entries = bulk_suppression.of_clients(queryset)
         if "apply" in request.POST:
-            number = self._ask(suppressing.lift_many, entries, by=user_of(request))
+            number = self._ask(suppression.lift_many, entries, by=user_of(request))
             words = ngettext("%(n)s client gets letters again.", "%(n)s clients get letters again.", number)
             self._say(request, words, number)
             return None
-        reasons = stoplist.by_reason(entries)
+        reasons = bulk_suppression.by_reason(entries)
         context = {
             "reasons": [(label, reasons[value]) for value, label in SuppressionReason.choices if value in reasons],
             "stopped": sum(reasons.values()),
@@ -137,13 +138,13 @@ class ClientActions(StreamedExport, Pages):
         return shown, numbers, needed, protected
 
     def _may_delete(self, request: HttpRequest, clients: Any) -> bool:
-        return forgetting.may_delete(user_of(request), clients)
+        return erasure.may_delete(user_of(request), clients)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        self._ask(forgetting.delete, queryset, by=user_of(request))
+        self._ask(erasure.delete, queryset, by=user_of(request))
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        self._ask(forgetting.delete, self.model.objects.filter(pk=obj.pk), by=user_of(request))
+        self._ask(erasure.delete, self.model.objects.filter(pk=obj.pk), by=user_of(request))
 
     # --- what they share ---------------------------------------------------------------------------------------
 

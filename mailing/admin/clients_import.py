@@ -21,8 +21,8 @@ from mailing.admin.pages import Pages, View, user_of
 from mailing.errors import NotAllowed, Refused
 from mailing.forms.clients import ClientFileForm, ConfirmFileForm
 from mailing.models import ClientImport
-from mailing.services import importing
-from mailing.services.merging import Merged, Report
+from mailing.services.clients import imports
+from mailing.services.clients.merge import Merged, Report
 from mailing.tables.reading import Sheet
 from mailing.templatetags.samovar import num
 
@@ -69,8 +69,8 @@ class ClientWizard(ImportMixin, Pages):
         if request.method == "POST" and form.is_valid():
             file, mailing = form.cleaned_data["import_file"], form.cleaned_data["mailing"]
             try:
-                upload = importing.receive(file, by=user_of(request), mailing=mailing)
-                sheet, report = importing.check(upload)
+                upload = imports.receive(file, by=user_of(request), mailing=mailing)
+                sheet, report = imports.check(upload)
             except NotAllowed as refusal:
                 raise PermissionDenied(str(refusal)) from refusal
             except Refused as refusal:
@@ -132,12 +132,12 @@ class ClientWizard(ImportMixin, Pages):
         name = form.cleaned_data["import_file_name"] if form.is_valid() else ""
         upload = self._mine(request).filter(pk=int(name)).first() if name.isdecimal() else None
         if upload is None:
-            messages.error(request, _(importing.GONE))
+            messages.error(request, _(imports.GONE))
             return HttpResponseRedirect(self.url("import"))
         try:
-            if "now" not in request.POST and importing.hand_over(upload, by=user_of(request)):
+            if "now" not in request.POST and imports.hand_over(upload, by=user_of(request)):
                 return HttpResponseRedirect(self.url("progress", upload.pk))
-            importing.load(upload, by=user_of(request))
+            imports.load(upload, by=user_of(request))
         except NotAllowed as refusal:
             raise PermissionDenied(str(refusal)) from refusal
         except Refused as refusal:
@@ -203,19 +203,19 @@ class ClientWizard(ImportMixin, Pages):
 
     @POST
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        importing.give_up(self._find(request, pk))
+        imports.give_up(self._find(request, pk))
         return HttpResponseRedirect(self.url("import"))
 
     @GET
     def sample_view(self, request: HttpRequest) -> HttpResponse:
         self._require(request)
-        return download(importing.sample_file(), "clients-sample.csv")
+        return download(imports.sample_file(), "clients-sample.csv")
 
     # --- what they share -----------------------------------------------------------------------------------
 
     def _require(self, request: HttpRequest) -> None:
         if not self.has_import_permission(request):
-            raise PermissionDenied(_(importing.MAY_NOT_IMPORT))
+            raise PermissionDenied(_(imports.MAY_NOT_IMPORT))
 
     def _mine(self, request: HttpRequest) -> Any:
         return ClientImport.objects.of(user_of(request)).select_related("mailing__message")

@@ -22,7 +22,8 @@ from mailing.admin.mailings_filters import AttentionFilter, StateFilter, by_urge
 from mailing.admin.pages import user_of
 from mailing.choices import AttemptStatus
 from mailing.models import Client, ClientImport, Mailing, Message, searching
-from mailing.services import recipients, statistics
+from mailing.services.mailings import recipients
+from mailing.services.reports import statistics
 from mailing.templatetags.samovar import num, percent, progress, when
 
 

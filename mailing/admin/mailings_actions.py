@@ -22,7 +22,9 @@ from mailing.admin.mailings_form import MailingScreen
 from mailing.admin.pages import user_of
 from mailing.errors import NotAllowed, Refused
 from mailing.models import Attempt, Mailing
-from mailing.services import lifecycle, permissions, starting, statistics
+from mailing.services.access import permissions
+from mailing.services.mailings import lifecycle, start
+from mailing.services.reports import statistics
 from mailing.templatetags.samovar import num
 
 AT_ONCE = 50  # mailings one press may start, finish or copy
@@ -171,7 +173,7 @@ def _would_be_sent(chosen: list[Mailing]) -> list[Asked]:
     for row in _asked(chosen):
         run = unfinished.get(row.mailing.pk)
         letters = run.open if run else row.letters
-        why = lifecycle.hindrance(row.mailing, run) or ("" if letters else _(starting.NOBODY))
+        why = lifecycle.hindrance(row.mailing, run) or ("" if letters else _(start.NOBODY))
         asked.append(replace(row, letters=letters, hindrance=str(why)))
     return asked
 

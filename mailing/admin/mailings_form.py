@@ -29,7 +29,9 @@ from mailing.choices import AttemptStatus, Audience, MailingStatus
 from mailing.errors import NotAllowed
 from mailing.forms.mailings import MailingForm
 from mailing.models import Attempt, Client, Mailing
-from mailing.services import calendar, forecast, gate, lifecycle, permissions, recipients, statistics
+from mailing.services.access import permissions, site_guard
+from mailing.services.mailings import forecast, lifecycle, occurrences, recipients
+from mailing.services.reports import statistics
 from mailing.templatetags.samovar import num, spoken, when
 
 if TYPE_CHECKING:
@@ -242,8 +244,8 @@ class MailingScreen(MailingPages):
     def _say_what_happens(self, request: HttpRequest, mailing: Mailing) -> None:
         """The promise of the button, kept; and the way back."""
         back = undo(request, pgettext("mailing", "Pause"), self.url("pause", mailing.pk))
-        plan = calendar.plan(mailing, timezone.now())
-        closed = gate.refusal()
+        plan = occurrences.plan(mailing, timezone.now())
+        closed = site_guard.refusal()
         if closed:
             messages.warning(request, str(closed))
         elif plan.starts_now:
@@ -335,7 +337,7 @@ def _message_changed(found: forecast.Changes) -> str:
 def _crowd_notice(obj: Mailing) -> Item | None:
     if not obj.is_active or obj.next_run_at is None:
         return None
-    found = forecast.crowd(obj, calendar.plan(obj, timezone.now()).dates)
+    found = forecast.crowd(obj, occurrences.plan(obj, timezone.now()).dates)
     if found is None:
         return None
     words = ngettext(

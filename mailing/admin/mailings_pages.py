@@ -22,7 +22,11 @@ from mailing.choices import AttemptStatus, Audience
 from mailing.errors import NotStarted
 from mailing.forms.mailings import MailingForm
 from mailing.models import Attempt, Heartbeat, Mailing
-from mailing.services import calendar, dry_run, lifecycle, permissions, sending, snapshots, starting, statistics
+from mailing.services import runs
+from mailing.services.access import permissions
+from mailing.services.mailings import lifecycle, occurrences, start
+from mailing.services.reports import statistics
+from mailing.services.runs import creation, dry_run
 from mailing.templatetags.samovar import num
 
 POST = method_decorator(require_POST)
@@ -62,9 +66,9 @@ class MailingPages(TestLetterPages):
             "seen": latest or 0,
             "refusal": refusal,
             "running": attempt,
-            "is_worked_on": refusal is None and attempt is not None and sending.is_worked_on(attempt),
+            "is_worked_on": refusal is None and attempt is not None and runs.is_worked_on(attempt),
             "next_step": self._instead_of_sending(mailing, refusal, attempt),
-            "sender": snapshots.sender(mailing),
+            "sender": creation.sender(mailing),
         }
         return self.page(request, mailing, "send", _("Send now"), context)
 
@@ -74,10 +78,10 @@ class MailingPages(TestLetterPages):
         """The button that leads out of a refusal; what a person cannot mend here has none."""
         dates = {"label": _("Change the dates"), "url": f"{self.url('change', mailing.pk)}#id_start_at_0"}
         steps = {
-            starting.PAUSED: {"label": _("Resume"), "url": self.url("resume", mailing.pk), "method": "post"},
-            starting.NOT_BEGUN: dates,
-            starting.ENDED: dates,
-            starting.NOBODY: {"label": _("Open the client list"), "url": reverse("admin:mailing_client_changelist")},
+            start.PAUSED: {"label": _("Resume"), "url": self.url("resume", mailing.pk), "method": "post"},
+            start.NOT_BEGUN: dates,
+            start.ENDED: dates,
+            start.NOBODY: {"label": _("Open the client list"), "url": reverse("admin:mailing_client_changelist")},
         }
         step: Item | None = steps.get(refusal.message) if refusal else None
         if attempt is not None and refusal is None:
@@ -223,10 +227,10 @@ def plan_context(form: MailingForm) -> Item:
     if wrong or mailing.start_at is None:
         said = wrong or [_("Say when the first send is.")]
         return {"sentences": said, "dates": [], "clients": None, "nobody": False, "save_label": _("Save")}
-    plan = calendar.plan(mailing, timezone.now())
+    plan = occurrences.plan(mailing, timezone.now())
     clients = form.clients()
     return {
-        "sentences": wording.what_will_happen(mailing, plan, ran=calendar.has_run(mailing)),
+        "sentences": wording.what_will_happen(mailing, plan, ran=occurrences.has_run(mailing)),
         "dates": wording.dates(plan) if len(plan.dates) > 1 else [],
         "clients": clients,
         "nobody": not clients and mailing.audience == Audience.SELECTED,

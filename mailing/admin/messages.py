@@ -26,7 +26,9 @@ from mailing.admin.pages import View, user_of
 from mailing.admin.test_letter import TestLetterPages
 from mailing.forms.messages import MessageForm
 from mailing.models import Client, Message, searching
-from mailing.services import copying, permissions, statistics
+from mailing.services.access import permissions
+from mailing.services.mailings import copies
+from mailing.services.reports import statistics
 from mailing.templatetags.samovar import num, when
 
 BEGINNING = 80  # characters of the body under the subject
@@ -172,13 +174,13 @@ class MessageAdmin(TestLetterPages):
     def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         message = self.find(request, pk)
         self.require_add(request)
-        twin = copying.copy_message(message, by=user_of(request))
+        twin = copies.copy_message(message, by=user_of(request))
         self.message_user(request, _("This is the copy: change it as you like."))
         return HttpResponseRedirect(self.url("change", twin.pk))
 
     @admin.action(permissions=["add"], description=gettext_lazy("Copy"))
     def copy(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
-        twins = [copying.copy_message(message, by=user_of(request)) for message in queryset]
+        twins = [copies.copy_message(message, by=user_of(request)) for message in queryset]
         words = ngettext("%(n)s copy made.", "%(n)s copies made.", len(twins))
         self.message_user(request, words % {"n": len(twins)})
 

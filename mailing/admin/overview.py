@@ -17,8 +17,8 @@ from django.utils.translation import ngettext
 
 from mailing import demo
 from mailing.choices import AttemptStatus
-from mailing.services import overview
-from mailing.services.overview import AMBER_SHARE, RED_SHARE, Attention, Day, FirstSteps, Need, Overview
+from mailing.services.reports import overview
+from mailing.services.reports.overview import AMBER_SHARE, RED_SHARE, Attention, Day, FirstSteps, Need, Overview
 from mailing.templatetags.samovar import num, percent, when
 
 CHART_WIDTH, CHART_HEIGHT, BAR_SHARE = 900, 200, 0.64

@@ -28,7 +28,7 @@ from mailing.choices import SuppressionReason
 from mailing.errors import NotAllowed, Refused
 from mailing.forms.clients import SuppressionFileForm, SuppressionForm
 from mailing.models import Attempt, Suppression
-from mailing.services import stoplist, suppressing
+from mailing.services.clients import bulk_suppression, suppression
 from mailing.tables import reading
 from mailing.templatetags.samovar import num, when
 
@@ -154,7 +154,7 @@ class SuppressionAdmin(StreamedExport, Pages):
         if change:
             super().save_model(request, obj, form, change)
             return
-        entry = suppressing.suppress(obj.email, obj.reason, note=obj.note, by=user_of(request))
+        entry = suppression.suppress(obj.email, obj.reason, note=obj.note, by=user_of(request))
         obj.pk = entry.pk
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
@@ -169,7 +169,9 @@ class SuppressionAdmin(StreamedExport, Pages):
         if request.method == "POST" and form.is_valid():
             file = form.cleaned_data["import_file"]
             try:
-                report = stoplist.add_file(reading.read(file.read()), by=user_of(request), note=file.name or "")
+                report = bulk_suppression.add_file(
+                    reading.read(file.read()), by=user_of(request), note=file.name or ""
+                )
             except NotAllowed as refusal:
                 raise PermissionDenied(str(refusal)) from refusal
             except Refused as refusal:
@@ -221,7 +223,7 @@ class SuppressionAdmin(StreamedExport, Pages):
         if not self.has_lift_permission(request):
             raise PermissionDenied
         attempt = Attempt.objects.filter(pk=pk).first()
-        entries = suppressing.of_attempt(attempt) if attempt else Suppression.objects.none()
+        entries = suppression.of_attempt(attempt) if attempt else Suppression.objects.none()
         return self._lift(request, entries)
 
     def changelist_view(self, request: HttpRequest, extra_context: Item | None = None) -> HttpResponse:
@@ -235,7 +237,7 @@ class SuppressionAdmin(StreamedExport, Pages):
         attempt = Attempt.objects.filter(pk=int(pk)).first() if pk.isdecimal() else None
         if attempt is None or not self.has_lift_permission(request):
             return None
-        number = suppressing.of_attempt(attempt).count()
+        number = suppression.of_attempt(attempt).count()
         words = ngettext("Take off %(n)s address", "Take off all %(n)s addresses", number) % {"n": num(number)}
         button = {"label": words, "url": self.url("lift-all", attempt.pk), "method": "post"}
         return {"attempt": attempt, "button": button if number else None}
@@ -253,17 +255,17 @@ class SuppressionAdmin(StreamedExport, Pages):
             raise PermissionDenied
         back = self.url("changelist")
         return self.perform(
-            request, lambda: suppressing.lift_many(entries, by=user_of(request)), said=said, back=back
+            request, lambda: suppression.lift_many(entries, by=user_of(request)), said=said, back=back
         )
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
-        suppressing.lift_many(queryset, by=user_of(request))
+        suppression.lift_many(queryset, by=user_of(request))
 
     def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
-        suppressing.lift(obj, by=user_of(request))
+        suppression.lift(obj, by=user_of(request))
 
 
-def _figures(report: stoplist.FileReport) -> list[Item]:
+def _figures(report: bulk_suppression.FileReport) -> list[Item]:
     wrong = len(report.problems)
     return [
         {"label": _("Added"), "value": report.added},

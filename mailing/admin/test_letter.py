@@ -16,7 +16,8 @@ from mailing.admin.pages import Pages, user_of
 from mailing.errors import Refused
 from mailing.forms.messages import TestLetterForm
 from mailing.models import Client, Mailing, Message
-from mailing.services import permissions, test_letters
+from mailing.services.access import permissions
+from mailing.services.runs import trial_letters
 
 
 class TestLetterPages(Pages):
@@ -45,7 +46,7 @@ class TestLetterPages(Pages):
     ) -> list[Item] | None:
         """What the server said to each of the letters; None when nothing was sent, and why is said."""
         try:
-            outcomes = test_letters.send(message, to=to, sample=sample, by=user_of(request), mailing=mailing)
+            outcomes = trial_letters.send(message, to=to, sample=sample, by=user_of(request), mailing=mailing)
         except Refused as refusal:
             messages.error(request, str(refusal))
             return None

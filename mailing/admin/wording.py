@@ -13,7 +13,7 @@ from django.utils.translation import ngettext, pgettext
 
 from mailing.choices import Periodicity
 from mailing.models import Mailing
-from mailing.services.calendar import Plan
+from mailing.services.mailings.occurrences import Plan
 from mailing.templatetags.samovar import num
 
 LAST_SAFE_DAY = 28  # later days are missing in some month

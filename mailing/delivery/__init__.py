@@ -7,6 +7,6 @@
 4. `mailing/replies.py` says what the answer means; `feed.py` takes it, `entries.py` is what it looks like on its way.
 5. `ledger.py` writes it down, together with the next claims.
 
-`shift.py` puts the parts together for one slice (`mailing/services/slices.py`), `lease.py` says whose turn it is,
+`shift.py` puts the parts together for one slice (`mailing/services/runs/slice.py`), `lease.py` says whose turn it is,
 `breaker.py`, `rate.py` and `streak.py` when to wait. `transport.py` is the seam to other ways of sending.
 """

@@ -10,8 +10,8 @@ from random import Random
 
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, Trigger
 from mailing.models import Attempt, Client, Delivery, Mailing, Suppression
-from mailing.services.closing import Groups
-from mailing.services.missing import DOWN
+from mailing.services.mailings.missed import DOWN
+from mailing.services.runs.result import Groups
 
 SECONDS_PER_LETTER = 0.02
 

@@ -19,7 +19,7 @@ from mailing import addresses
 from mailing.forms.widgets import FileBox, SuggestingSelect
 from mailing.models import Client, ClientImport, Mailing, Suppression
 from mailing.models.mailings import MailingQuerySet
-from mailing.services import recipients
+from mailing.services.mailings import recipients
 from mailing.tables import cells, reading
 
 OFFERED = 100  # mailings in the box without scripts; the newest ones

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from mailing.choices import Audience
 from mailing.forms.widgets import MomentWidget
 from mailing.models import Client, Mailing
-from mailing.services import statistics
+from mailing.services.reports import statistics
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Mailing]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
-from mailing.services.sending import Progress
+from mailing.services.runs import Progress
 
 WIDTH = 30
 EVERY = 0.2  # seconds

@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 
 from mailing.admin import states
 from mailing.models import Attempt
-from mailing.services import statistics
+from mailing.services.reports import statistics
 from mailing.templatetags.samovar import duration
 
 register = template.Library()

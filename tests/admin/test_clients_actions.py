@@ -15,7 +15,7 @@ from openpyxl import load_workbook
 
 from mailing.choices import SuppressionReason
 from mailing.models import Client, Delivery, Suppression
-from mailing.services import forgetting
+from mailing.services.clients import erasure
 from mailing.tables import reading
 from tests.admin.people import somebody
 from tests.factories import ClientFactory, DeliveryFactory, MailingFactory, SuppressionFactory
@@ -140,7 +140,7 @@ def test_an_action_that_is_not_offered_does_nothing() -> None:
 
 
 def test_deleting_many_keeps_what_was_sent_to_them(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forgetting, "SLICE", 2)
+    monkeypatch.setattr(erasure, "SLICE", 2)
     mailing = MailingFactory(clients=5)
     delivery = DeliveryFactory(client=mailing.clients.first())
     page = act(browser, "delete_selected", url=f"{LIST}?mailing={mailing.pk}").content.decode()

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from mailing.choices import AttemptStatus, Audience, MailingStatus, Periodicity
 from mailing.models import Attempt, Mailing
-from mailing.services import lifecycle
+from mailing.services.mailings import lifecycle
 from tests.factories import AttemptFactory, ClientFactory, MailingFactory, MessageFactory, UserFactory
 from tests.forms import filled
 

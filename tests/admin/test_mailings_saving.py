@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from mailing.errors import NotAllowed
 from mailing.models import Mailing
-from mailing.services import lifecycle
+from mailing.services.mailings import lifecycle
 from tests.factories import ClientFactory, MailingFactory, MessageFactory
 from tests.forms import filled
 
@@ -71,6 +71,6 @@ def test_a_right_taken_away_between_the_page_and_the_save_stores_nothing(
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise NotAllowed("Only those who may send.")
 
-    monkeypatch.setattr("mailing.services.permissions.require_send", refuse)
+    monkeypatch.setattr("mailing.services.access.permissions.require_send", refuse)
     assert save(browser, mailing, start=in_days(5)).status_code == 403
     assert Mailing.objects.values().get() == before

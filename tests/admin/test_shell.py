@@ -136,7 +136,7 @@ def test_a_crash_shows_a_code_that_stands_in_the_log(
 
     client = person("Manager")
     client.raise_request_exception = False
-    monkeypatch.setattr("mailing.services.overview.overview", crash)
+    monkeypatch.setattr("mailing.services.reports.overview.overview", crash)
     response = client.get("/admin/")
     code = re.search(r"<code>([0-9A-F]{4})</code>", response.content.decode())
     assert response.status_code == 500
@@ -150,8 +150,8 @@ def test_a_crash_without_a_database_still_has_a_page(monkeypatch: pytest.MonkeyP
 
     client = person("Manager")
     client.raise_request_exception = False
-    monkeypatch.setattr("mailing.services.overview.overview", crash)
-    monkeypatch.setattr("mailing.services.health.banners", crash)
+    monkeypatch.setattr("mailing.services.reports.overview.overview", crash)
+    monkeypatch.setattr("mailing.services.operations.health.banners", crash)
     response = client.get("/admin/")
     assert response.status_code == 500
     assert "Something broke" in response.content.decode()

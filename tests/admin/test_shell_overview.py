@@ -16,8 +16,8 @@ from django.utils import timezone
 from mailing.admin import overview as screen
 from mailing.choices import AttemptStatus, Audience, MailingStatus, Periodicity
 from mailing.models import Mailing
-from mailing.services import overview
-from mailing.services.overview import Day, Need
+from mailing.services.reports import overview
+from mailing.services.reports.overview import Day, Need
 from mailing.templatetags.samovar import time_left
 from tests.factories import AttemptFactory, ClientFactory, MailingFactory, MessageFactory, SuppressionFactory
 

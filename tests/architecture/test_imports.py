@@ -56,7 +56,7 @@ def test_the_contracts_hold() -> None:
     [
         (
             "models/clients.py",
-            "import mailing.services.groups",
+            "import mailing.services.access.groups",
             "mailing.models is not allowed to import mailing.services",
         ),
         ("recurrence.py", "import mailing.models", "mailing.recurrence is not allowed to import mailing.models"),
@@ -67,11 +67,11 @@ def test_the_contracts_hold() -> None:
         ),
         (
             "delivery/transport.py",
-            "import mailing.services.groups",
+            "import mailing.services.access.groups",
             "mailing.delivery is not allowed to import mailing.s",
         ),
-        ("services/groups.py", "import django_q.tasks", "mailing.services.groups -> django_q"),
-        ("services/groups.py", "import backoffice.urls", "mailing.services.groups -> backoffice.urls"),
+        ("services/groups.py", "import django_q.tasks", "mailing.services.access.groups -> django_q"),
+        ("services/groups.py", "import backoffice.urls", "mailing.services.access.groups -> backoffice.urls"),
         ("drawer.py", "", "drawer"),
     ],
     ids=lambda value: value if value.endswith(".py") else "",

@@ -22,7 +22,7 @@ from playwright.sync_api import Page as Tab
 from backoffice.views import server_error
 from mailing import links
 from mailing.models import Client, Suppression
-from mailing.services import suppressing
+from mailing.services.clients import suppression
 
 HALF_WRONG = (
     "\ufeffПочта;ФИО;Комментарий;Скидка\n"
@@ -115,7 +115,7 @@ def known() -> str:
 
 def _left(stage: Stage) -> None:
     email = Client.objects.order_by("pk")[1].email
-    suppressing.leave(email)
+    suppression.leave(email)
     stage.go(urlsplit(links.unsubscribe_url(email)).path)
 
 

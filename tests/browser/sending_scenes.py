@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from mailing.choices import AttemptStatus, DeliveryStatus, MailingStatus, Periodicity
 from mailing.models import Attempt, Delivery, Mailing, Message
-from mailing.services import lifecycle
+from mailing.services.mailings import lifecycle
 from tests.browser.scenes import Stage
 
 MAILINGS, ATTEMPTS = "/admin/mailing/mailing/", "/admin/mailing/attempt/"

@@ -6,14 +6,15 @@ from datetime import datetime
 
 from mailing.choices import AttemptStatus, DeliveryStatus
 from mailing.models import Attempt, Delivery
-from mailing.services import lifecycle, sending
+from mailing.services import runs
+from mailing.services.mailings import lifecycle
 
 
 def carry(now: datetime, *, real: int = 1) -> None:
     """Finishes every open run; `real=5`: only each fifth by the real service, which takes a while."""
     for pk, mailing_id, audience in Attempt.objects.running().values_list("pk", "mailing_id", "audience"):
         if pk % real == 0:
-            sending.run_slice(pk, stop=lambda: False)
+            runs.run_slice(pk, stop=lambda: False)
         else:
             Delivery.objects.filter(attempt=pk).update(status=DeliveryStatus.SENT)
             Attempt.objects.filter(pk=pk).update(status=AttemptStatus.SUCCEEDED, sent=audience, finished_at=now)

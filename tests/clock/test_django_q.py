@@ -15,7 +15,8 @@ from django_q.scheduler import scheduler
 from mailing.choices import AttemptStatus, Periodicity
 from mailing.delivery.memory import MemoryTransport
 from mailing.models import Attempt, Mailing
-from mailing.services import lifecycle, reconciling
+from mailing.services.mailings import lifecycle
+from mailing.services.operations import reconciler
 from tests.clock import oracle
 from tests.factories import ClientFactory, MailingFactory
 from tests.queueing import drain
@@ -57,7 +58,7 @@ def test_every_occurrence_runs_once_while_the_real_scheduler_rings(
         scheduler(broker=get_broker())
         drain()
         if ticking:
-            reconciling.tick(moment, purge=False)
+            reconciler.tick(moment, purge=False)
             drain()
 
     for mailing in mailings:

@@ -10,7 +10,9 @@ from django.conf import LazySettings
 from mailing.choices import AttemptStatus, DeliveryReason, Periodicity
 from mailing.delivery.memory import MemoryTransport
 from mailing.models import Attempt, Mailing, MailService
-from mailing.services import gate, lifecycle, reconciling
+from mailing.services.access import site_guard
+from mailing.services.mailings import lifecycle
+from mailing.services.operations import reconciler
 from tests.clock.carrying import carry
 from tests.factories import ClientFactory, DeliveryFactory, MailingFactory
 
@@ -142,7 +144,7 @@ def test_a_worker_busy_with_deferred_letters_only_puts_the_decision_off(now: dat
 def test_a_row_made_by_a_script_is_treated_as_just_saved(now: datetime, carrier: MemoryTransport) -> None:
     mailing = MailingFactory(clients=1, start_at=now - 30 * DAY, periodicity=Periodicity.DAILY)
 
-    report = reconciling.tick(now)
+    report = reconciler.tick(now)
     carry(now)
 
     assert report.started == 1
@@ -152,10 +154,10 @@ def test_a_row_made_by_a_script_is_treated_as_just_saved(now: datetime, carrier:
 
 def test_a_script_may_add_the_recipients_after_the_mailing(now: datetime) -> None:
     mailing = MailingFactory(start_at=now - MINUTE)
-    reconciling.tick(now)
+    reconciler.tick(now)
     mailing.clients.add(ClientFactory())
 
-    assert reconciling.tick(now).started == 1
+    assert reconciler.tick(now).started == 1
 
 
 # --- Sending held back ----------------------------------------------------------------------------
@@ -165,30 +167,30 @@ def test_what_falls_due_while_sending_is_switched_off_is_missed(now: datetime, s
     mailing = daily(now - DAY)
     settings.MAILING_SENDING_ENABLED = False
 
-    reconciling.tick(now + MINUTE)
+    reconciler.tick(now + MINUTE)
 
     assert missed(mailing) == [now]
     settings.MAILING_SENDING_ENABLED = True
-    assert reconciling.tick(now + 2 * MINUTE).started == 0
+    assert reconciler.tick(now + 2 * MINUTE).started == 0
 
 
 def test_a_copy_of_the_data_writes_to_nobody_until_it_is_confirmed(now: datetime, settings: LazySettings) -> None:
     mailing = daily(now - DAY)
     settings.SITE_URL = "https://staging.example.com"
 
-    reconciling.tick(now + MINUTE)
+    reconciler.tick(now + MINUTE)
 
     row = mailing.attempts.get(status=AttemptStatus.MISSED)
     assert "127.0.0.1" in row.note_text
-    gate.confirm_site(by=None)
-    assert reconciling.tick(now + DAY + MINUTE).started == 1
+    site_guard.confirm_site(by=None)
+    assert reconciler.tick(now + DAY + MINUTE).started == 1
 
 
 def test_a_run_that_was_open_when_the_data_were_copied_does_not_go_on(now: datetime, settings: LazySettings) -> None:
     attempt = running_attempt(daily(now - DAY))
     settings.SITE_URL = "https://staging.example.com"
 
-    reconciling.tick(now - HOUR)
+    reconciler.tick(now - HOUR)
     carry_tasks()
 
     attempt.refresh_from_db()
@@ -219,4 +221,4 @@ def test_a_site_is_known_by_its_host_and_all_loopback_addresses_are_one(
     MailService.objects.update_or_create(pk=1, defaults={"site_url": remembered})
     settings.SITE_URL = here
 
-    assert gate.is_copy() is not same
+    assert site_guard.is_copy() is not same

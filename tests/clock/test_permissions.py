@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 
 from mailing.errors import NotAllowed
-from mailing.services import gate, permissions
+from mailing.services.access import permissions, site_guard
 from tests.factories import MailingFactory, MessageFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +55,6 @@ def test_recipients_of_an_active_mailing_are_refused_in_words(editor: User) -> N
 
 def test_only_an_administrator_confirms_that_a_copy_may_write(manager: User, superuser: User) -> None:
     with pytest.raises(NotAllowed):
-        gate.confirm_site(by=manager)
+        site_guard.confirm_site(by=manager)
 
-    gate.confirm_site(by=superuser)
+    site_guard.confirm_site(by=superuser)

@@ -17,7 +17,9 @@ from django_q.models import Failure, OrmQ, Schedule
 from mailing.choices import AttemptStatus, Periodicity
 from mailing.delivery import lease
 from mailing.models import Attempt, Mailing
-from mailing.services import lifecycle, reconciling, sending
+from mailing.services import runs
+from mailing.services.mailings import lifecycle
+from mailing.services.operations import reconciler
 from tests.clock.carrying import carry
 from tests.factories import AttemptFactory, DeliveryFactory, MailingFactory
 from tests.queueing import drain
@@ -38,9 +40,9 @@ def mailing(now: datetime) -> Mailing:
 
 def test_with_nothing_due_a_tick_is_a_handful_of_queries_for_any_number(mailing: Mailing, now: datetime) -> None:
     def queries() -> int:
-        reconciling.tick(now, purge=False)
+        reconciler.tick(now, purge=False)
         with CaptureQueriesContext(connection) as captured:
-            assert str(reconciling.tick(now, purge=False)) == "nothing to do"
+            assert str(reconciler.tick(now, purge=False)) == "nothing to do"
         return len(captured)
 
     one = queries()
@@ -69,7 +71,7 @@ def test_a_wrong_schedule_row_is_put_right(mailing: Mailing, now: datetime, dama
     right = Schedule.objects.filter(pk=mailing.schedule_id).values().get()
     Schedule.objects.filter(pk=mailing.schedule_id).update(**damage)
 
-    reconciling.tick(now)
+    reconciler.tick(now)
 
     assert Schedule.objects.values().get() == right
 
@@ -77,7 +79,7 @@ def test_a_wrong_schedule_row_is_put_right(mailing: Mailing, now: datetime, dama
 def test_a_missing_schedule_row_is_made_again(mailing: Mailing, now: datetime) -> None:
     Schedule.objects.all().delete()
 
-    reconciling.tick(now)
+    reconciler.tick(now)
 
     mailing.refresh_from_db()
     assert mailing.schedule is not None
@@ -87,7 +89,7 @@ def test_a_missing_schedule_row_is_made_again(mailing: Mailing, now: datetime) -
 def test_a_second_row_of_the_same_mailing_is_removed(mailing: Mailing, now: datetime) -> None:
     twin = Schedule.objects.create(name=f"mailing:{mailing.pk}", func="mailing.tasks.run_due", args=str(mailing.pk))
 
-    reconciling.tick(now)
+    reconciler.tick(now)
 
     assert not Schedule.objects.filter(pk=twin.pk).exists()
     assert Schedule.objects.count() == 1
@@ -96,7 +98,7 @@ def test_a_second_row_of_the_same_mailing_is_removed(mailing: Mailing, now: date
 def test_the_row_of_a_mailing_that_is_gone_is_removed(mailing: Mailing, now: datetime) -> None:
     mailing.delete()
 
-    reconciling.tick(now)
+    reconciler.tick(now)
 
     assert not Schedule.objects.exists()
 
@@ -116,7 +118,7 @@ def test_foreign_rows_are_left_alone_unless_they_would_stop_the_scheduler(now: d
     ]
     Schedule.objects.bulk_create(broken)  # save() would stumble over a bad cron expression itself
 
-    reconciling.disarm(now)
+    reconciler.disarm(now)
 
     assert Schedule.objects.get(pk=good.pk).next_run == now - HOUR
     for row in broken:
@@ -125,10 +127,10 @@ def test_foreign_rows_are_left_alone_unless_they_would_stop_the_scheduler(now: d
 
 
 def test_a_start_moved_by_a_script_is_noticed(mailing: Mailing, now: datetime) -> None:
-    reconciling.tick(now)
+    reconciler.tick(now)
     Mailing.objects.filter(pk=mailing.pk).update(start_at=now + HOUR)
 
-    report = reconciling.tick(now)
+    report = reconciler.tick(now)
 
     mailing.refresh_from_db()
     assert report.findings["wrong_time"] == 1
@@ -138,7 +140,7 @@ def test_a_start_moved_by_a_script_is_noticed(mailing: Mailing, now: datetime) -
 def test_a_run_that_stalled_gets_a_worker(now: datetime) -> None:
     attempt = AttemptFactory(lease_owner="elsewhere:1:1:1", lease_until=now - HOUR)
 
-    reconciling.tick(now)
+    reconciler.tick(now)
 
     assert [row.args()[0] for row in OrmQ.objects.all()] == [attempt.pk]
 
@@ -146,9 +148,9 @@ def test_a_run_that_stalled_gets_a_worker(now: datetime) -> None:
 def test_a_run_that_waits_is_woken_when_it_is_time(now: datetime) -> None:
     attempt = AttemptFactory(resume_at=now + HOUR)
 
-    reconciling.tick(now)
+    reconciler.tick(now)
     assert not OrmQ.objects.exists()
-    reconciling.tick(now + HOUR)
+    reconciler.tick(now + HOUR)
 
     assert [row.args()[0] for row in OrmQ.objects.all()] == [attempt.pk]
 
@@ -156,7 +158,7 @@ def test_a_run_that_waits_is_woken_when_it_is_time(now: datetime) -> None:
 def test_a_run_of_a_paused_mailing_is_left_alone(now: datetime) -> None:
     AttemptFactory(mailing__is_paused=True)
 
-    reconciling.tick(now)
+    reconciler.tick(now)
 
     assert not OrmQ.objects.exists()
 
@@ -165,7 +167,7 @@ def test_a_waiting_run_is_closed_when_its_mailing_has_ended(now: datetime) -> No
     mailing = MailingFactory(clients=1, start_at=now - DAY, end_at=now - HOUR, active_since=now - DAY)
     attempt = lifecycle_attempt(mailing, now)
 
-    reconciling.tick(now)
+    reconciler.tick(now)
 
     attempt.refresh_from_db()
     mailing.refresh_from_db()
@@ -181,7 +183,7 @@ def test_the_run_of_a_paused_mailing_ends_with_its_mailing(now: datetime) -> Non
     mailing = MailingFactory(clients=1, start_at=now - DAY, end_at=now - HOUR, active_since=now - DAY, is_paused=True)
     attempt = Attempt.objects.create(mailing=mailing, occurrence=mailing.start_at, started_at=now - DAY)
 
-    reconciling.tick(now)
+    reconciler.tick(now)
 
     attempt.refresh_from_db()
     mailing.refresh_from_db()
@@ -194,27 +196,27 @@ def test_a_paused_mailing_is_finished_when_its_end_has_passed_and_a_draft_is_not
         for since in (now - DAY, None)
     )
 
-    reconciling.tick(now)
+    reconciler.tick(now)
 
     assert [Mailing.objects.get(pk=one.pk).status for one in (paused, draft)] == ["finished", "created"]
-    assert str(reconciling.tick(now)) == "nothing to do"
+    assert str(reconciler.tick(now)) == "nothing to do"
 
 
 def test_more_runs_than_workers_do_not_fill_the_queue(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = [lifecycle.send_now(MailingFactory(clients=2)) for _ in range(3)]
     Attempt.objects.update(started_at=now - HOUR)
-    open_ = partial(sending.SliceResult, sending.State.OPEN)
+    open_ = partial(runs.SliceResult, runs.State.OPEN)
 
-    def one_slice(attempt_id: int, **_: object) -> sending.SliceResult:
+    def one_slice(attempt_id: int, **_: object) -> runs.SliceResult:
         """Works for a moment and is not through."""
         attempt = Attempt.objects.get(pk=attempt_id)
         assert lease.take(attempt, "elsewhere:1:1:1", timezone.now()) == 0
         Attempt.objects.filter(pk=attempt_id).update(lease_owner="", lease_until=None)
         return open_(attempt_id, attempt.mailing_id)
 
-    monkeypatch.setattr(sending, "run_slice", one_slice)
+    monkeypatch.setattr(runs, "run_slice", one_slice)
     for _ in range(15):
-        reconciling.tick(timezone.now())
+        reconciler.tick(timezone.now())
         work_off(4)
 
     assert OrmQ.objects.count() <= 4 * len(attempts)
@@ -231,7 +233,7 @@ def test_a_wait_made_by_a_clock_that_ran_ahead_is_cut_short(now: datetime) -> No
     attempt = AttemptFactory(resume_at=now + 2 * DAY, audience=1)
     delivery = DeliveryFactory(attempt=attempt, status="deferred", tries=1, retry_at=now + 2 * DAY)
 
-    report = reconciling.tick(now)
+    report = reconciler.tick(now)
 
     attempt.refresh_from_db()
     delivery.refresh_from_db()
@@ -251,8 +253,8 @@ def test_a_start_moved_into_the_past_by_a_script_makes_nothing_due(now: datetime
     rows = mailing.attempts.count()
     Mailing.objects.filter(pk=mailing.pk).update(start_at=now - 20 * DAY - 2 * HOUR)
 
-    reconciling.tick(now)
-    reconciling.tick(now)
+    reconciler.tick(now)
+    reconciler.tick(now)
 
     mailing.refresh_from_db()
     assert mailing.attempts.count() == rows
@@ -263,7 +265,7 @@ def test_a_broken_row_of_a_mailing_nothing_can_be_done_about_is_parked(now: date
     row = Schedule.objects.create(func="mailing.tasks.run_due", args="foo(", next_run=now - HOUR)
     MailingFactory(clients=1, periodicity="hourly", schedule=row, active_since=now)
 
-    reconciling.disarm(now)
+    reconciler.disarm(now)
 
     row.refresh_from_db()
     assert row.next_run is None
@@ -273,7 +275,7 @@ def test_one_poisoned_mailing_does_not_stop_the_others(now: datetime) -> None:
     poisoned = MailingFactory(clients=1, periodicity="hourly")
     good = MailingFactory(clients=1)
 
-    report = reconciling.tick(now)
+    report = reconciler.tick(now)
 
     assert report.started == 1
     assert good.attempts.count() == 1
@@ -288,7 +290,7 @@ def test_a_change_made_by_a_clock_that_ran_ahead_holds_nothing_back(now: datetim
     carry(now)
     Mailing.objects.filter(pk=mailing.pk).update(active_since=now + 30 * DAY)
 
-    reconciling.tick(now - HOUR)
+    reconciler.tick(now - HOUR)
 
     assert lifecycle.run_due(mailing.pk, now) is not None
 
@@ -298,7 +300,7 @@ def test_old_failures_of_the_queue_are_purged(now: datetime) -> None:
         moment = now - days * DAY
         Failure.objects.create(id=str(days), name=str(days), func="x", started=moment, stopped=moment, success=False)
 
-    reconciling.tick(now)
+    reconciler.tick(now)
 
     assert [failure.pk for failure in Failure.objects.all()] == ["29"]
 

@@ -12,7 +12,7 @@ from django.test import Client as Browser
 
 from mailing.choices import AttemptStatus
 from mailing.models import Attempt, Heartbeat, MailService, StaffNotice
-from mailing.services import health, notifying, reconciling
+from mailing.services.operations import health, reconciler, staff_notices
 from tests.factories import AttemptFactory, MailingFactory, UserFactory
 from tests.queueing import drain
 
@@ -30,7 +30,7 @@ def ended(status: AttemptStatus, now: datetime, **fields: object) -> Attempt:
 def test_the_author_and_the_admins_learn_of_a_run_that_failed(now: datetime) -> None:
     attempt = ended(AttemptStatus.FAILED, now)
 
-    reconciling.tick(now)
+    reconciler.tick(now)
     drain()
 
     assert sorted(letter.to[0] for letter in mail.outbox) == ["admin@example.com", "author@example.com"]
@@ -42,16 +42,16 @@ def test_the_author_and_the_admins_learn_of_a_run_that_failed(now: datetime) -> 
 
 def test_there_is_one_letter_per_cause_and_day(now: datetime) -> None:
     first = ended(AttemptStatus.FAILED, now)
-    reconciling.tick(now)
+    reconciler.tick(now)
     AttemptFactory(mailing=first.mailing, status=AttemptStatus.FAILED, finished_at=now)
 
-    reconciling.tick(now)
+    reconciler.tick(now)
     drain()
     assert len(mail.outbox) == 2
 
     AttemptFactory(mailing=first.mailing, status=AttemptStatus.FAILED, finished_at=now + DAY)
-    reconciling.tick(now + DAY)
-    notifying.send_waiting(now + DAY)
+    reconciler.tick(now + DAY)
+    staff_notices.send_waiting(now + DAY)
     assert len(mail.outbox) == 4
 
 
@@ -59,7 +59,7 @@ def test_many_missed_runs_make_one_letter_per_reader(now: datetime) -> None:
     for _ in range(5):
         AttemptFactory(status=AttemptStatus.MISSED, finished_at=now, note="x", mailing__is_paused=True)
 
-    reconciling.tick(now)
+    reconciler.tick(now)
     drain()
 
     assert [letter.to for letter in mail.outbox] == [["admin@example.com"]]
@@ -68,24 +68,24 @@ def test_many_missed_runs_make_one_letter_per_reader(now: datetime) -> None:
 
 def test_a_letter_that_could_not_be_sent_is_kept_and_leaves_later(now: datetime, settings: LazySettings) -> None:
     ended(AttemptStatus.FAILED, now)
-    reconciling.tick(now)
+    reconciler.tick(now)
     working = settings.EMAIL_BACKEND
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # port 1: nobody listens
 
-    assert notifying.send_waiting(now) == 0
+    assert staff_notices.send_waiting(now) == 0
     assert StaffNotice.objects.filter(sent_at=None).count() == 2
 
     settings.EMAIL_BACKEND = working
-    assert notifying.send_waiting(now) == 0  # not at once again
-    assert notifying.send_waiting(now + HOUR) == 2
-    assert notifying.send_waiting(now + 2 * HOUR) == 0
+    assert staff_notices.send_waiting(now) == 0  # not at once again
+    assert staff_notices.send_waiting(now + HOUR) == 2
+    assert staff_notices.send_waiting(now + 2 * HOUR) == 0
 
 
 def test_while_the_mail_service_is_down_nobody_is_asked_to_send(now: datetime) -> None:
     ended(AttemptStatus.FAILED, now)
     MailService.objects.update_or_create(pk=1, defaults={"until": now + HOUR, "failures": 3})
 
-    reconciling.tick(now)
+    reconciler.tick(now)
 
     assert drain() == []
 
@@ -93,7 +93,7 @@ def test_while_the_mail_service_is_down_nobody_is_asked_to_send(now: datetime) -
 def test_history_is_no_news(now: datetime) -> None:
     ended(AttemptStatus.FAILED, now - 2 * DAY)
 
-    reconciling.tick(now)
+    reconciler.tick(now)
 
     assert not StaffNotice.objects.exists()
 
@@ -102,11 +102,11 @@ def test_a_run_that_waits_for_the_mail_server_for_an_hour_is_told(now: datetime)
     note = {"since": (now - HOUR).isoformat()}
     AttemptFactory(mailing__is_paused=True, resume_at=now + HOUR, note_params=note)
 
-    reconciling.tick(now - timedelta(minutes=1))
+    reconciler.tick(now - timedelta(minutes=1))
     assert not StaffNotice.objects.exists()
-    reconciling.tick(now)
-    reconciling.tick(now)
-    notifying.send_waiting(now)
+    reconciler.tick(now)
+    reconciler.tick(now)
+    staff_notices.send_waiting(now)
 
     assert len(mail.outbox) == 1
     assert "more than an hour" in mail.outbox[0].body
@@ -116,16 +116,16 @@ def test_a_copy_writes_to_no_staff_either(now: datetime, settings: LazySettings)
     ended(AttemptStatus.FAILED, now)
     MailService.objects.update_or_create(pk=1, defaults={"site_url": "https://mail.example.com"})
 
-    reconciling.tick(now)
+    reconciler.tick(now)
 
     assert drain() == []
 
 
 def test_old_letters_are_forgotten(now: datetime) -> None:
     ended(AttemptStatus.FAILED, now)
-    reconciling.tick(now)
+    reconciler.tick(now)
 
-    reconciling.tick(now + 31 * DAY)
+    reconciler.tick(now + 31 * DAY)
 
     assert not StaffNotice.objects.exists()
 

@@ -19,7 +19,8 @@ from django_q.models import OrmQ, Schedule
 
 from mailing.choices import AttemptStatus, Periodicity
 from mailing.models import Attempt, Heartbeat, Mailing
-from mailing.services import health, lifecycle
+from mailing.services.mailings import lifecycle
+from mailing.services.operations import health
 from tests.cluster.conftest import Start, descendants
 from tests.factories import ClientFactory, MailingFactory
 from tests.processes import PROJECT, environment, manage, running, wait_for

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from mailing.choices import AttemptStatus, Periodicity
 from mailing.models import Attempt
-from mailing.services import lifecycle
+from mailing.services.mailings import lifecycle
 from tests.cluster.conftest import Start
 from tests.factories import ClientFactory, MailingFactory
 from tests.processes import wait_for

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 
 from mailing.choices import AttemptStatus
-from mailing.services import lifecycle
+from mailing.services.mailings import lifecycle
 from tests import postgres
 from tests.cluster.conftest import QUICK, Start, descendants
 from tests.factories import MailingFactory

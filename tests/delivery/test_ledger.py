@@ -13,7 +13,7 @@ from mailing.delivery.entries import Batch, Claim, Settled
 from mailing.delivery.ledger import Ledger
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Client, Delivery, Mailing, Suppression
-from mailing.services import sending
+from mailing.services import runs
 from tests.chaos.books import balance
 from tests.factories import ClientFactory, MailingFactory, SuppressionFactory
 
@@ -24,7 +24,7 @@ SENT, FAILED, SKIPPED = DeliveryStatus.SENT, DeliveryStatus.FAILED, DeliveryStat
 
 
 def started(mailing: Mailing) -> Attempt:
-    attempt = sending.start(mailing, occurrence=None, trigger="manual")
+    attempt = runs.start(mailing, occurrence=None, trigger="manual")
     Attempt.objects.filter(pk=attempt.pk).update(lease_owner=OWNER)
     return Attempt.objects.select_related("mailing").get(pk=attempt.pk)
 

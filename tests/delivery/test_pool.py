@@ -21,7 +21,7 @@ from mailing.delivery.transport import Transport
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, MailService
 from mailing.replies import Phase, Reply, Trouble, Verdict
-from mailing.services import sending
+from mailing.services import runs
 from tests.chaos.books import balance
 from tests.factories import MailingFactory
 
@@ -38,7 +38,7 @@ def _quick(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def an_attempt(clients: int = 30) -> Attempt:
-    attempt = sending.start(MailingFactory.create(clients=clients), occurrence=None, trigger="manual")
+    attempt = runs.start(MailingFactory.create(clients=clients), occurrence=None, trigger="manual")
     Attempt.objects.filter(pk=attempt.pk).update(lease_owner=OWNER)
     return Attempt.objects.select_related("mailing").get(pk=attempt.pk)
 

@@ -25,7 +25,7 @@ from mailing.choices import (
     SuppressionReason,
 )
 from mailing.models import Attempt, Client, Delivery, Mailing, Message, Suppression
-from mailing.services import importing
+from mailing.services.clients import imports
 from tests import factories
 
 ROLES = {
@@ -63,7 +63,7 @@ class World:
         owner = user if isinstance(user, User) and user.has_perm("mailing.import_client") else self.users["S"]
         assert isinstance(owner, User)
         file = SimpleUploadedFile("clients.csv", b"email\nnew@mail.example\n", "text/csv")
-        self.ids["upload"] = importing.receive(file, by=owner, mailing=None).pk
+        self.ids["upload"] = imports.receive(file, by=owner, mailing=None).pk
 
 
 def build() -> World:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from mailing.errors import NotAllowed, Refused
 from mailing.models import Client, ClientImport, Mailing, Suppression
-from mailing.services import importing, merging
+from mailing.services.clients import imports, merge
 from mailing.tables import reading
 from tests.factories import ClientFactory, MailingFactory, SuppressionFactory, UserFactory
 from tests.importing import files
@@ -22,13 +22,13 @@ pytestmark = pytest.mark.django_db
 
 
 def receive(data: bytes, *, by: User | None = None, mailing: Mailing | None = None) -> ClientImport:
-    return importing.receive(File(io.BytesIO(data), name="clients.csv"), by=by, mailing=mailing)
+    return imports.receive(File(io.BytesIO(data), name="clients.csv"), by=by, mailing=mailing)
 
 
-def load(data: bytes, *, by: User | None = None, mailing: Mailing | None = None) -> merging.Report:
+def load(data: bytes, *, by: User | None = None, mailing: Mailing | None = None) -> merge.Report:
     upload = receive(data, by=by, mailing=mailing)
-    importing.check(upload)
-    return importing.load(upload, by=by)
+    imports.check(upload)
+    return imports.load(upload, by=by)
 
 
 def editor(*codenames: str) -> User:
@@ -53,10 +53,10 @@ def test_the_check_says_what_the_loading_does_and_writes_no_client() -> None:
     ClientFactory(email="boris@example.ru", full_name="Борис", comment="старый")
     ClientFactory(email="dina@example.ru", full_name="Дина", comment="79161234567")
     upload = receive(files.csv())
-    _sheet, checked = importing.check(upload)
+    _sheet, checked = imports.check(upload)
     assert Client.objects.count() == 2
     assert checked.counters() == {"new": 1, "changed": 1, "unchanged": 1, "problems": 3}
-    assert importing.load(upload, by=None).counters() == checked.counters()
+    assert imports.load(upload, by=None).counters() == checked.counters()
 
 
 def test_a_blank_cell_never_erases_what_is_stored() -> None:
@@ -104,8 +104,8 @@ def test_stored_text_that_only_tidying_would_change_counts_as_unchanged() -> Non
 
 def test_the_file_is_gone_after_loading_and_the_bad_rows_stay_for_download() -> None:
     upload = receive(files.csv())
-    importing.check(upload)
-    importing.load(upload, by=None)
+    imports.check(upload)
+    imports.load(upload, by=None)
     kept = ClientImport.objects.get()
     assert kept.data is None
     assert "bad-email" in bytes(kept.problems or b"").decode("utf-8-sig")
@@ -114,43 +114,43 @@ def test_the_file_is_gone_after_loading_and_the_bad_rows_stay_for_download() -> 
 def test_an_unreadable_file_leaves_nothing_behind() -> None:
     upload = receive(b"nothing here")
     with pytest.raises(Refused):
-        importing.check(upload)
+        imports.check(upload)
     assert not ClientImport.objects.exists()
 
 
 def test_a_file_is_loaded_once() -> None:
     upload = receive(files.csv())
-    importing.check(upload)
-    importing.load(ClientImport.objects.get(pk=upload.pk), by=None)
+    imports.check(upload)
+    imports.load(ClientImport.objects.get(pk=upload.pk), by=None)
     with pytest.raises(Refused, match="no longer stored"):
-        importing.load(upload, by=None)
+        imports.load(upload, by=None)
 
 
 def test_a_second_press_during_the_loading_is_told_so() -> None:
     upload = receive(files.csv())
     ClientImport.objects.update(started_at=timezone.now())
     with pytest.raises(Refused, match="being loaded right now"):
-        importing.load(upload, by=None)
+        imports.load(upload, by=None)
 
 
 def test_a_loading_that_died_can_be_taken_up() -> None:
     upload = receive(files.csv())
-    ClientImport.objects.update(started_at=timezone.now() - importing.STUCK_AFTER - timedelta(seconds=1))
-    assert importing.load(upload, by=None).new == 3
+    ClientImport.objects.update(started_at=timezone.now() - imports.STUCK_AFTER - timedelta(seconds=1))
+    assert imports.load(upload, by=None).new == 3
 
 
 def test_figures_that_differ_from_the_check_are_marked() -> None:
     upload = receive(files.csv())
-    importing.check(upload)
+    imports.check(upload)
     ClientFactory(email="anna@example.ru", full_name="Кто-то другой")
-    importing.load(upload, by=None)
+    imports.load(upload, by=None)
     assert ClientImport.objects.get().counters["differs"]
 
 
 def test_an_address_that_somebody_else_adds_in_the_same_moment_is_updated_not_doubled() -> None:
-    late = [merging.Merged("anna@example.ru", ("Анна", "", ""), None)]
+    late = [merge.Merged("anna@example.ru", ("Анна", "", ""), None)]
     ClientFactory(email="anna@example.ru", full_name="A", comment="by hand")
-    merging.write(late, source="x")
+    merge.write(late, source="x")
     client = Client.objects.get(email="anna@example.ru")
     assert (client.full_name, client.comment) == ("Анна", "by hand")
 
@@ -174,7 +174,7 @@ def test_a_mailing_that_became_active_since_the_check_is_refused() -> None:
     upload = receive(files.csv(), by=user, mailing=mailing)
     Mailing.objects.update(is_paused=False)
     with pytest.raises(NotAllowed):
-        importing.load(ClientImport.objects.get(pk=upload.pk), by=user)
+        imports.load(ClientImport.objects.get(pk=upload.pk), by=user)
 
 
 def test_nobody_imports_without_the_permission() -> None:
@@ -192,18 +192,18 @@ def test_one_entry_in_the_log_says_who_loaded_what() -> None:
 def test_expired_files_are_purged_and_the_counters_of_loaded_ones_stay() -> None:
     load(files.csv())
     receive(files.csv())
-    assert importing.purge_uploads(timezone.now()) == 0
-    assert importing.purge_uploads(timezone.now() + importing.KEPT_FOR) == 2
+    assert imports.purge_uploads(timezone.now()) == 0
+    assert imports.purge_uploads(timezone.now() + imports.KEPT_FOR) == 2
     kept = ClientImport.objects.get()
     assert (kept.data, kept.problems, kept.counters["new"]) == (None, None, 3)
 
 
 def test_slices_are_committed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merging, "SLICE", 2)
+    monkeypatch.setattr(merge, "SLICE", 2)
     seen: list[int] = []
     upload = receive(files.csv())
-    importing.check(upload)
-    report = importing.load(upload, by=None, progress=seen.append)
+    imports.check(upload)
+    report = imports.load(upload, by=None, progress=seen.append)
     assert seen == [2, 4, 6]
     assert (report.new, [problem.line for problem in report.problems]) == (3, files.LEFT_OUT)
 
@@ -221,4 +221,4 @@ def test_addresses_are_taken_out_of_what_surrounds_them() -> None:
 
 def test_reading_is_the_same_for_preview_and_load() -> None:
     sheet = reading.read(files.csv())
-    assert merging.check(sheet).counters() == load(files.csv()).counters()
+    assert merge.check(sheet).counters() == load(files.csv()).counters()

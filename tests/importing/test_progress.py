@@ -13,7 +13,7 @@ from django_q.models import OrmQ
 
 from mailing import scheduling, tasks
 from mailing.models import Client, ClientImport, Heartbeat
-from mailing.services import importing, merging
+from mailing.services.clients import imports, merge
 from tests.factories import UserFactory
 from tests.importing import files
 
@@ -24,7 +24,7 @@ PROCESS = "/admin/mailing/client/process_import/"
 
 @pytest.fixture(autouse=True)
 def _small_files_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "LARGE", 5)
+    monkeypatch.setattr(imports, "LARGE", 5)
 
 
 @pytest.fixture
@@ -92,15 +92,15 @@ def test_the_task_reaches_the_queue_with_numbers_and_a_language(browser: Browser
 def test_the_progress_counts_rows_while_it_goes_on(
     browser: Browser, queued: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merging, "SLICE", 4)
+    monkeypatch.setattr(merge, "SLICE", 4)
     seen: list[str] = []
-    original = merging.write
+    original = merge.write
 
     def write(rows: Any, *, source: str) -> None:
         seen.append(page(browser, "live").content.decode())
         original(rows, source=source)
 
-    monkeypatch.setattr(merging, "write", write)
+    monkeypatch.setattr(merge, "write", write)
     load(browser, check(browser))
     tasks.load_clients(only().pk, "en")
     assert [words in html for words, html in zip(("0 of 10", "4 of 10", "8 of 10"), seen, strict=True)] == [True] * 3
@@ -157,7 +157,7 @@ def test_a_loading_that_breaks_is_told_and_can_be_repeated(
     checked = check(browser)
     load(browser, checked)
     with monkeypatch.context() as broken:
-        broken.setattr(merging, "write", _no_disk)
+        broken.setattr(merge, "write", _no_disk)
         with pytest.raises(OSError, match="disk"):
             tasks.load_clients(only().pk, "en")
     response = page(browser, "live")

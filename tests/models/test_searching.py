@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import F
 
 from mailing.models import Client, searching
-from mailing.services import forgetting, merging
+from mailing.services.clients import erasure, merge
 from tests.factories import ClientFactory
 
 pytestmark = pytest.mark.django_db
@@ -68,11 +68,11 @@ def test_a_client_is_found_by_what_is_stored_now() -> None:
 
 
 def test_loading_a_file_and_deleting_many_keep_the_index() -> None:
-    rows = [merging.Merged(f"c{number}@example.ru", (f"Клиент {number}", "", ""), None) for number in range(50)]
-    merging.write(rows, source="test")
-    merging.write([merging.Merged("c7@example.ru", ("Другое Имя", "", ""), ("Клиент 7", "", ""))], source="test")
+    rows = [merge.Merged(f"c{number}@example.ru", (f"Клиент {number}", "", ""), None) for number in range(50)]
+    merge.write(rows, source="test")
+    merge.write([merge.Merged("c7@example.ru", ("Другое Имя", "", ""), ("Клиент 7", "", ""))], source="test")
     assert (len(found("клиент")), found("другое")) == (49, ["c7@example.ru"])
-    forgetting.delete(Client.objects.search("клиент"), by=None)
+    erasure.delete(Client.objects.search("клиент"), by=None)
     assert (found("клиент"), found("имя")) == ([], ["c7@example.ru"])
 
 

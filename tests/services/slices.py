@@ -8,8 +8,8 @@ from typing import Any
 from django.utils import timezone
 
 from mailing.models import Attempt, Mailing, MailService
-from mailing.services import sending
-from mailing.services.sending import SliceResult
+from mailing.services import runs
+from mailing.services.runs import SliceResult
 from tests.chaos import books
 from tests.factories import MailingFactory
 from tests.smtp.script import Fault
@@ -23,11 +23,11 @@ def misbehave(server: Server, *faults: Fault) -> None:
 
 
 def start(clients: Any = 5, **values: Any) -> Attempt:
-    return sending.start(MailingFactory.create(clients=clients, **values), occurrence=None, trigger="manual")
+    return runs.start(MailingFactory.create(clients=clients, **values), occurrence=None, trigger="manual")
 
 
 def run(attempt: Attempt, **orders: Any) -> SliceResult:
-    result = sending.run_slice(attempt.pk, **({"stop": lambda: False} | orders))
+    result = runs.run_slice(attempt.pk, **({"stop": lambda: False} | orders))
     attempt.refresh_from_db()
     books.balance(attempt)
     return result

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from mailing.choices import Periodicity
-from mailing.services import lifecycle
+from mailing.services.mailings import lifecycle
 from tests.factories import MailingFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,8 +12,9 @@ from django_q.models import OrmQ
 from mailing.choices import AttemptStatus
 from mailing.cluster import Ticker
 from mailing.models import Delivery
-from mailing.services import lifecycle, sending
-from mailing.services.sending import State
+from mailing.services import runs
+from mailing.services.mailings import lifecycle
+from mailing.services.runs import State
 from tests.chaos import books
 from tests.factories import MailingFactory
 from tests.fulldisk import FullDisk
@@ -64,7 +65,7 @@ def test_a_disk_that_stays_full_leaves_a_few_letters_in_doubt_and_the_next_slice
     attempt = start(CLIENTS)
     with FullDisk(spare=3):
         with pytest.raises(OperationalError, match="full"):
-            sending.run_slice(attempt.pk, stop=lambda: False)
+            runs.run_slice(attempt.pk, stop=lambda: False)
         books.balance(attempt)
         claimed = attempt.deliveries.filter(status="sending").count()
         assert 0 < attempt.sent <= len(server.accepted) <= attempt.sent + claimed

@@ -17,7 +17,8 @@ from mailing.choices import (
     SuppressionReason,
 )
 from mailing.models import Attempt, Client, Mailing
-from mailing.services import calendar, forecast, suppressing
+from mailing.services.clients import suppression
+from mailing.services.mailings import forecast, occurrences
 from tests.factories import AttemptFactory, ClientFactory, DeliveryFactory, MailingFactory
 
 pytestmark = pytest.mark.django_db
@@ -78,11 +79,11 @@ def test_who_was_on_the_stop_list_already_did_not_leave() -> None:
     attempt = sent_to_all(mailing)
     Attempt.objects.filter(pk=attempt.pk).update(sent=2, skipped=1)
     attempt.deliveries.filter(client=gone).update(status=DeliveryStatus.SKIPPED, reason=DeliveryReason.SUPPRESSED)
-    suppressing.suppress(gone.email, SuppressionReason.MANUAL, by=None)
+    suppression.suppress(gone.email, SuppressionReason.MANUAL, by=None)
     found = forecast.changes(mailing)
     assert found is not None
     assert (found.added, found.removed) == (0, 0)
-    suppressing.suppress(late.email, SuppressionReason.MANUAL, by=None)
+    suppression.suppress(late.email, SuppressionReason.MANUAL, by=None)
     found = forecast.changes(mailing)
     assert found is not None
     assert (found.added, found.removed) == (0, 1)
@@ -118,7 +119,7 @@ def test_a_day_with_three_letters_for_many_clients_is_found() -> None:
     clients = ClientFactory.create_batch(12)
     mailing, *others = [daily(clients=clients) for _ in range(3)]
 
-    found = forecast.crowd(mailing, calendar.plan(mailing, timezone.now()).dates)
+    found = forecast.crowd(mailing, occurrences.plan(mailing, timezone.now()).dates)
 
     assert found is not None
     assert found.clients == 12
@@ -129,7 +130,7 @@ def test_two_letters_a_day_are_no_crowd() -> None:
     clients = ClientFactory.create_batch(12)
     mailing, _other = [daily(clients=clients) for _ in range(2)]
 
-    assert forecast.crowd(mailing, calendar.plan(mailing, timezone.now()).dates) is None
+    assert forecast.crowd(mailing, occurrences.plan(mailing, timezone.now()).dates) is None
 
 
 def test_paused_and_other_peoples_mailings_are_no_crowd() -> None:
@@ -139,7 +140,7 @@ def test_paused_and_other_peoples_mailings_are_no_crowd() -> None:
     daily(clients=ClientFactory.create_batch(12))
     daily(clients=clients)
 
-    assert forecast.crowd(mailing, calendar.plan(mailing, timezone.now()).dates) is None
+    assert forecast.crowd(mailing, occurrences.plan(mailing, timezone.now()).dates) is None
 
 
 def test_mailings_to_everyone_count_for_everybody() -> None:
@@ -148,7 +149,7 @@ def test_mailings_to_everyone_count_for_everybody() -> None:
     daily(audience=Audience.EVERYONE)
     daily(audience=Audience.EVERYONE)
 
-    found = forecast.crowd(mailing, calendar.plan(mailing, timezone.now()).dates)
+    found = forecast.crowd(mailing, occurrences.plan(mailing, timezone.now()).dates)
 
     assert found is not None
     assert found.clients == 11

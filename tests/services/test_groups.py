@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.core.management.sql import emit_post_migrate_signal
 
-from mailing.services import groups
+from mailing.services.access import groups
 
 pytestmark = pytest.mark.django_db
 

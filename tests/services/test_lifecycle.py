@@ -13,7 +13,7 @@ from django_q.models import Schedule
 from mailing.choices import AttemptStatus, MailingStatus, Periodicity, Trigger
 from mailing.errors import NotAllowed, Refused
 from mailing.models import Attempt, Mailing
-from mailing.services import lifecycle
+from mailing.services.mailings import lifecycle
 from tests.factories import MailingFactory, UserFactory
 from tests.queueing import drain
 

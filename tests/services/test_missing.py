@@ -8,7 +8,7 @@ import pytest
 
 from mailing.choices import AttemptStatus, MailingStatus, Periodicity
 from mailing.models import Attempt, Mailing
-from mailing.services import lifecycle, missing
+from mailing.services.mailings import lifecycle, missed
 from tests.factories import MailingFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -101,4 +101,4 @@ def test_what_send_now_left_behind_says_that_only_the_latest_was_made_up_for(now
     Attempt.objects.update(status=AttemptStatus.SUCCEEDED, started_at=now - 3 * DAY)
 
     assert lifecycle.send_now(mailing, now=now + HOUR).occurrence == now
-    assert {row.note for row in mailing.attempts.filter(status=AttemptStatus.MISSED)} == {missing.SKIPPED.note}
+    assert {row.note for row in mailing.attempts.filter(status=AttemptStatus.MISSED)} == {missed.SKIPPED.note}

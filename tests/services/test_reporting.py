@@ -11,14 +11,14 @@ from openpyxl import load_workbook
 
 from mailing.choices import AttemptStatus
 from mailing.models import Attempt
-from mailing.services import reporting
+from mailing.services.reports import tables
 from tests.factories import AttemptFactory
 
 pytestmark = pytest.mark.django_db
 
 
-def opened(table: reporting.Table) -> Any:
-    return load_workbook(io.BytesIO(b"".join(reporting.as_xlsx(table)))).active
+def opened(table: tables.Table) -> Any:
+    return load_workbook(io.BytesIO(b"".join(tables.as_xlsx(table)))).active
 
 
 def test_csv_has_the_mark_semicolons_and_local_times() -> None:
@@ -30,7 +30,7 @@ def test_csv_has_the_mark_semicolons_and_local_times() -> None:
         sent=3,
     )
 
-    data = b"".join(reporting.as_csv(reporting.attempts_table(Attempt.objects.all())))
+    data = b"".join(tables.as_csv(tables.attempts_table(Attempt.objects.all())))
 
     assert data.startswith(b"\xef\xbb\xbf")
     head, row = data.decode("utf-8-sig").splitlines()
@@ -42,9 +42,9 @@ def test_csv_has_the_mark_semicolons_and_local_times() -> None:
 @pytest.mark.parametrize("evil", ["=1+1", "+7", "-2", "@SUM(A1)", "\t=1"])
 def test_no_cell_becomes_a_formula(evil: str) -> None:
     AttemptFactory(mailing__name="x", response=evil)
-    table = list(reporting.attempts_table(Attempt.objects.all()))
+    table = list(tables.attempts_table(Attempt.objects.all()))
 
-    text = b"".join(reporting.as_csv(table)).decode("utf-8-sig")
+    text = b"".join(tables.as_csv(table)).decode("utf-8-sig")
     sheet = opened(table)
 
     assert "'" + evil in text
@@ -54,7 +54,7 @@ def test_no_cell_becomes_a_formula(evil: str) -> None:
 def test_a_workbook_keeps_numbers_and_dates() -> None:
     AttemptFactory(audience=7, sent=7, started_at=datetime(2026, 1, 31, 7, 0, tzinfo=UTC))
 
-    sheet = opened(reporting.attempts_table(Attempt.objects.all()))
+    sheet = opened(tables.attempts_table(Attempt.objects.all()))
 
     row = [cell.value for cell in sheet[2]]
     assert row[1] == datetime(2026, 1, 31, 10, 0)
@@ -64,7 +64,7 @@ def test_a_workbook_keeps_numbers_and_dates() -> None:
 def test_the_report_by_mailing_has_shares_with_a_decimal_comma() -> None:
     AttemptFactory(mailing__name="News", status=AttemptStatus.FAILED, audience=8, sent=7, failed=1)
 
-    text = b"".join(reporting.as_csv(reporting.mailings_table(Attempt.objects.all()))).decode("utf-8-sig")
+    text = b"".join(tables.as_csv(tables.mailings_table(Attempt.objects.all()))).decode("utf-8-sig")
 
     assert "News;1;0;0;8;7;1;0;0;12,5;" in text
 
@@ -72,6 +72,6 @@ def test_the_report_by_mailing_has_shares_with_a_decimal_comma() -> None:
 def test_control_characters_of_a_server_do_not_break_the_workbook() -> None:
     AttemptFactory(response="550 bad\x07\x1b")
 
-    (_head, row) = opened(reporting.attempts_table(Attempt.objects.all())).iter_rows(values_only=True)
+    (_head, row) = opened(tables.attempts_table(Attempt.objects.all())).iter_rows(values_only=True)
 
     assert "550 bad" in row

@@ -14,8 +14,8 @@ from django.utils import timezone
 from mailing.choices import AttemptStatus, DeliveryReason, MailingStatus
 from mailing.delivery import lease
 from mailing.models import Attempt
-from mailing.services import sending
-from mailing.services.sending import State
+from mailing.services import runs
+from mailing.services.runs import State
 from tests.services.slices import ALWAYS, counts, misbehave, run, set_mailing, start
 from tests.smtp.script import Fault
 from tests.smtp.server import Server
@@ -71,7 +71,7 @@ def test_a_run_is_stopped_in_its_middle(server: Server, settings: LazySettings) 
 
 def test_staff_who_finish_a_mailing_cut_its_waiting_run_short() -> None:
     attempt = start(3)
-    sending.cut_short(attempt.mailing)
+    runs.cut_short(attempt.mailing)
     attempt.refresh_from_db()
     assert attempt.status == AttemptStatus.FAILED
     assert counts(attempt) == (0, 0, 0, 3, 0)
@@ -81,8 +81,8 @@ def test_staff_who_finish_a_mailing_cut_its_waiting_run_short() -> None:
 def test_a_run_somebody_works_on_is_told_to_end_and_closed_by_who_works_on_it(server: Server) -> None:
     attempt = start(3)
     assert lease.take(attempt, lease.new_owner(), timezone.now()) == 0
-    assert sending.is_worked_on(attempt)
-    assert not sending.close(attempt, reason=DeliveryReason.FINISHED)
+    assert runs.is_worked_on(attempt)
+    assert not runs.close(attempt, reason=DeliveryReason.FINISHED)
     Attempt.objects.filter(pk=attempt.pk).update(lease_owner="", lease_until=None)
     run(attempt)
     assert counts(attempt) == (0, 0, 0, 3, 0)
@@ -92,7 +92,7 @@ def test_a_retry_goes_on_after_the_end(server: Server) -> None:
     attempt = start(3, start_at=timezone.now() - timedelta(hours=1))
     set_mailing(attempt, end_at=timezone.now())
     run(attempt)
-    again = sending.start_retry(attempt, by=None)
+    again = runs.start_retry(attempt, by=None)
     run(again)
     assert again.status == AttemptStatus.SUCCEEDED
     assert counts(again) == (3, 0, 0, 0, 0)
@@ -101,7 +101,7 @@ def test_a_retry_goes_on_after_the_end(server: Server) -> None:
 def test_the_next_run_closes_one_that_only_waits() -> None:
     attempt = start(3)
     run(attempt)
-    assert sending.close(attempt, reason=DeliveryReason.NEXT_RUN)
+    assert runs.close(attempt, reason=DeliveryReason.NEXT_RUN)
     attempt.refresh_from_db()
     assert attempt.status == AttemptStatus.FAILED
     assert set(attempt.deliveries.values_list("status", "reason")) == {("failed", "next_run")}

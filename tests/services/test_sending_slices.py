@@ -11,8 +11,8 @@ from mailing.choices import AttemptStatus, DeliveryStatus
 from mailing.delivery import lease
 from mailing.delivery.feed import Stop
 from mailing.models import Attempt, Client, Suppression
-from mailing.services import sending
-from mailing.services.sending import State
+from mailing.services import runs
+from mailing.services.runs import State
 from tests.chaos import books
 from tests.factories import AttemptFactory, ClientFactory, DeliveryFactory, MessageFactory
 from tests.services.slices import counts, emails, misbehave, run, start
@@ -130,8 +130,8 @@ def test_a_slice_takes_over_from_a_dead_worker(server: Server) -> None:
 
 def test_a_finished_or_deleted_attempt_is_answered() -> None:
     attempt = AttemptFactory.create(status="succeeded")
-    assert sending.run_slice(attempt.pk, stop=lambda: False).state is State.FINISHED
-    assert sending.run_slice(999_999, stop=lambda: False).state is State.GONE
+    assert runs.run_slice(attempt.pk, stop=lambda: False).state is State.FINISHED
+    assert runs.run_slice(999_999, stop=lambda: False).state is State.GONE
 
 
 def test_who_is_told_to_stop_at_once_gives_the_lease_back(server: Server) -> None:
@@ -145,7 +145,7 @@ def test_counters_that_do_not_balance_are_never_shown(server: Server, caplog: py
     attempt = start(3)
     DeliveryFactory.create(attempt=attempt, status="failed", reason="refused")
     Attempt.objects.filter(pk=attempt.pk).update(audience=4)
-    result = sending.run_slice(attempt.pk, stop=lambda: False)
+    result = runs.run_slice(attempt.pk, stop=lambda: False)
     assert result.state is State.FINISHED
     books.balance(attempt)
     assert attempt.failed == 1

@@ -13,7 +13,7 @@ from django.utils import timezone
 from mailing.choices import AttemptStatus, Audience, DeliveryReason, DeliveryStatus, MailingStatus
 from mailing.errors import AlreadyRunning, Refused
 from mailing.models import Attempt, Delivery, Mailing
-from mailing.services import sending
+from mailing.services import runs
 from tests.chaos.books import balance
 from tests.factories import (
     AttemptFactory,
@@ -30,7 +30,7 @@ NOW = timezone.now()
 
 
 def start(mailing: Mailing, occurrence: object = None, trigger: str = "manual") -> Attempt:
-    return sending.start(mailing, occurrence=occurrence, trigger=trigger)  # type: ignore[arg-type]
+    return runs.start(mailing, occurrence=occurrence, trigger=trigger)  # type: ignore[arg-type]
 
 
 def rows(attempt: Attempt) -> list[tuple[str, str, str]]:
@@ -89,7 +89,7 @@ def test_the_run_keeps_what_it_sends(settings: LazySettings) -> None:
     assert "Текст" in attempt.text_body
     assert attempt.reply_to == "a@example.com"
     assert attempt.from_email == '"Кофейня \\"Самовар\\"" <samovar@example.com>'
-    composed = sending.compose_attempt(attempt)
+    composed = runs.compose_attempt(attempt)
     assert composed.sender == "samovar@example.com"
 
 
@@ -112,7 +112,7 @@ def test_a_second_run_beside_a_running_one_is_answered_with_its_number() -> None
 def test_an_occurrence_runs_once() -> None:
     mailing = MailingFactory.create(clients=1)
     first = start(mailing, NOW, "schedule")
-    sending.close(first, reason=DeliveryReason.NEXT_RUN)
+    runs.close(first, reason=DeliveryReason.NEXT_RUN)
     with pytest.raises(AlreadyRunning) as refused:
         start(mailing, NOW, "schedule")
     assert refused.value.attempt == first
@@ -171,7 +171,7 @@ class TestRetry:
         return attempt
 
     def retried(self, attempt: Attempt, *, unconfirmed: bool = False) -> list[str]:
-        again = sending.start_retry(attempt, by=None, unconfirmed=unconfirmed)
+        again = runs.start_retry(attempt, by=None, unconfirmed=unconfirmed)
         balance(again)
         return [row.email.partition("@")[0] for row in again.deliveries.order_by("pk")]
 
@@ -192,7 +192,7 @@ class TestRetry:
 
     def test_it_keeps_message_and_message_id_and_leaves_the_old_rows_alone(self) -> None:
         attempt = self.ended(refused=("failed", "refused"))
-        again = sending.start_retry(attempt, by=None)
+        again = runs.start_retry(attempt, by=None)
         old, new = attempt.deliveries.get(), again.deliveries.get()
         assert (new.message_id, new.retry_of, new.status) == ("<refused@x>", old, DeliveryStatus.QUEUED)
         assert (old.status, old.reason) == ("failed", "refused")
@@ -200,23 +200,23 @@ class TestRetry:
 
     def test_nobody_is_taken_up_twice_from_the_older_attempt(self) -> None:
         attempt = self.mixed()
-        first = sending.start_retry(attempt, by=None)
-        sending.close(first, reason=DeliveryReason.FINISHED)
+        first = runs.start_retry(attempt, by=None)
+        runs.close(first, reason=DeliveryReason.FINISHED)
         with pytest.raises(Refused, match="nobody to repeat"):
-            sending.start_retry(attempt, by=None)
+            runs.start_retry(attempt, by=None)
         assert self.retried(first) == ["refused", "cut"]
 
     def test_it_is_refused_beside_a_running_attempt(self) -> None:
         attempt = self.mixed()
-        sending.start_retry(attempt, by=None)
+        runs.start_retry(attempt, by=None)
         with pytest.raises(AlreadyRunning):
-            sending.start_retry(attempt, by=None, unconfirmed=True)
+            runs.start_retry(attempt, by=None, unconfirmed=True)
 
     def test_after_the_purge_it_is_refused_in_words(self, settings: LazySettings) -> None:
         attempt = self.mixed()
         Attempt.objects.filter(pk=attempt.pk).update(finished_at=NOW - timedelta(days=91))
-        assert sending.purge(NOW, batch=3) == 3
-        assert sending.purge(NOW) == 2
-        assert sending.purge(NOW) == 0
+        assert runs.purge(NOW, batch=3) == 3
+        assert runs.purge(NOW) == 2
+        assert runs.purge(NOW) == 0
         with pytest.raises(Refused, match="no longer kept"):
-            sending.start_retry(attempt, by=None)
+            runs.start_retry(attempt, by=None)

@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 from mailing.choices import AttemptStatus
 from mailing.delivery.feed import Stop
 from mailing.models import Client, Suppression
-from mailing.services.sending import State
+from mailing.services.runs import State
 from tests.factories import ClientFactory
 from tests.services.slices import ALWAYS, breaker_pause_is_over, counts, emails, misbehave, run, start
 from tests.smtp.script import Fault

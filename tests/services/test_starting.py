@@ -10,7 +10,7 @@ from django.utils import timezone
 from mailing.choices import AttemptStatus, Audience, Periodicity, Trigger
 from mailing.errors import AlreadyRunning, NotStarted
 from mailing.models import Attempt, MailService
-from mailing.services import lifecycle
+from mailing.services.mailings import lifecycle
 from tests.factories import ClientFactory, MailingFactory
 from tests.queueing import drain
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from mailing.choices import AttemptStatus, Audience, DeliveryReason, DeliveryStatus, Trigger
 from mailing.models import Attempt, Mailing, Message
-from mailing.services import statistics
+from mailing.services.reports import statistics
 from tests.factories import (
     AttemptFactory,
     ClientFactory,

@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 from mailing.choices import SuppressionReason as R
 from mailing.errors import NotAllowed
 from mailing.models import Client, Suppression
-from mailing.services import stoplist, suppressing
+from mailing.services.clients import bulk_suppression, suppression
 from tests.factories import AttemptFactory, ClientFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -19,8 +19,8 @@ def reason_of(email: str) -> str | None:
 
 
 def test_an_address_is_suppressed_once_however_often_it_is_asked() -> None:
-    first = suppressing.suppress(" Anna@Example.RU", R.HARD_BOUNCE, note="550 5.1.1 no")
-    again = suppressing.suppress("anna@example.ru", R.HARD_BOUNCE, note="550 5.1.1 still no")
+    first = suppression.suppress(" Anna@Example.RU", R.HARD_BOUNCE, note="550 5.1.1 no")
+    again = suppression.suppress("anna@example.ru", R.HARD_BOUNCE, note="550 5.1.1 still no")
     assert first == again
     assert (again.email, again.note) == ("anna@example.ru", "550 5.1.1 no")
 
@@ -39,9 +39,9 @@ def test_an_address_is_suppressed_once_however_often_it_is_asked() -> None:
 )
 def test_the_weightier_reason_stays(before: R, then: R, stays: R) -> None:
     attempt = AttemptFactory()
-    suppressing.suppress("a@b.ru", before, note="first words", attempt=attempt)
+    suppression.suppress("a@b.ru", before, note="first words", attempt=attempt)
     since = Suppression.objects.get().created_at
-    entry = suppressing.suppress("a@b.ru", then, note="other words")
+    entry = suppression.suppress("a@b.ru", then, note="other words")
     assert entry.reason == stays
     assert "first words" in entry.note
     assert entry.created_at == since
@@ -50,20 +50,20 @@ def test_the_weightier_reason_stays(before: R, then: R, stays: R) -> None:
 def test_many_are_suppressed_in_a_constant_number_of_queries(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    suppressing.suppress("client1@example.ru", R.UNSUBSCRIBED)
+    suppression.suppress("client1@example.ru", R.UNSUBSCRIBED)
     with django_assert_max_num_queries(6):
-        added = suppressing.suppress_many((f"client{n}@example.ru" for n in range(300)), R.HARD_BOUNCE)
+        added = suppression.suppress_many((f"client{n}@example.ru" for n in range(300)), R.HARD_BOUNCE)
     assert added == 299
     assert reason_of("client1@example.ru") == R.UNSUBSCRIBED
-    assert suppressing.suppress_many(["x@y.ru", "X@Y.ru", ""], R.MANUAL) == 1
+    assert suppression.suppress_many(["x@y.ru", "X@Y.ru", ""], R.MANUAL) == 1
 
 
 def test_lifting_needs_the_right_to_send_and_leaves_a_line_in_the_journal(superuser: User) -> None:
-    entry = suppressing.suppress("a@b.ru", R.MANUAL, by=superuser)
+    entry = suppression.suppress("a@b.ru", R.MANUAL, by=superuser)
     with pytest.raises(NotAllowed):
-        suppressing.lift(entry, by=UserFactory())
-    assert suppressing.lift(entry, by=superuser)
-    assert not suppressing.lift(entry, by=superuser)
+        suppression.lift(entry, by=UserFactory())
+    assert suppression.lift(entry, by=superuser)
+    assert not suppression.lift(entry, by=superuser)
     assert [(line.action_flag, line.object_repr) for line in LogEntry.objects.order_by("pk")] == [
         (ADDITION, "a@b.ru"),
         (DELETION, "a@b.ru"),
@@ -72,49 +72,49 @@ def test_lifting_needs_the_right_to_send_and_leaves_a_line_in_the_journal(superu
 
 @pytest.mark.parametrize("at_once", [1, 500])
 def test_many_make_one_line_in_the_journal(superuser: User, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suppressing, "AT_ONCE", at_once)
-    suppressing.suppress_many(["a@b.ru", "c@d.ru"], R.MANUAL, by=superuser)
+    monkeypatch.setattr(suppression, "AT_ONCE", at_once)
+    suppression.suppress_many(["a@b.ru", "c@d.ru"], R.MANUAL, by=superuser)
     line = LogEntry.objects.get()
     assert (line.object_repr, line.change_message) == ("2 addresses", "a@b.ru, c@d.ru")
 
 
 def test_undoing_an_attempt_spares_those_who_left_since(superuser: User) -> None:
     attempt, other = AttemptFactory(), AttemptFactory()
-    suppressing.suppress_many(["a@b.ru", "gone@b.ru"], R.HARD_BOUNCE, attempt=attempt)
-    suppressing.suppress("other@b.ru", R.HARD_BOUNCE, attempt=other)
-    suppressing.leave("gone@b.ru")
-    assert suppressing.of_attempt(attempt).count() == 1
-    assert suppressing.lift_all_of_attempt(attempt, by=superuser) == 1
-    assert suppressing.lift_all_of_attempt(attempt, by=superuser) == 0
+    suppression.suppress_many(["a@b.ru", "gone@b.ru"], R.HARD_BOUNCE, attempt=attempt)
+    suppression.suppress("other@b.ru", R.HARD_BOUNCE, attempt=other)
+    suppression.leave("gone@b.ru")
+    assert suppression.of_attempt(attempt).count() == 1
+    assert suppression.lift_all_of_attempt(attempt, by=superuser) == 1
+    assert suppression.lift_all_of_attempt(attempt, by=superuser) == 0
     assert set(Suppression.objects.values_list("email", flat=True)) == {"gone@b.ru", "other@b.ru"}
 
 
 @pytest.mark.parametrize(("reason", "back"), [(R.UNSUBSCRIBED, True), (R.COMPLAINT, False), (R.HARD_BOUNCE, False)])
 def test_a_client_undoes_only_what_they_did(reason: R, back: bool) -> None:
-    suppressing.suppress("a@b.ru", reason)
-    assert suppressing.come_back("a@b.ru") is back
+    suppression.suppress("a@b.ru", reason)
+    assert suppression.come_back("a@b.ru") is back
     assert (reason_of("a@b.ru") is None) is back
 
 
 def test_who_was_listed_by_hand_stays_listed_after_leaving_and_coming_back() -> None:
-    suppressing.suppress("a@b.ru", R.MANUAL, note="asked by phone")
-    suppressing.leave("a@b.ru")
+    suppression.suppress("a@b.ru", R.MANUAL, note="asked by phone")
+    suppression.leave("a@b.ru")
     assert reason_of("a@b.ru") == R.UNSUBSCRIBED
 
-    assert suppressing.come_back("a@b.ru")
+    assert suppression.come_back("a@b.ru")
     entry = Suppression.objects.get()
     assert (entry.reason, entry.note, entry.manual_note) == (R.MANUAL, "asked by phone", None)
 
 
 @pytest.mark.parametrize("by_the_client_list", [True, False])
 def test_who_had_left_and_is_then_listed_by_hand_stays_listed_after_coming_back(by_the_client_list: bool) -> None:
-    suppressing.leave("a@b.ru")
+    suppression.leave("a@b.ru")
     if by_the_client_list:
         ClientFactory.create(email="a@b.ru")
-        stoplist.stop_clients(Client.objects.all(), by=None)
+        bulk_suppression.stop_clients(Client.objects.all(), by=None)
     else:
-        suppressing.suppress("a@b.ru", R.MANUAL)
+        suppression.suppress("a@b.ru", R.MANUAL)
     assert reason_of("a@b.ru") == R.UNSUBSCRIBED
 
-    suppressing.come_back("a@b.ru")
+    suppression.come_back("a@b.ru")
     assert reason_of("a@b.ru") == R.MANUAL

@@ -13,7 +13,7 @@ from mailing.delivery.transport import DJANGO_SMTP
 from mailing.errors import Refused
 from mailing.models import Attempt, Delivery
 from mailing.replies import Verdict
-from mailing.services import dry_run, test_letters
+from mailing.services.runs import dry_run, trial_letters
 from tests.factories import ClientFactory, MailingFactory, MessageFactory, SuppressionFactory, UserFactory
 from tests.smtp.script import Fault
 from tests.smtp.server import Server, running
@@ -32,7 +32,7 @@ def server(settings: LazySettings) -> Iterator[Server]:
 def test_it_is_what_the_chosen_client_would_get_with_a_marked_subject(server: Server) -> None:
     message = MessageFactory.create(subject="Новости", body="Здравствуйте, {{ greeting }}!")
     sample = ClientFactory.create(greeting="Анна")
-    outcomes = test_letters.send(message, to=["me@example.com", "you@example.com"], sample=sample, by=None)
+    outcomes = trial_letters.send(message, to=["me@example.com", "you@example.com"], sample=sample, by=None)
     assert [outcome.verdict for outcome in outcomes] == [Verdict.SENT] * 2
     assert server.recipients == {"me@example.com": 1, "you@example.com": 1}
     letter = message_from_bytes(server.bodies[0], policy=SMTP)
@@ -44,7 +44,7 @@ def test_it_is_what_the_chosen_client_would_get_with_a_marked_subject(server: Se
 
 def test_without_a_sample_it_is_addressed_to_who_asks(server: Server) -> None:
     user = UserFactory.create(first_name="Пётр", last_name="Орлов")
-    test_letters.send(MessageFactory.create(), to=["me@example.com"], sample=None, by=user)
+    trial_letters.send(MessageFactory.create(), to=["me@example.com"], sample=None, by=user)
     body = message_from_bytes(server.bodies[0], policy=SMTP).get_body()
     assert body is not None
     assert "Здравствуйте, Пётр Орлов!" in body.get_content()
@@ -52,7 +52,7 @@ def test_without_a_sample_it_is_addressed_to_who_asks(server: Server) -> None:
 
 def test_the_servers_refusal_is_returned_and_nothing_is_counted_or_suppressed(server: Server) -> None:
     server.script.faults.append(Fault("rcpt", "550 5.1.1 no such user"))  # type: ignore[attr-defined]
-    outcome = test_letters.send(MessageFactory.create(), to=["me@example.com"], sample=None, by=None)[0]
+    outcome = trial_letters.send(MessageFactory.create(), to=["me@example.com"], sample=None, by=None)[0]
     assert (outcome.verdict, outcome.response) == (Verdict.FAILED, "550 5.1.1 no such user")
     assert not Attempt.objects.exists()
     assert not Delivery.objects.exists()
@@ -61,26 +61,26 @@ def test_the_servers_refusal_is_returned_and_nothing_is_counted_or_suppressed(se
 def test_a_server_that_says_nothing_is_waited_for_a_bounded_time(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(test_letters, "TIME", 0.3)
+    monkeypatch.setattr(trial_letters, "TIME", 0.3)
     server.script.faults.append(Fault("rcpt", "hang"))  # type: ignore[attr-defined]
-    outcome = test_letters.send(MessageFactory.create(), to=["me@example.com"], sample=None, by=None)[0]
+    outcome = trial_letters.send(MessageFactory.create(), to=["me@example.com"], sample=None, by=None)[0]
     assert outcome.verdict is Verdict.SERVICE
 
 
 def test_an_address_that_cannot_be_used_is_answered_without_the_server(server: Server) -> None:
-    outcome = test_letters.send(MessageFactory.create(), to=["nonsense"], sample=None, by=None)[0]
+    outcome = trial_letters.send(MessageFactory.create(), to=["nonsense"], sample=None, by=None)[0]
     assert outcome.verdict is Verdict.FAILED
     assert server.accepted == []
 
 
 def test_more_than_three_addresses_broken_messages_and_closed_gates_are_refused(settings: LazySettings) -> None:
     with pytest.raises(Refused, match="3"):
-        test_letters.send(MessageFactory.create(), to=["a@x.ru"] * 4, sample=None, by=None)
+        trial_letters.send(MessageFactory.create(), to=["a@x.ru"] * 4, sample=None, by=None)
     with pytest.raises(Refused, match="nmae"):
-        test_letters.send(MessageFactory.create(body="{{ nmae }}"), to=["a@x.ru"], sample=None, by=None)
+        trial_letters.send(MessageFactory.create(body="{{ nmae }}"), to=["a@x.ru"], sample=None, by=None)
     settings.MAILING_SENDING_ENABLED = False
     with pytest.raises(Refused, match="switched off"):
-        test_letters.send(MessageFactory.create(), to=["a@x.ru"], sample=None, by=None)
+        trial_letters.send(MessageFactory.create(), to=["a@x.ru"], sample=None, by=None)
 
 
 def test_a_rehearsal_counts_letters_and_skipped_and_asks_the_server(server: Server) -> None:

@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from mailing import links
 from mailing.choices import SuppressionReason as R
 from mailing.models import Suppression
-from mailing.services import suppressing
+from mailing.services.clients import suppression
 
 pytestmark = pytest.mark.django_db
 
@@ -89,13 +89,13 @@ def test_a_wrong_link_is_answered_kindly(browser: Browser, path: str) -> None:
 
 
 def test_whoever_bounced_may_still_leave_for_good(browser: Browser) -> None:
-    suppressing.suppress(EMAIL, R.HARD_BOUNCE)
+    suppression.suppress(EMAIL, R.HARD_BOUNCE)
     press(browser, "leave")
     assert has_left()
 
 
 def test_whoever_complained_is_told_that_it_is_over(browser: Browser) -> None:
-    suppressing.suppress(EMAIL, R.COMPLAINT)
+    suppression.suppress(EMAIL, R.COMPLAINT)
     page = browser.get(PATH).content.decode()
     assert "You will get no more letters" in page
     assert "<button" not in page

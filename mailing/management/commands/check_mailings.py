@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from mailing.services import health, reconciling
+from mailing.services.operations import health, reconciler
 
 
 class Command(BaseCommand):
@@ -22,11 +22,11 @@ class Command(BaseCommand):
         for banner in health.banners(now):
             self.stdout.write(f"! {banner.text}")
         found = stuck = 0
-        for finding in reconciling.look(now, thoroughly=True):
+        for finding in reconciler.look(now, thoroughly=True):
             found += 1
             self.stdout.write(str(finding))
             if options["fix"]:
-                stuck += not reconciling.cure(finding)
+                stuck += not reconciler.cure(finding)
         self.stdout.write(f"{found} found, {found - stuck if options['fix'] else 0} put right.")
         if stuck or (found and not options["fix"]):
             sys.exit(1)

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from mailing.errors import Refused
 from mailing.models import ClientImport, Mailing
-from mailing.services import importing
-from mailing.services.merging import Report
+from mailing.services.clients import imports
+from mailing.services.clients.merge import Report
 
 SHOWN_PROBLEMS = 100
 NOTHING_USABLE, REFUSED = 1, 2
@@ -53,17 +53,17 @@ class Command(BaseCommand):
         mailing = self._mailing(mailing_id) if mailing_id is not None else None
         try:
             with path.open("rb") as file:
-                return importing.receive(File(file, name=path.name), by=None, mailing=mailing)
+                return imports.receive(File(file, name=path.name), by=None, mailing=mailing)
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}", returncode=REFUSED) from error
 
     def _check(self, upload: ClientImport, *, dry_run: bool) -> Report:
         """Checked first also when it is loaded: an unreadable file must not leave half of itself behind."""
-        _sheet, report = importing.check(upload)
+        _sheet, report = imports.check(upload)
         if dry_run:
-            importing.give_up(upload)
+            imports.give_up(upload)
             return report
-        return importing.load(upload, by=None, progress=self._progress if self.stdout.isatty() else None)
+        return imports.load(upload, by=None, progress=self._progress if self.stdout.isatty() else None)
 
     def _mailing(self, pk: int) -> Mailing:
         mailing = Mailing.objects.select_related("message").filter(pk=pk).first()
@@ -83,7 +83,7 @@ class Command(BaseCommand):
             self.stderr.write(_("… %(n)s rows with errors in all.") % {"n": len(report.problems)})
         if self.stdout.isatty():
             self.stdout.write("\r", ending="")
-        self.stdout.write(importing.summary(report))
+        self.stdout.write(imports.summary(report))
         if mailing:
             self.stdout.write(
                 _("Recipients of “%(mailing)s”: %(n)s.") % {"mailing": mailing, "n": mailing.clients.count()}

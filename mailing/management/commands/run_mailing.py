@@ -22,7 +22,9 @@ from mailing.errors import Refused
 from mailing.management.progress import Bar
 from mailing.models import Attempt, Mailing
 from mailing.replies import Outcome, Verdict
-from mailing.services import dry_run, lifecycle, sending
+from mailing.services import runs
+from mailing.services.mailings import lifecycle
+from mailing.services.runs import dry_run
 
 ACCEPTED, NOT_ALL, NOT_STARTED, STAYS_OPEN, CONFIGURATION = 0, 1, 2, 75, 78
 STOPPED = 128  # + the number of the signal
@@ -71,14 +73,12 @@ class Command(BaseCommand):
             else:
                 self._report(attempt, result, told)
 
-    def _work(self, attempt: Attempt, told: list[int], *, wait: bool) -> sending.SliceResult:
+    def _work(self, attempt: Attempt, told: list[int], *, wait: bool) -> runs.SliceResult:
         """Slice after slice until the run has its result, or waits for something we do not wait for."""
         bar = Bar(sys.stderr)
         while True:
-            result = sending.run_slice(
-                attempt.pk, stop=lambda: bool(told), seconds=sending.NO_LIMIT, progress=bar.show
-            )
-            deferred = result.state is sending.State.OPEN and result.stopped is Stop.NOTHING_LEFT
+            result = runs.run_slice(attempt.pk, stop=lambda: bool(told), seconds=runs.NO_LIMIT, progress=bar.show)
+            deferred = result.state is runs.State.OPEN and result.stopped is Stop.NOTHING_LEFT
             if told or not deferred or (result.next_at is not None and not wait):
                 bar.close()
                 return result
@@ -95,7 +95,7 @@ class Command(BaseCommand):
         )
         self._exit(STAYS_OPEN, words % {"words": error, "attempt": attempt.pk})
 
-    def _report(self, attempt: Attempt, result: sending.SliceResult, told: list[int]) -> None:
+    def _report(self, attempt: Attempt, result: runs.SliceResult, told: list[int]) -> None:
         attempt.refresh_from_db()
         self.stdout.write(_summary(attempt))
         for words in (attempt.note_text, attempt.response):
@@ -140,7 +140,7 @@ def _summary(attempt: Attempt) -> str:
     }
 
 
-def _exit_code(attempt: Attempt, result: sending.SliceResult, told: list[int]) -> int:
+def _exit_code(attempt: Attempt, result: runs.SliceResult, told: list[int]) -> int:
     if result.stopped is Stop.MESSAGE:
         return CONFIGURATION
     if attempt.status == AttemptStatus.SUCCEEDED:
@@ -149,7 +149,7 @@ def _exit_code(attempt: Attempt, result: sending.SliceResult, told: list[int]) -
         return NOT_ALL
     if told:
         return STOPPED + told[0]
-    if result.state is sending.State.BUSY:
+    if result.state is runs.State.BUSY:
         return NOT_STARTED
     return _trouble_code(result.outcome)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from mailing.services import groups
+from mailing.services.access import groups
 
 
 class Command(BaseCommand):

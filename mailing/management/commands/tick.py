@@ -6,14 +6,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from mailing.services import reconciling
+from mailing.services.operations import reconciler
 
 
 class Command(BaseCommand):
     help = "One pass of the clock: starts what is due, records what was missed, wakes what stalled. Sends nothing."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        report = reconciling.tick()
+        report = reconciler.tick()
         self.stdout.write(str(report))
         if report.troubled:
             raise CommandError("Not put right: " + "; ".join(report.troubled))

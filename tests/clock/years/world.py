@@ -23,7 +23,8 @@ from django.conf import LazySettings
 from mailing.choices import AttemptStatus, Periodicity
 from mailing.delivery.memory import MemoryTransport
 from mailing.models import Attempt, Mailing
-from mailing.services import lifecycle, reconciling
+from mailing.services.mailings import lifecycle
+from mailing.services.operations import reconciler
 from tests.clock import oracle
 from tests.clock.carrying import carry
 from tests.factories import ClientFactory, MailingFactory
@@ -155,7 +156,7 @@ class World:
 
     def tick(self, now: datetime) -> None:
         self.happened["tick"] += 1
-        report = reconciling.tick(now, purge=False)
+        report = reconciler.tick(now, purge=False)
         assert not report.troubled
         self.rings = 2
         for book in self.books:

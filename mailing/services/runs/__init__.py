@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from mailing.services.closing import close, cut_short, is_worked_on, purge
-from mailing.services.leaving import SliceResult, State
-from mailing.services.slices import NO_LIMIT, Progress, compose_attempt, run_slice
-from mailing.services.snapshots import start, start_retry
+from mailing.services.runs.creation import start, start_retry
+from mailing.services.runs.release import SliceResult, State
+from mailing.services.runs.result import close, cut_short, is_worked_on, purge
+from mailing.services.runs.slice import NO_LIMIT, Progress, compose_attempt, run_slice
 
 __all__ = [
     "NO_LIMIT",

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from mailing.choices import Audience
 from mailing.models import ClientImport, Mailing, Suppression
-from mailing.services import permissions
+from mailing.services.access import permissions
 
 if TYPE_CHECKING:
     from mailing.models.clients import ClientQuerySet

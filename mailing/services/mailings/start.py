@@ -14,7 +14,9 @@ from mailing.choices import AttemptStatus, Audience, MailingStatus, Trigger
 from mailing.delivery import breaker
 from mailing.errors import AlreadyRunning, NotStarted
 from mailing.models import Attempt, Client, Mailing
-from mailing.services import calendar, gate, journal, keeping, missing, permissions, sending
+from mailing.services import runs
+from mailing.services.access import audit_log, permissions, site_guard
+from mailing.services.mailings import missed, occurrences, schedule_state
 
 JUST_SENT_WITHIN = timedelta(minutes=1)
 
@@ -40,30 +42,30 @@ def run_due(mailing_id: int, now: datetime | None = None) -> Attempt | None:
             return None
         attempt = None
         if mailing.is_active:
-            keeping.adopt(mailing, moment)
+            schedule_state.adopt(mailing, moment)
             if mailing.is_active and mailing.active_since is None:
                 return None  # its recipients are still being added
             attempt = _decide(mailing, moment)
-        keeping.write(mailing, moment)
+        schedule_state.write(mailing, moment)
     return attempt
 
 
 def _decide(mailing: Mailing, now: datetime) -> Attempt | None:
     if not mailing.is_active:
         return None
-    standing = calendar.standing(mailing, now)
+    standing = occurrences.standing(mailing, now)
     if standing.due is None:
         return None
-    reason = missing.why(mailing, standing.due, now)
-    if reason is missing.LATER:
+    reason = missed.why(mailing, standing.due, now)
+    if reason is missed.LATER:
         return None
-    missing.record(mailing, standing.pending[:-1], missing.earlier(reason), now)
+    missed.record(mailing, standing.pending[:-1], missed.earlier(reason), now)
     if reason is not None:
-        missing.record(mailing, (standing.due,), reason, now)
+        missed.record(mailing, (standing.due,), reason, now)
         return None
     try:
         with transaction.atomic():
-            attempt = sending.start(mailing, occurrence=standing.due, trigger=Trigger.SCHEDULE)
+            attempt = runs.start(mailing, occurrence=standing.due, trigger=Trigger.SCHEDULE)
     except AlreadyRunning:
         return None
     scheduling.enqueue_slice(attempt.pk)
@@ -73,14 +75,14 @@ def _decide(mailing: Mailing, now: datetime) -> Attempt | None:
 def retry(attempt: Attempt, by: User | None = None, unconfirmed: bool = False) -> Attempt:
     """A new attempt for those the letter did not reach; also after the end. Raises NotAllowed, NotStarted."""
     permissions.require_send(by)
-    _require(gate.refusal())
+    _require(site_guard.refusal())
     with transaction.atomic():
-        mailing = keeping.locked(attempt.mailing)
+        mailing = schedule_state.locked(attempt.mailing)
         if mailing.is_paused:
             raise NotStarted(PAUSED)
-        again = sending.start_retry(attempt, by=by, unconfirmed=unconfirmed)
+        again = runs.start_retry(attempt, by=by, unconfirmed=unconfirmed)
         scheduling.enqueue_slice(again.pk)
-        journal.changed(mailing, by, _("Retry of attempt %(attempt)s."), attempt=attempt.pk)
+        audit_log.changed(mailing, by, _("Retry of attempt %(attempt)s."), attempt=attempt.pk)
     return again
 
 
@@ -103,7 +105,7 @@ def send_now(
     permissions.require_send(by)
     moment = now or timezone.now()
     with transaction.atomic():
-        current = keeping.locked(mailing)
+        current = schedule_state.locked(mailing)
         _require(refusal(current, moment))
         attempt = _unfinished(current, trigger, seen_attempt, moment)
         if attempt is None:
@@ -112,8 +114,8 @@ def send_now(
             attempt = _start(current, trigger, by, due_only, moment)
         if trigger != Trigger.COMMAND:
             scheduling.enqueue_slice(attempt.pk)
-        journal.changed(current, by, _("Sent: attempt %(attempt)s."), attempt=attempt.pk)
-        keeping.write(current, moment)
+        audit_log.changed(current, by, _("Sent: attempt %(attempt)s."), attempt=attempt.pk)
+        schedule_state.write(current, moment)
     return attempt
 
 
@@ -121,26 +123,28 @@ def refusal(mailing: Mailing, now: datetime | None = None) -> NotStarted | None:
     """Why "send now" would be refused at this moment; None: it would not (a run may be going on)."""
     moment = now or timezone.now()
     if mailing.end_at is not None and moment > mailing.end_at:
-        return NotStarted(ENDED, end=journal.when(mailing.end_at))
+        return NotStarted(ENDED, end=audit_log.when(mailing.end_at))
     if mailing.is_paused:
         return NotStarted(PAUSED)
     if moment < mailing.start_at:
-        return NotStarted(NOT_BEGUN, start=journal.when(mailing.start_at))
+        return NotStarted(NOT_BEGUN, start=audit_log.when(mailing.start_at))
     if not _has_somebody(mailing):
         return NotStarted(NOBODY)
-    return gate.refusal()
+    return site_guard.refusal()
 
 
 def hindrance(mailing: Mailing, unfinished: Attempt | None) -> NotStarted | None:
     """Why a press would set nothing going: it would be refused, or somebody works on the unfinished run already."""
     refused = refusal(mailing)
-    if refused is None and unfinished is not None and sending.is_worked_on(unfinished):
+    if refused is None and unfinished is not None and runs.is_worked_on(unfinished):
         return AlreadyRunning(ALREADY_SENDING, attempt=unfinished)
     return refused
 
 
 def _has_somebody(mailing: Mailing) -> bool:
-    return keeping.has_recipients(mailing) and (mailing.audience != Audience.EVERYONE or Client.objects.exists())
+    return schedule_state.has_recipients(mailing) and (
+        mailing.audience != Audience.EVERYONE or Client.objects.exists()
+    )
 
 
 def _require(answer: NotStarted | None) -> None:
@@ -153,7 +157,7 @@ def _unfinished(mailing: Mailing, trigger: Trigger, seen: int | None, now: datet
     attempt = mailing.attempts.running().first()
     if attempt is None:
         return None
-    if sending.is_worked_on(attempt):
+    if runs.is_worked_on(attempt):
         raise AlreadyRunning(ALREADY_SENDING, attempt=attempt)
     begun_by_a_press = attempt.lease_until is None and trigger == Trigger.MANUAL
     if begun_by_a_press and _is_fresh(attempt, now) and not _was_seen(attempt, seen):
@@ -180,20 +184,20 @@ def _was_seen(attempt: Attempt, seen: int | None) -> bool:
 
 def _start(mailing: Mailing, trigger: Trigger, by: User | None, due_only: bool, now: datetime) -> Attempt:
     """Runs what is due, or makes an extra run that leaves the schedule alone."""
-    keeping.adopt(mailing, now)
-    standing = calendar.standing(mailing, now)
+    schedule_state.adopt(mailing, now)
+    standing = occurrences.standing(mailing, now)
     due = standing.due
-    if due is not None and calendar.too_late(mailing, due, now):
+    if due is not None and occurrences.too_late(mailing, due, now):
         due = None
     if due is None and due_only:
         raise _nothing_due(standing.coming)
     skipped = standing.pending[:-1] if due else standing.pending
-    missing.record(mailing, skipped, missing.SKIPPED if due else missing.DOWN, now)
+    missed.record(mailing, skipped, missed.SKIPPED if due else missed.DOWN, now)
     with transaction.atomic():
-        attempt = sending.start(mailing, occurrence=due, trigger=trigger, by=by)
+        attempt = runs.start(mailing, occurrence=due, trigger=trigger, by=by)
     mailing.status = MailingStatus.RUNNING  # a finished one runs once more; it is finished again afterwards
     return attempt
 
 
 def _nothing_due(coming: datetime | None) -> NotStarted:
-    return NotStarted(NOTHING_DUE, next=journal.when(coming)) if coming else NotStarted(NOTHING_LEFT)
+    return NotStarted(NOTHING_DUE, next=audit_log.when(coming)) if coming else NotStarted(NOTHING_LEFT)

@@ -21,8 +21,8 @@ from django.utils.translation import ngettext
 from mailing.choices import SuppressionReason
 from mailing.errors import NotAllowed
 from mailing.models import Suppression
-from mailing.services import suppressing
-from mailing.services.merging import Judge, Problem
+from mailing.services.clients import suppression
+from mailing.services.clients.merge import Judge, Problem
 from mailing.tables.reading import Sheet
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def stop_clients(clients: ClientQuerySet, *, by: User | None) -> int:
     """None of them gets letters from now on; returns how many are new on the list. Raises NotAllowed."""
     _require(by)
     bounced = of_clients(clients).filter(reason=SuppressionReason.HARD_BOUNCE)
-    suppressing.suppress_many(bounced.values_list("email", flat=True), SuppressionReason.MANUAL, by=by)
-    suppressing.list_under_goodbyes(of_clients(clients))
+    suppression.suppress_many(bounced.values_list("email", flat=True), SuppressionReason.MANUAL, by=by)
+    suppression.list_under_goodbyes(of_clients(clients))
     number = _insert(clients, by)
     if by is not None and number:
         LogEntry.objects.create(
@@ -73,7 +73,7 @@ def add_file(sheet: Sheet, *, by: User | None, note: str = "") -> FileReport:
     report = FileReport()
     judge = Judge(report.problems)
     found = [address for row in sheet if (address := judge.address(row))]
-    report.added = suppressing.suppress_many(found, SuppressionReason.MANUAL, note=note, by=by)
+    report.added = suppression.suppress_many(found, SuppressionReason.MANUAL, note=note, by=by)
     report.already = len(found) - report.added
     return report
 

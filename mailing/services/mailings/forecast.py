@@ -14,7 +14,8 @@ from django.utils import timezone
 from mailing import recurrence
 from mailing.choices import AttemptStatus, Audience, DeliveryReason, Trigger
 from mailing.models import Attempt, Client, Delivery, Mailing, Message
-from mailing.services import calendar, statistics
+from mailing.services.mailings import occurrences
+from mailing.services.reports import statistics
 
 COMPARED = 100_000  # recipients; of more than that, one by one, half a second would go by
 MANY_LETTERS = 3  # to one client on one day
@@ -110,7 +111,7 @@ def crowd(mailing: Mailing, dates: Iterable[datetime]) -> Crowd | None:
 
 
 def _runs_on(mailing: Mailing, day: date) -> bool:
-    zone = calendar.zone()
+    zone = occurrences.zone()
     begin = datetime.combine(day, time.min, tzinfo=zone)
     until = begin + timedelta(days=1) - timedelta(microseconds=1)
     before = begin - timedelta(microseconds=1)

@@ -20,8 +20,11 @@ from django.utils.translation import gettext_noop as _
 from mailing import scheduling
 from mailing.errors import NotAllowed, Refused
 from mailing.models import Client, ClientImport, Mailing
-from mailing.services import health, merging, permissions, recipients
-from mailing.services.merging import Merged, Progress, Report
+from mailing.services.access import permissions
+from mailing.services.clients import merge
+from mailing.services.clients.merge import Merged, Progress, Report
+from mailing.services.mailings import recipients
+from mailing.services.operations import health
 from mailing.tables import reading, writing
 from mailing.tables.reading import Sheet
 
@@ -54,7 +57,7 @@ def check(upload: ClientImport) -> tuple[Sheet, Report]:
     """Reads the file, writes no client; remembers the counters and the bad rows. An unreadable file is dropped."""
     try:
         sheet = reading.read(_data(upload))
-        report = merging.check(sheet)
+        report = merge.check(sheet)
     except Refused:
         give_up(upload)
         raise
@@ -74,7 +77,7 @@ def load(upload: ClientImport, *, by: User | None, progress: Progress | None = N
             progress(rows)
 
     try:
-        report = merging.load(reading.read(_data(upload)), _store(upload), tell)
+        report = merge.load(reading.read(_data(upload)), _store(upload), tell)
     except BaseException:
         ClientImport.objects.filter(pk=upload.pk).update(started_at=None)
         raise
@@ -157,13 +160,13 @@ def _take(upload: ClientImport) -> None:
     raise Refused(GONE if upload.loaded_at or not upload.started_at else BEING_LOADED)
 
 
-def _store(upload: ClientImport) -> merging.Store:
+def _store(upload: ClientImport) -> merge.Store:
     today = formats.date_format(timezone.localdate(), "SHORT_DATE_FORMAT")
     source = gettext("import %(file)s, %(date)s") % {"file": upload.file_name[:150], "date": today}
     mailing = upload.mailing
 
     def store(rows: list[Merged]) -> None:
-        merging.write(rows, source=source)
+        merge.write(rows, source=source)
         clients = Client.objects.filter(email__in=[row.email for row in rows])
         recipients.insert(upload, clients)
         if mailing is not None:

@@ -16,7 +16,7 @@ from mailing import scheduling
 from mailing.choices import Audience, MailingStatus
 from mailing.errors import Refused
 from mailing.models import Mailing
-from mailing.services import calendar
+from mailing.services.mailings import occurrences
 
 CLOCK_TOLERANCE = timedelta(minutes=1)  # machines may differ that much before we call a clock wrong
 
@@ -61,7 +61,7 @@ def has_recipients(mailing: Mailing) -> bool:
 def write(mailing: Mailing, now: datetime, *, finish: bool = False) -> None:
     """Writes the columns we own, then the Schedule row: last, because it holds up the scheduler."""
     mailing.next_run_at = _next_run_at(mailing, now) if mailing.is_active else None
-    ended = mailing.is_paused and mailing.active_since is not None and calendar.ended(mailing, now)
+    ended = mailing.is_paused and mailing.active_since is not None and occurrences.ended(mailing, now)
     over = finish or ended or (mailing.is_active and mailing.next_run_at is None)
     if over and not mailing.attempts.running().exists():
         mailing.status, mailing.next_run_at = MailingStatus.FINISHED, None
@@ -76,7 +76,7 @@ def write(mailing: Mailing, now: datetime, *, finish: bool = False) -> None:
 
 
 def _next_run_at(mailing: Mailing, now: datetime) -> datetime | None:
-    standing = calendar.standing(mailing, now)
+    standing = occurrences.standing(mailing, now)
     if standing.ran:
         mailing.status = MailingStatus.RUNNING
     if standing.due is not None and mailing.active_since is not None:

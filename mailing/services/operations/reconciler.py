@@ -27,7 +27,11 @@ from mailing import recurrence, scheduling
 from mailing.choices import DeliveryReason, MailingStatus, Trigger
 from mailing.delivery import breaker, rate
 from mailing.models import Attempt, Mailing
-from mailing.services import calendar, gate, importing, keeping, lifecycle, notifying, sending
+from mailing.services import runs
+from mailing.services.access import site_guard
+from mailing.services.clients import imports
+from mailing.services.mailings import lifecycle, occurrences, schedule_state
+from mailing.services.operations import staff_notices
 
 logger = logging.getLogger(__name__)
 
@@ -91,11 +95,11 @@ def tick(now: datetime | None = None, *, purge: bool = True, seconds: float = SE
         if time.monotonic() > enough:
             report.unfinished = True
             break
-    _attempt(report, "told", partial(notifying.collect, moment))
-    _attempt(report, "told", partial(notifying.watch_waiting, moment))
-    _attempt(report, "told", partial(notifying.wake, moment))
+    _attempt(report, "told", partial(staff_notices.collect, moment))
+    _attempt(report, "told", partial(staff_notices.watch_waiting, moment))
+    _attempt(report, "told", partial(staff_notices.wake, moment))
     if purge:
-        for clean in (sending.purge, scheduling.purge_failures, importing.purge_uploads, notifying.purge):
+        for clean in (runs.purge, scheduling.purge_failures, imports.purge_uploads, staff_notices.purge):
             _attempt(report, "purged", partial(clean, moment))
     return report
 
@@ -157,13 +161,13 @@ def _broken_rows(now: datetime) -> Iterator[Finding]:
 
 def _undecided(now: datetime) -> Iterator[Finding]:
     """Due, never seen, without a next send (over, or never planned), or changed by a clock that ran ahead."""
-    ahead = Q(active_since__gt=now + keeping.CLOCK_TOLERANCE)
+    ahead = Q(active_since__gt=now + schedule_state.CLOCK_TOLERANCE)
     due = Q(next_run_at__lte=now) | Q(active_since=None)
     running = Exists(Attempt.objects.running().filter(mailing=OuterRef("pk")))
     wanted = Mailing.objects.active().filter(due | Q(~running, next_run_at=None) | ahead)
     for pk, planned, since in wanted.order_by("next_run_at", "pk").values_list("pk", "next_run_at", "active_since"):
         kind = "due" if since is None or (planned and planned <= now) else "unplanned"
-        if since is not None and since > now + keeping.CLOCK_TOLERANCE:
+        if since is not None and since > now + schedule_state.CLOCK_TOLERANCE:
             kind = "clock"
         yield Finding(kind, pk, partial(lifecycle.run_due, pk, now))
     for pk in _over_while_paused(now).values_list("pk", flat=True):
@@ -196,7 +200,7 @@ class _Verified:
 
 def _wrong_times(now: datetime, *, all_of_them: bool) -> Iterator[Finding]:
     """Active mailings whose next send is not what the calendar says: a script changed it, or TIME_ZONE did."""
-    zone = calendar.zone()
+    zone = occurrences.zone()
     known = _Verified.known(zone.key, now)
     planned = Mailing.objects.active().filter(next_run_at__gt=now)
     rows = [row for row in planned.values_list(*PLANNED) if row not in known]
@@ -218,9 +222,9 @@ def _wrong_times(now: datetime, *, all_of_them: bool) -> Iterator[Finding]:
 def _open_attempts(now: datetime) -> Iterator[Finding]:
     """Nobody works on them: after the end they are closed, otherwise a worker is woken when it is time."""
     open_ = Attempt.objects.running().select_related("mailing")
-    shut, longest = gate.closed(), now + _longest_wait()
+    shut, longest = site_guard.closed(), now + _longest_wait()
     for attempt in open_.defer("html_body", "text_body", "response", "reasons"):
-        if sending.is_worked_on(attempt) or _has_just_begun(attempt, now):
+        if runs.is_worked_on(attempt) or _has_just_begun(attempt, now):
             continue
         if attempt.trigger != Trigger.RETRY and _is_over(attempt.mailing, now):
             yield Finding("ended", attempt.pk, partial(_close, attempt, now))
@@ -253,11 +257,11 @@ def _hasten(attempt: Attempt, now: datetime) -> None:
 
 
 def _is_over(mailing: Mailing, now: datetime) -> bool:
-    return mailing.status == MailingStatus.FINISHED or calendar.ended(mailing, now)
+    return mailing.status == MailingStatus.FINISHED or occurrences.ended(mailing, now)
 
 
 def _close(attempt: Attempt, now: datetime) -> None:
-    sending.close(attempt, reason=DeliveryReason.ENDED)
+    runs.close(attempt, reason=DeliveryReason.ENDED)
     lifecycle.settle(attempt.mailing_id, now)
 
 

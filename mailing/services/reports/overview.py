@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from mailing.choices import AttemptStatus, Audience, MailingStatus
 from mailing.models import Attempt, Client, Mailing, Message
-from mailing.services import statistics
+from mailing.services.reports import statistics
 
 DAYS = 30
 SOON = timedelta(days=7)

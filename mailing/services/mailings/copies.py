@@ -7,7 +7,7 @@ from django.db import connections, router
 from django.utils.translation import gettext
 
 from mailing.models import Mailing, Message
-from mailing.services import journal
+from mailing.services.access import audit_log
 
 COPIED = ("message_id", "audience", "from_name", "reply_to", "start_at", "end_at", "periodicity")
 
@@ -26,7 +26,7 @@ def copy_message(message: Message, by: User | None) -> Message:
     subject = gettext("%(name)s (copy)") % {"name": message.subject}
     texts = {"body": message.body, "is_html": message.is_html, "text_body": message.text_body}
     twin = Message.objects.create(subject=subject[:200], **texts)
-    journal.added(twin, by)
+    audit_log.added(twin, by)
     return twin
 
 

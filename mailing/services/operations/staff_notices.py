@@ -23,7 +23,7 @@ from django.utils.translation import gettext_noop as _
 from mailing import scheduling
 from mailing.choices import AttemptStatus, NoticeKind
 from mailing.models import Attempt, MailService, StaffNotice
-from mailing.services import gate, journal
+from mailing.services.access import audit_log, site_guard
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def readers(attempt: Attempt) -> list[str]:
 def wake(now: datetime) -> bool:
     """Asks a worker to send what waits, unless the mail service is known to be down."""
     waiting = StaffNotice.objects.waiting(now).exists()
-    ready = waiting and not MailService.objects.filter(until__gt=now).exists() and not gate.is_copy()
+    ready = waiting and not MailService.objects.filter(until__gt=now).exists() and not site_guard.is_copy()
     if ready:
         scheduling.enqueue(scheduling.TELL_STAFF)
     return ready
@@ -172,8 +172,8 @@ def _sentence(notice: StaffNotice) -> str:
         "sent": attempt.sent,
         "audience": attempt.audience,
         "note": attempt.note_text,
-        "planned": journal.when(attempt.occurrence or attempt.started_at),
-        "since": journal.when(waits_since(attempt) or notice.created_at),
+        "planned": audit_log.when(attempt.occurrence or attempt.started_at),
+        "since": audit_log.when(waits_since(attempt) or notice.created_at),
     }
     link = settings.SITE_URL + reverse("admin:mailing_attempt_change", args=[attempt.pk])
     return f"{(gettext(SENTENCES[NoticeKind(notice.kind)]) % values).strip()}\n{link}"

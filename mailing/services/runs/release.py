@@ -17,8 +17,8 @@ from mailing.delivery.feed import FOREVER, Stop
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Delivery
 from mailing.replies import Outcome
-from mailing.services import closing, waiting
-from mailing.services.waiting import Note
+from mailing.services.runs import result, wait_notes
+from mailing.services.runs.wait_notes import Note
 
 
 class State(StrEnum):
@@ -57,10 +57,10 @@ def leave(attempt: Attempt, owner: str, ending: Ending) -> SliceResult:
     """Gives the lease back. Raises LeaseLost."""
     until = _stop_for_good(attempt, owner, ending)
     if not Delivery.objects.filter(attempt=attempt).open().exists():
-        closing.conclude(attempt.pk, owner)
+        result.conclude(attempt.pk, owner)
         return _result(attempt, State.FINISHED, ending)
     if ending.why is Stop.PAUSED:
-        write(attempt, owner, Note(waiting.PAUSED), **RELEASED, resume_at=None)
+        write(attempt, owner, Note(wait_notes.PAUSED), **RELEASED, resume_at=None)
         return _result(attempt, State.PAUSED, ending)
     if ending.why is Stop.SERVICE:
         write(attempt, owner, **RELEASED, resume_at=until)
@@ -69,7 +69,7 @@ def leave(attempt: Attempt, owner: str, ending: Ending) -> SliceResult:
         at, note = _when(attempt, ending.next_at)
         write(attempt, owner, note, **RELEASED, resume_at=at)
         return _result(attempt, State.OPEN, ending, at)
-    takes_letters_again = ending.answered and attempt.note == waiting.REFUSES_ALL
+    takes_letters_again = ending.answered and attempt.note == wait_notes.REFUSES_ALL
     write(attempt, owner, Note() if takes_letters_again else None, **RELEASED, resume_at=None)
     return _result(attempt, State.OPEN, ending)
 
@@ -94,10 +94,10 @@ def _result(attempt: Attempt, state: State, ending: Ending, next_at: datetime | 
 def _stop_for_good(attempt: Attempt, owner: str, ending: Ending) -> datetime | None:
     """Gives up the rest where there is no going on; else, with the service in trouble, until when to wait."""
     if ending.why is Stop.CUT_SHORT:
-        closing.give_up_rest(attempt.pk, owner, ending.cut_short)
+        result.give_up_rest(attempt.pk, owner, ending.cut_short)
     elif ending.why is Stop.MESSAGE:
         words = ending.outcome.response if ending.outcome else ""
-        closing.give_up_rest(attempt.pk, owner, DeliveryReason.MESSAGE, response=words)
+        result.give_up_rest(attempt.pk, owner, DeliveryReason.MESSAGE, response=words)
     elif ending.why is Stop.SERVICE:
         return _wait_for_service(attempt, owner, ending)
     return None
@@ -115,12 +115,12 @@ def _wait_for_service(attempt: Attempt, owner: str, ending: Ending) -> datetime 
     window = since + timedelta(seconds=settings.MAILING_RETRY_WINDOW)
     words = (ending.outcome.response if ending.outcome else "") or attempt.response
     if now >= window:
-        closing.give_up_rest(attempt.pk, owner, DeliveryReason.RETRY_WINDOW, response=words)
+        result.give_up_rest(attempt.pk, owner, DeliveryReason.RETRY_WINDOW, response=words)
         return None
     if ending.outcome is None and waits_since is not None:  # still the same trouble
         note = Note(attempt.note, attempt.note_params | {"at": until.isoformat()})
     else:
-        note = waiting.for_service(ending.outcome, until, since, addresses.split(attempt.from_email)[1])
+        note = wait_notes.for_service(ending.outcome, until, since, addresses.split(attempt.from_email)[1])
     write(attempt, owner, note, response=words)
     return min(until, window)
 
@@ -132,8 +132,8 @@ def _when(attempt: Attempt, next_at: datetime) -> tuple[datetime | None, Note | 
     if rows.filter(status=DeliveryStatus.QUEUED).exists():
         if next_at <= now or next_at == FOREVER:
             return None, None
-        return next_at, Note(waiting.RATE, {"at": next_at.isoformat()})
+        return next_at, Note(wait_notes.RATE, {"at": next_at.isoformat()})
     first = rows.exclude(retry_at=None).order_by("retry_at").values_list("retry_at", flat=True).first()
     if first is None or first <= now:
         return None, None
-    return first, Note(waiting.DEFERRED, {"at": first.isoformat()})
+    return first, Note(wait_notes.DEFERRED, {"at": first.isoformat()})

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_noop as _
 
 from mailing.errors import NotAllowed
 from mailing.models import Attempt, Client, ClientImport, Delivery, Mailing, MailService, Suppression
-from mailing.services import permissions
+from mailing.services.access import permissions
 
 if TYPE_CHECKING:
     from mailing.models.clients import ClientQuerySet

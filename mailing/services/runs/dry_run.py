@@ -14,7 +14,7 @@ from mailing.delivery.composing import Composed, Recipient, Unaddressable, compo
 from mailing.delivery.preparing import prepare
 from mailing.models import Client, Mailing, Suppression
 from mailing.replies import Outcome, Verdict
-from mailing.services import snapshots
+from mailing.services.runs import creation
 
 EXAMPLES = 20
 
@@ -48,7 +48,7 @@ def run(mailing: Mailing) -> Rehearsal:
     rehearsal = Rehearsal()
     try:
         subject, html_body, text_body = prepare(mailing.message)
-        composed = compose(subject, html_body, text_body, snapshots.sender(mailing), mailing.reply_to)
+        composed = compose(subject, html_body, text_body, creation.sender(mailing), mailing.reply_to)
     except placeholders.Invalid as error:
         rehearsal.problem = str(error)
     else:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop as _
 
 from mailing import scheduling
 from mailing.models import Heartbeat, Mailing, MailService
-from mailing.services import gate, journal
+from mailing.services.access import audit_log, site_guard
 
 WORKERS_SILENT_AFTER = timedelta(minutes=3)
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -79,10 +79,10 @@ def banner(now: datetime | None = None) -> Banner | None:
 
 
 def _gate_banner() -> Banner | None:
-    refusal = gate.refusal()
+    refusal = site_guard.refusal()
     if refusal is None:
         return None
-    return Banner("disabled" if refusal.message == gate.DISABLED else "copy", str(refusal))
+    return Banner("disabled" if refusal.message == site_guard.DISABLED else "copy", str(refusal))
 
 
 def _cluster_banner(now: datetime) -> Banner | None:
@@ -100,7 +100,7 @@ def _service_banner(now: datetime) -> Banner | None:
     if service is None or service.until is None:
         return None
     sentence = SERVICE_DOWN if service.response else SERVICE_SILENT
-    values = {"at": journal.when(service.until), "response": service.response[:300]}
+    values = {"at": audit_log.when(service.until), "response": service.response[:300]}
     return Banner("service", gettext(sentence) % values, "amber")
 
 
@@ -143,6 +143,6 @@ def _report(now: datetime) -> dict[str, Any]:
         "heartbeat_age": round((now - alive[0].seen).total_seconds(), 1) if alive else None,
         "workers_answer": bool(heard) and max(heard) >= now - WORKERS_SILENT_AFTER,
         "overdue": Mailing.objects.overdue(now).count(),
-        "sending_enabled": settings.MAILING_SENDING_ENABLED and not gate.is_copy(),
+        "sending_enabled": settings.MAILING_SENDING_ENABLED and not site_guard.is_copy(),
         "mail_service_waits_until": service_until.isoformat() if service_until else None,
     }

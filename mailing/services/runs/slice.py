@@ -24,9 +24,9 @@ from mailing.delivery.feed import Compose, Stop
 from mailing.delivery.ledger import Ledger
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Mailing
-from mailing.services import closing, leaving, waiting
-from mailing.services.leaving import Ending, SliceResult, State
-from mailing.services.waiting import Note
+from mailing.services.runs import release, result, wait_notes
+from mailing.services.runs.release import Ending, SliceResult, State
+from mailing.services.runs.wait_notes import Note
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def run_slice(
             _note_interruption(attempt, owner)
         limit = settings.MAILING_SLICE_SECONDS if seconds is None else seconds
         ending = _Slice(attempt, owner).run(stop, limit, progress)
-        return leaving.leave(attempt, owner, ending)
+        return release.leave(attempt, owner, ending)
     except LeaseLost:
         logger.warning("Attempt %s is somebody else's now", attempt_id)
         return SliceResult(State.BUSY, attempt_id, attempt.mailing_id)
@@ -90,7 +90,7 @@ def compose_attempt(attempt: Attempt) -> Composed:
 
 def _note_interruption(attempt: Attempt, owner: str) -> None:
     done = attempt.audience - attempt.open
-    leaving.write(attempt, owner, Note(closing.INTERRUPTED, {"done": done, "audience": attempt.audience}))
+    release.write(attempt, owner, Note(result.INTERRUPTED, {"done": done, "audience": attempt.audience}))
 
 
 class _Slice:
@@ -104,12 +104,12 @@ class _Slice:
         why = self._wish() or (Stop.ASKED if stop() else None)
         if why is not None or not self.attempt.open:
             return Ending(why or Stop.NOTHING_LEFT, cut_short=self.reason)
-        refused = self.attempt.note == waiting.REFUSES_ALL
+        refused = self.attempt.note == wait_notes.REFUSES_ALL
         admission = (self._stand_back() if refused else None) or breaker.admit(timezone.now())
         if admission.until is not None:
             return Ending(Stop.SERVICE, until=admission.until)
         with transaction.atomic():
-            leaving.write(self.attempt, self.owner, resume_at=None)
+            release.write(self.attempt, self.owner, resume_at=None)
             if refused:
                 self._begin_with_others()
         welcome = refused and not admission.probe  # our twenty had opened the breaker: others closed it
@@ -127,7 +127,7 @@ class _Slice:
     def _stand_back(self) -> breaker.Admission | None:
         """Whose letters were all refused lets others knock first: if theirs are accepted, it was not the sender."""
         now = timezone.now()
-        others = Attempt.objects.ready(now).filter(mailing__is_paused=False).exclude(note=waiting.REFUSES_ALL)
+        others = Attempt.objects.ready(now).filter(mailing__is_paused=False).exclude(note=wait_notes.REFUSES_ALL)
         if breaker.waits_for_a_probe(now) and others.exists():
             return breaker.Admission(until=now + STAND_BACK)
         return None

@@ -13,7 +13,9 @@ from django.utils.translation import gettext_noop as _
 
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, MailingStatus, Trigger
 from mailing.models import Attempt, Mailing
-from mailing.services import calendar, gate, sending
+from mailing.services import runs
+from mailing.services.access import site_guard
+from mailing.services.mailings import occurrences
 
 KEPT_IN_A_ROW = 100  # older ones are summed up in one row
 
@@ -42,11 +44,11 @@ SUMMARY = _("%(count)s planned times from %(first)s to %(last)s were missed.")
 
 def why(mailing: Mailing, due: datetime, now: datetime) -> Reason | None:
     """Why the due occurrence must not run now; None: it may. A previous run that only waits is closed."""
-    if gate.closed():
+    if site_guard.closed():
         return _closed_gate()
-    if calendar.ended(mailing, now):
+    if occurrences.ended(mailing, now):
         return PASSED
-    if calendar.too_late(mailing, due, now):
+    if occurrences.too_late(mailing, due, now):
         return DOWN
     previous = mailing.attempts.running().first()
     if previous is None:
@@ -57,7 +59,7 @@ def why(mailing: Mailing, due: datetime, now: datetime) -> Reason | None:
 def _closed_gate() -> Reason:
     if not settings.MAILING_SENDING_ENABLED:
         return DISABLED
-    return Reason(COPY, {"site": gate.remembered()})
+    return Reason(COPY, {"site": site_guard.remembered()})
 
 
 def _make_way(previous: Attempt, now: datetime) -> Reason | None:
@@ -66,13 +68,13 @@ def _make_way(previous: Attempt, now: datetime) -> Reason | None:
     Waiting: for deferred letters or the service (`resume_at`), or left behind by a dead worker. While a worker
     holds the lease only for deferred letters, the decision waits for the few seconds that takes.
     """
-    worked_on = sending.is_worked_on(previous)
+    worked_on = runs.is_worked_on(previous)
     between_slices = previous.lease_until is None and previous.resume_at is None
     if (worked_on or between_slices) and _has_fresh(previous):
         return Reason(OVERLAP, {"attempt": previous.pk})
     if worked_on:
         return LATER
-    return None if sending.close(previous, reason=DeliveryReason.NEXT_RUN) else LATER
+    return None if runs.close(previous, reason=DeliveryReason.NEXT_RUN) else LATER
 
 
 def _has_fresh(attempt: Attempt) -> bool:
@@ -92,11 +94,11 @@ def write_off(mailing: Mailing, was: Mailing | None, now: datetime, reason: Reas
     """
     if mailing.next_run_at is None or mailing.next_run_at > now:
         return
-    ran = calendar.has_run(mailing)
+    ran = occurrences.has_run(mailing)
     pending: Sequence[datetime] = (mailing.next_run_at,) if ran else ()
     if was is not None:
         was.active_since = mailing.active_since
-        pending = calendar.standing(was, now).pending
+        pending = occurrences.standing(was, now).pending
     if pending and not ran:
         pending, mailing.held_at = pending[:-1], pending[-1]
     record(mailing, pending, reason, now)
@@ -109,7 +111,7 @@ def let_go(mailing: Mailing, reason: Reason, now: datetime) -> None:
         return
     mailing.held_at = None
     Mailing.objects.filter(pk=mailing.pk).update(held_at=None)
-    due = calendar.standing(mailing, now).due if mailing.is_active else None
+    due = occurrences.standing(mailing, now).due if mailing.is_active else None
     if held != due:
         record(mailing, (held,), reason, now)
 

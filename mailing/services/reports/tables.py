@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from mailing.models import Attempt
-from mailing.services import statistics
+from mailing.services.reports import statistics
 from mailing.tables import writing
 
 CHUNK = 2000

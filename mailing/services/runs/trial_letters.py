@@ -19,7 +19,8 @@ from mailing.delivery.preparing import prepare
 from mailing.errors import NotStarted, Refused
 from mailing.models import Client, Mailing, Message
 from mailing.replies import Outcome, Phase, Trouble, classify
-from mailing.services import gate, snapshots
+from mailing.services.access import site_guard
+from mailing.services.runs import creation
 
 MOST = 3  # addresses
 TIME = 15.0  # seconds for all of them: somebody waits before the screen
@@ -36,7 +37,7 @@ def send(
     """
     if len(to) > MOST:
         raise Refused(TOO_MANY, most=MOST)
-    refusal: NotStarted | None = gate.refusal()
+    refusal: NotStarted | None = site_guard.refusal()
     if refusal is not None:
         raise refusal
     composed = _compose(message, mailing)
@@ -48,10 +49,10 @@ def _compose(message: Message, mailing: Mailing | None) -> Composed:
         subject, html_body, text_body = prepare(message)
         with translation.override(settings.LANGUAGE_CODE):
             subject = "[{}] {}".format(gettext("Test"), subject)
-        sender = snapshots.sender(mailing) if mailing else settings.DEFAULT_FROM_EMAIL
+        sender = creation.sender(mailing) if mailing else settings.DEFAULT_FROM_EMAIL
         return compose(subject, html_body, text_body, sender, mailing.reply_to if mailing else "")
     except placeholders.Invalid as error:
-        raise Refused(snapshots.BROKEN_MESSAGE, problem=str(error)) from error
+        raise Refused(creation.BROKEN_MESSAGE, problem=str(error)) from error
 
 
 def _letter(composed: Composed, email: str, sample: Client | None, by: User | None) -> tuple[str, bytes | None]:

@@ -18,10 +18,12 @@ from mailing import scheduling
 from mailing.choices import MailingStatus
 from mailing.errors import Refused
 from mailing.models import Delivery, Mailing
-from mailing.services import calendar, copying, journal, keeping, missing, permissions, sending
-from mailing.services.calendar import Plan, plan
-from mailing.services.keeping import settle
-from mailing.services.starting import NOBODY, hindrance, refusal, retry, run_due, send_now
+from mailing.services import runs
+from mailing.services.access import audit_log, permissions
+from mailing.services.mailings import copies, missed, occurrences, schedule_state
+from mailing.services.mailings.occurrences import Plan, plan
+from mailing.services.mailings.schedule_state import settle
+from mailing.services.mailings.start import NOBODY, hindrance, refusal, retry, run_due, send_now
 
 __all__ = [
     "Plan",
@@ -72,11 +74,11 @@ def edited(
     if SCHEDULE_FIELDS.isdisjoint(changed):
         return _touched(mailing, by, moment)
     with transaction.atomic():
-        current = keeping.locked(mailing)
+        current = schedule_state.locked(mailing)
         if was is not None and was.is_active:
             permissions.require_send(by)
-        reason = missing.PAUSED if current.held_at else missing.CHANGED
-        missing.write_off(current, was, moment, reason)
+        reason = missed.PAUSED if current.held_at else missed.CHANGED
+        missed.write_off(current, was, moment, reason)
         return _activated(current, by, moment, reason)
 
 
@@ -86,10 +88,10 @@ def replan(mailing_id: int, now: datetime) -> None:
         current = Mailing.objects.select_for_update().filter(pk=mailing_id).first()
         if current is None or current.next_run_at is None or current.next_run_at <= now:
             return  # it fell due meanwhile, and somebody decides
-        if current.is_active and current.next_run_at != calendar.coming(current, now):
+        if current.is_active and current.next_run_at != occurrences.coming(current, now):
             current.active_since = now
-            keeping.write(current, now)
-            keeping.wake(current, now)
+            schedule_state.write(current, now)
+            schedule_state.wake(current, now)
 
 
 def pause(mailing: Mailing, by: User | None = None, *, now: datetime | None = None) -> Mailing:
@@ -97,12 +99,12 @@ def pause(mailing: Mailing, by: User | None = None, *, now: datetime | None = No
     permissions.require_send(by)
     moment = now or timezone.now()
     with transaction.atomic():
-        current = keeping.locked(mailing)
+        current = schedule_state.locked(mailing)
         if not current.is_paused:
-            missing.write_off(current, current, moment, missing.PAUSED)
+            missed.write_off(current, current, moment, missed.PAUSED)
             current.is_paused = True
-            keeping.write(current, moment)
-            journal.changed(current, by, _("Paused."))
+            schedule_state.write(current, moment)
+            audit_log.changed(current, by, _("Paused."))
     return current
 
 
@@ -111,16 +113,16 @@ def resume(mailing: Mailing, by: User | None = None, *, now: datetime | None = N
     permissions.require_send(by)
     moment = now or timezone.now()
     with transaction.atomic():
-        current = keeping.locked(mailing)
-        if not keeping.has_recipients(current):
+        current = schedule_state.locked(mailing)
+        if not schedule_state.has_recipients(current):
             raise Refused(NOBODY)
         if current.is_paused:
             current.is_paused = False
             current.active_since = moment
-            keeping.write(current, moment)
-            missing.let_go(current, missing.PAUSED, moment)
-            keeping.wake(current, moment)
-            journal.changed(current, by, _("Resumed."))
+            schedule_state.write(current, moment)
+            missed.let_go(current, missed.PAUSED, moment)
+            schedule_state.wake(current, moment)
+            audit_log.changed(current, by, _("Resumed."))
     return current
 
 
@@ -129,30 +131,30 @@ def finish(mailing: Mailing, by: User | None = None, *, now: datetime | None = N
     permissions.require_send(by)
     moment = now or timezone.now()
     with transaction.atomic():
-        current = keeping.locked(mailing)
+        current = schedule_state.locked(mailing)
         if current.status != MailingStatus.FINISHED:
-            missing.write_off(current, current, moment, missing.FINISHED)
+            missed.write_off(current, current, moment, missed.FINISHED)
             current.end_at = max(moment, current.start_at)
             Mailing.objects.filter(pk=current.pk).update(end_at=current.end_at)
-            sending.cut_short(current)
-            keeping.write(current, moment, finish=True)
-            missing.let_go(current, missing.FINISHED, moment)
-            journal.changed(current, by, _("Finished."))
+            runs.cut_short(current)
+            schedule_state.write(current, moment, finish=True)
+            missed.let_go(current, missed.FINISHED, moment)
+            audit_log.changed(current, by, _("Finished."))
     return current
 
 
 def copy(mailing: Mailing, by: User | None = None) -> Mailing:
     """A draft with the same content and recipients; it sends nothing until somebody resumes it."""
     with transaction.atomic():
-        twin = copying.copy(mailing, by)
-        journal.added(twin, by)
+        twin = copies.copy(mailing, by)
+        audit_log.added(twin, by)
     return twin
 
 
 def delete(mailing: Mailing, by: User | None = None) -> None:
     """Deletes the mailing with its history. Refused while it is being sent. Raises NotAllowed, Refused."""
     with transaction.atomic():
-        current = keeping.locked(mailing)
+        current = schedule_state.locked(mailing)
         if current.is_active:
             permissions.require_send(by)
         running = current.attempts.running().first()
@@ -169,35 +171,35 @@ def _forget_deliveries(mailing: Mailing) -> None:
     deliveries._raw_delete(deliveries.db)
 
 
-def _activated(mailing: Mailing, by: User | None, now: datetime, why: missing.Reason = missing.CHANGED) -> Mailing:
+def _activated(mailing: Mailing, by: User | None, now: datetime, why: missed.Reason = missed.CHANGED) -> Mailing:
     """The schedule of the mailing is new: `active_since` is now, and what is due by rule 2 starts at once."""
     with transaction.atomic():
-        current = keeping.locked(mailing)
+        current = schedule_state.locked(mailing)
         current.status = _status_after_change(current)
-        if not current.is_paused and not keeping.has_recipients(current):
+        if not current.is_paused and not schedule_state.has_recipients(current):
             current.is_paused = True
         if not current.is_paused:
             permissions.require_send(by)
             current.active_since = now
         current.held_at = mailing.held_at
-        keeping.write(current, now)
-        missing.let_go(current, why, now)
-        keeping.wake(current, now)
+        schedule_state.write(current, now)
+        missed.let_go(current, why, now)
+        schedule_state.wake(current, now)
     return current
 
 
 def _touched(mailing: Mailing, by: User | None, now: datetime) -> Mailing:
     """Something but the schedule changed."""
     with transaction.atomic():
-        current = keeping.locked(mailing)
+        current = schedule_state.locked(mailing)
         if current.is_active:
             permissions.require_send(by)
-            if not keeping.has_recipients(current):
-                missing.write_off(current, current, now, missing.PAUSED)
+            if not schedule_state.has_recipients(current):
+                missed.write_off(current, current, now, missed.PAUSED)
                 current.is_paused = True
-        keeping.write(current, now)
+        schedule_state.write(current, now)
     return current
 
 
 def _status_after_change(mailing: Mailing) -> MailingStatus:
-    return MailingStatus.RUNNING if calendar.has_run(mailing) else MailingStatus.CREATED
+    return MailingStatus.RUNNING if occurrences.has_run(mailing) else MailingStatus.CREATED
