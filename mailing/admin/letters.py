@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from mailing import placeholders
-from mailing.delivery import preparing
+from mailing.delivery.letters import prepare
 from mailing.models import Attempt, Client, Message
 
 # The page's own policy allows no inline style, and a frame with srcdoc would inherit it: the letter needs an address
@@ -40,7 +40,7 @@ def sandboxed(document: str) -> HttpResponse:
 def of_message(message: Message, client: Client | None, *, as_text: bool) -> HttpResponse:
     """The message as this client will see it; what cannot be sent is said instead."""
     try:
-        ready = preparing.prepare(message)
+        ready = prepare.prepare(message)
     except placeholders.Invalid as invalid:
         return sandboxed(notice(" ".join(str(problem.sentence) for problem in invalid.errors)))
     return sandboxed(_filled(ready.subject, ready.html_body, ready.text_body, client, as_text=as_text))

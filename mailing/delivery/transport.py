@@ -13,12 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from django.conf import settings
-
 if TYPE_CHECKING:
     from mailing.replies import Outcome
-
-DJANGO_SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
 
 @dataclass(slots=True, eq=False)
@@ -110,15 +106,3 @@ class Transport(Protocol):
 
         DNS, TCP and TLS together are bounded by SMTP_CONNECT_TIMEOUT, each exchange by SMTP_REPLY_TIMEOUT.
         """
-
-
-def from_settings() -> Transport:
-    """The transport this installation sends with: our SMTP engine, or the Django backend it names."""
-    if settings.EMAIL_BACKEND == DJANGO_SMTP:
-        from mailing.delivery.dialling import SmtpTransport
-        from mailing.delivery.options import Options
-
-        return SmtpTransport(Options.from_settings())
-    from mailing.delivery.djangobackend import BackendTransport
-
-    return BackendTransport()

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from django.utils import timezone
 
-from mailing.delivery.memory import MemoryTransport
+from mailing.delivery.transports.in_memory import MemoryTransport
 
 
 @pytest.fixture
@@ -19,5 +19,5 @@ def now() -> datetime:
 def carrier(monkeypatch: pytest.MonkeyPatch) -> MemoryTransport:
     """The mail server in memory; `accepted` are its letters."""
     memory = MemoryTransport()
-    monkeypatch.setattr("mailing.delivery.transport.from_settings", lambda: memory)
+    monkeypatch.setattr("mailing.delivery.transports.configured.from_settings", lambda: memory)
     return memory

@@ -13,7 +13,7 @@ from django_q.models import Failure
 from django_q.scheduler import scheduler
 
 from mailing.choices import AttemptStatus, Periodicity
-from mailing.delivery.memory import MemoryTransport
+from mailing.delivery.transports.in_memory import MemoryTransport
 from mailing.models import Attempt, Mailing
 from mailing.services.mailings import lifecycle
 from mailing.services.operations import reconciler

@@ -8,7 +8,7 @@ import pytest
 from django.conf import LazySettings
 
 from mailing.choices import AttemptStatus, DeliveryReason, Periodicity
-from mailing.delivery.memory import MemoryTransport
+from mailing.delivery.transports.in_memory import MemoryTransport
 from mailing.models import Attempt, Mailing, MailService
 from mailing.services.access import site_guard
 from mailing.services.mailings import lifecycle

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule
 
 from mailing.choices import AttemptStatus, Periodicity
-from mailing.delivery import lease
+from mailing.delivery.guards import lease
 from mailing.models import Attempt, Mailing
 from mailing.services import runs
 from mailing.services.mailings import lifecycle

@@ -17,7 +17,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from mailing.choices import AttemptStatus, Periodicity
-from mailing.delivery.transport import DJANGO_SMTP
+from mailing.delivery.transports.configured import DJANGO_SMTP
 from mailing.models import Attempt, Mailing
 from tests.chaos import books
 from tests.factories import ClientFactory, MailingFactory, MessageFactory, SuppressionFactory
@@ -37,7 +37,7 @@ class Told(NamedTuple):
 
 @pytest.fixture(autouse=True)
 def _quick(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailing.delivery.pool.RECONNECT_PAUSE", 0.01)
+    monkeypatch.setattr("mailing.delivery.engine.pool.RECONNECT_PAUSE", 0.01)
     settings.EMAIL_BACKEND = DJANGO_SMTP  # the test runner puts another one in its place
     settings.MAILING_RETRY_DELAYS = [0.2, 0.2]
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec
 
-from mailing.delivery.options import Options
+from mailing.delivery.smtp.options import Options
 from mailing.delivery.transport import End, Ending, Letter, NotOpened, Transport
 from mailing.replies import Outcome, Verdict
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailing.delivery.handshake import Abilities
-from mailing.delivery.session import Session
+from mailing.delivery.smtp.capabilities import Abilities
+from mailing.delivery.smtp.session import Session
 from mailing.delivery.transport import End
 from tests.delivery.carrying import Queue, options
 

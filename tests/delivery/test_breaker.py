@@ -8,7 +8,7 @@ import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
-from mailing.delivery import breaker
+from mailing.delivery.guards import circuit_breaker
 from mailing.models import MailService
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +23,7 @@ def _pauses(settings: LazySettings) -> None:
 
 
 def fail(now: datetime = NOW, *, at_once: bool = False, probing: bool = False) -> datetime | None:
-    return breaker.failed("421 try later", now, at_once=at_once, probing=probing)
+    return circuit_breaker.failed("421 try later", now, at_once=at_once, probing=probing)
 
 
 def pause(until: datetime | None, now: datetime = NOW) -> float:
@@ -35,16 +35,16 @@ def test_it_opens_at_the_third_failure_in_a_row() -> None:
     assert fail() is None
     assert fail() is None
     assert 60 <= pause(fail()) <= 66
-    until = breaker.admit(NOW).until
+    until = circuit_breaker.admit(NOW).until
     assert until is not None
 
 
 def test_a_letter_that_was_answered_begins_the_count_anew() -> None:
     fail()
     fail()
-    breaker.succeeded()
+    circuit_breaker.succeeded()
     assert fail() is None
-    assert breaker.admit(NOW) == breaker.Admission()
+    assert circuit_breaker.admit(NOW) == circuit_breaker.Admission()
 
 
 def test_trouble_that_needs_somebody_opens_it_at_once() -> None:
@@ -54,8 +54,8 @@ def test_trouble_that_needs_somebody_opens_it_at_once() -> None:
 def test_after_a_pause_one_probes_and_the_others_wait() -> None:
     fail(at_once=True)
     later = NOW + timedelta(seconds=70)
-    assert breaker.admit(later) == breaker.Admission(probe=True)
-    assert pause(breaker.admit(later).until, later) >= 60
+    assert circuit_breaker.admit(later) == circuit_breaker.Admission(probe=True)
+    assert pause(circuit_breaker.admit(later).until, later) >= 60
 
 
 def test_a_failed_probe_makes_the_next_pause_longer_up_to_the_longest() -> None:
@@ -63,16 +63,16 @@ def test_a_failed_probe_makes_the_next_pause_longer_up_to_the_longest() -> None:
     lengths = []
     for n in range(1, 4):
         later = NOW + timedelta(hours=n)
-        breaker.admit(later)
+        circuit_breaker.admit(later)
         lengths.append(round(pause(fail(later, probing=True), later) / 60))
     assert lengths == [2, 4, 4]
 
 
 def test_a_good_probe_closes_it() -> None:
     fail(at_once=True)
-    breaker.admit(NOW + timedelta(hours=1))
-    breaker.succeeded()
-    assert breaker.admit(NOW + timedelta(hours=1)) == breaker.Admission()
+    circuit_breaker.admit(NOW + timedelta(hours=1))
+    circuit_breaker.succeeded()
+    assert circuit_breaker.admit(NOW + timedelta(hours=1)) == circuit_breaker.Admission()
 
 
 def test_workers_who_fail_together_do_not_make_the_pause_longer() -> None:
@@ -89,14 +89,14 @@ def test_what_the_server_said_is_kept() -> None:
 def test_a_pause_made_by_a_clock_that_ran_two_days_ahead_is_over() -> None:
     fail(NOW + timedelta(days=2), at_once=True)
 
-    assert breaker.admit(NOW) == breaker.Admission(probe=True)
-    assert pause(breaker.admit(NOW).until) >= 60
+    assert circuit_breaker.admit(NOW) == circuit_breaker.Admission(probe=True)
+    assert pause(circuit_breaker.admit(NOW).until) >= 60
 
 
 def test_who_asks_need_not_wait_for_the_end_of_a_pause() -> None:
     fail(at_once=True)
 
-    breaker.probe_now(NOW)
+    circuit_breaker.probe_now(NOW)
 
-    assert breaker.admit(NOW) == breaker.Admission(probe=True)
-    assert breaker.admit(NOW).until is not None
+    assert circuit_breaker.admit(NOW) == circuit_breaker.Admission(probe=True)
+    assert circuit_breaker.admit(NOW).until is not None

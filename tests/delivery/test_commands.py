@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailing.delivery.handshake import Abilities
+from mailing.delivery.smtp.capabilities import Abilities
 from mailing.delivery.transport import Letter
 from mailing.replies import Verdict
 from tests.delivery.carrying import Queue, letter

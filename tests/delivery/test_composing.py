@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailing import placeholders
-from mailing.delivery.composing import Recipient, Unaddressable, compose
+from mailing.delivery.letters.mime import Recipient, Unaddressable, compose
 from mailing.placeholders import tidy
 
 DATE = datetime(2026, 11, 24, 10, 0, 5, tzinfo=timezone(timedelta(hours=3)))

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from mailing.delivery.dialling import SmtpTransport
+from mailing.delivery.smtp.connect import SmtpTransport
 from mailing.delivery.transport import End, Letter, Source
 from mailing.replies import Outcome, Verdict
 from tests.delivery.carrying import Queue, deliver, in_a_loop, letter, letters, options

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mailing.delivery.dialling import SmtpTransport
-from mailing.delivery.options import hello_name
+from mailing.delivery.smtp.connect import SmtpTransport
+from mailing.delivery.smtp.options import hello_name
 from mailing.delivery.transport import NotOpened
 from mailing.replies import Phase, Trouble, Verdict
 from tests.delivery.carrying import Queue, deliver, in_a_loop, letter, letters, options

@@ -23,11 +23,12 @@ from pytest_django.fixtures import Settings
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
 from mailing.choices import DeliveryReason
-from mailing.delivery import backendanswers, single
-from mailing.delivery.composing import Recipient, compose
-from mailing.delivery.dialling import SmtpTransport
-from mailing.delivery.djangobackend import BackendTransport, as_django
-from mailing.delivery.transport import DJANGO_SMTP, Letter, from_settings
+from mailing.delivery.letters.mime import Recipient, compose
+from mailing.delivery.smtp.connect import SmtpTransport
+from mailing.delivery.transport import Letter
+from mailing.delivery.transports import django_outcomes, one_letter
+from mailing.delivery.transports.configured import DJANGO_SMTP, from_settings
+from mailing.delivery.transports.django_backend import BackendTransport, as_django
 from mailing.replies import Outcome, Trouble, Verdict
 from tests.delivery.backends import api_error
 from tests.delivery.carrying import Queue, deliver, letter, letters
@@ -104,7 +105,7 @@ class CountingBackend(BaseEmailBackend):
 def test_a_backend_that_hangs_costs_the_letters_budget(settings: Settings) -> None:
     settings.SMTP_LETTER_BUDGET = 0.2
     began = time.monotonic()
-    outcome = single.send(letter(0).data, TO, "a@example.org", transport=_backend(HangingBackend))
+    outcome = one_letter.send(letter(0).data, TO, "a@example.org", transport=_backend(HangingBackend))
 
     assert (outcome.verdict, outcome.trouble) == (Verdict.UNCONFIRMED, Trouble.TIMEOUT)
     assert time.monotonic() - began < 5
@@ -119,12 +120,14 @@ def test_only_a_letter_that_is_counted_is_sent(
 ) -> None:
     monkeypatch.setattr(CountingBackend, "returns", returns)
 
-    assert single.send(letter(0).data, TO, "a@example.org", transport=_backend(CountingBackend)).verdict is verdict
+    assert (
+        one_letter.send(letter(0).data, TO, "a@example.org", transport=_backend(CountingBackend)).verdict is verdict
+    )
 
 
 @pytest.mark.parametrize("path", ["no.such.Backend", "tests.delivery.backends.Missing"])
 def test_a_backend_that_does_not_exist_is_configuration(path: str) -> None:
-    assert single.probe(transport=BackendTransport(path)).verdict is Verdict.CONFIGURATION
+    assert one_letter.probe(transport=BackendTransport(path)).verdict is Verdict.CONFIGURATION
 
 
 def _backend(backend: type[BaseEmailBackend]) -> BackendTransport:
@@ -153,8 +156,8 @@ def test_the_settings_choose_the_transport(settings: Settings) -> None:
 def test_single_uses_the_settings(settings: Settings) -> None:
     with running() as server:
         settings.EMAIL_BACKEND, settings.EMAIL_PORT = DJANGO_SMTP, server.port
-        assert single.probe().verdict is Verdict.SENT
-        assert single.send(letter(0).data, TO, "a@example.org").verdict is Verdict.SENT
+        assert one_letter.probe().verdict is Verdict.SENT
+        assert one_letter.send(letter(0).data, TO, "a@example.org").verdict is Verdict.SENT
         assert server.recipients == {TO: 1}
 
 
@@ -216,11 +219,11 @@ ERRORS: list[tuple[Exception, Verdict]] = [
 
 @pytest.mark.parametrize(("error", "verdict"), ERRORS, ids=[f"{type(e).__name__}-{v.value}" for e, v in ERRORS])
 def test_an_error_means(error: Exception, verdict: Verdict) -> None:
-    assert backendanswers.of_error(error, EmailMessage(), TO).verdict is verdict
+    assert django_outcomes.of_error(error, EmailMessage(), TO).verdict is verdict
 
 
 def test_an_unknown_refusal_by_an_api_may_mean_us() -> None:
-    outcome = backendanswers.of_error(api_error(422), EmailMessage(), TO)
+    outcome = django_outcomes.of_error(api_error(422), EmailMessage(), TO)
 
     assert outcome.sender_side
     assert outcome.code == 422
@@ -242,7 +245,7 @@ def test_anymails_status_means(status: str, verdict: Verdict, reason: DeliveryRe
     message: Any = EmailMessage()
     message.anymail_status = AnymailStatus()
     message.anymail_status.set_recipient_status({TO: AnymailRecipientStatus("1", status)})
-    outcome: Outcome = backendanswers.of_return(1, message, TO)
+    outcome: Outcome = django_outcomes.of_return(1, message, TO)
 
     assert (outcome.verdict, outcome.reason) == (verdict, reason)
 
@@ -250,6 +253,6 @@ def test_anymails_status_means(status: str, verdict: Verdict, reason: DeliveryRe
 def test_the_outbox_keeps_what_locmem_accepted() -> None:
     mail.outbox = []
     transport = BackendTransport("django.core.mail.backends.locmem.EmailBackend")
-    single.send(composed().data, "d@example.com", "a@example.org", transport=transport)
+    one_letter.send(composed().data, "d@example.com", "a@example.org", transport=transport)
 
     assert [message.extra_headers["Message-ID"] for message in mail.outbox] == ["<1@example.org>"]

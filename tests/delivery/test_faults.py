@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mailing.delivery.dialling import SmtpTransport
+from mailing.delivery.smtp.connect import SmtpTransport
 from mailing.delivery.transport import End, Ending
 from mailing.replies import Trouble, Verdict
 from tests.delivery.carrying import Queue, deliver, letters, options

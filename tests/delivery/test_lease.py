@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from mailing.choices import DeliveryStatus
-from mailing.delivery import lease
+from mailing.delivery.guards import lease
 from mailing.errors import LeaseLost
 from mailing.models import Attempt
 from tests.chaos.books import balance

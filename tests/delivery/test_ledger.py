@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from mailing.choices import Audience, DeliveryReason, DeliveryStatus, SuppressionReason
-from mailing.delivery.entries import Batch, Claim, Settled
-from mailing.delivery.ledger import Ledger
+from mailing.delivery.engine.ledger import Ledger
+from mailing.delivery.engine.records import Batch, Claim, Settled
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Client, Delivery, Mailing, Suppression
 from mailing.services import runs

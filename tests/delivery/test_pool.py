@@ -11,13 +11,14 @@ import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
-from mailing.delivery import breaker, shift
-from mailing.delivery.djangobackend import BackendTransport
-from mailing.delivery.entries import Claim
-from mailing.delivery.feed import Feed, Stop
-from mailing.delivery.ledger import Ledger
-from mailing.delivery.memory import MemoryTransport, Said
+from mailing.delivery.engine import runner
+from mailing.delivery.engine.dispatcher import Feed, Stop
+from mailing.delivery.engine.ledger import Ledger
+from mailing.delivery.engine.records import Claim
+from mailing.delivery.guards import circuit_breaker
 from mailing.delivery.transport import Transport
+from mailing.delivery.transports.django_backend import BackendTransport
+from mailing.delivery.transports.in_memory import MemoryTransport, Said
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, MailService
 from mailing.replies import Phase, Reply, Trouble, Verdict
@@ -32,7 +33,7 @@ OWNER = "here:1:2:abc"
 
 @pytest.fixture(autouse=True)
 def _quick(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailing.delivery.pool.RECONNECT_PAUSE", 0.01)
+    monkeypatch.setattr("mailing.delivery.engine.pool.RECONNECT_PAUSE", 0.01)
     settings.MAILING_RETRY_DELAYS = [0.05, 0.05]
     settings.MAILING_BREAKER_PAUSES = [60]
 
@@ -43,7 +44,7 @@ def an_attempt(clients: int = 30) -> Attempt:
     return Attempt.objects.select_related("mailing").get(pk=attempt.pk)
 
 
-def work(attempt: Attempt, transport: Transport, *, lines: int = 4, **orders: Any) -> shift.Report:
+def work(attempt: Attempt, transport: Transport, *, lines: int = 4, **orders: Any) -> runner.Report:
     given: dict[str, Any] = {
         "compose": lambda claim, eight_bit: claim.email.encode() + b"\r\n",
         "sender": "samovar@example.com",
@@ -53,7 +54,7 @@ def work(attempt: Attempt, transport: Transport, *, lines: int = 4, **orders: An
         "progress": lambda ledger: None,
         "pulse": lambda: None,
     }
-    report = shift.work(transport, Ledger(attempt, OWNER), shift.Orders(lines=lines, **(given | orders)))
+    report = runner.work(transport, Ledger(attempt, OWNER), runner.Orders(lines=lines, **(given | orders)))
     balance(attempt)
     return report
 
@@ -184,8 +185,8 @@ def test_a_line_lost_now_and_then_after_the_dot_stops_nothing() -> None:
 
 def test_the_probe_after_letters_vanished_costs_one_letter() -> None:
     attempt = an_attempt(20)
-    breaker.failed("", timezone.now() - timedelta(minutes=5), at_once=True, probing=False)
-    breaker.admit(timezone.now())
+    circuit_breaker.failed("", timezone.now() - timedelta(minutes=5), at_once=True, probing=False)
+    circuit_breaker.admit(timezone.now())
     transport = MemoryTransport(told(emails(attempt), (Phase.DOT, Trouble.LOST)))
 
     assert work(attempt, transport, probing=True).stopped is Stop.SERVICE
@@ -194,8 +195,8 @@ def test_the_probe_after_letters_vanished_costs_one_letter() -> None:
 
 def test_a_probe_accepted_by_a_backend_that_gives_no_code_closes_the_breaker() -> None:
     attempt = an_attempt(5)
-    breaker.failed("", timezone.now() - timedelta(minutes=5), at_once=True, probing=False)
-    breaker.admit(timezone.now())
+    circuit_breaker.failed("", timezone.now() - timedelta(minutes=5), at_once=True, probing=False)
+    circuit_breaker.admit(timezone.now())
 
     work(attempt, BackendTransport("django.core.mail.backends.locmem.EmailBackend"), probing=True)
 

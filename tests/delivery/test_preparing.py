@@ -4,7 +4,7 @@ import pytest
 from django.utils import translation
 
 from mailing import placeholders
-from mailing.delivery.preparing import inline, prepare, to_text
+from mailing.delivery.letters.prepare import inline, prepare, to_text
 from mailing.models import Message
 
 LEAVE = '<a href="{{ unsubscribe_url }}">leave</a>'

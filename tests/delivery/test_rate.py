@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.utils import timezone
 
-from mailing.delivery.rate import Rate, interval
+from mailing.delivery.guards.rate import Rate, interval
 from mailing.models import MailService
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailing.delivery.replyparser import LINE_LIMIT, LINES_LIMIT, Answer, ReplyParser
+from mailing.delivery.smtp.reply_parser import LINE_LIMIT, LINES_LIMIT, Answer, ReplyParser
 
 
 @pytest.mark.parametrize(

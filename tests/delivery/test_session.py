@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailing.delivery.handshake import Abilities
+from mailing.delivery.smtp.capabilities import Abilities
 from mailing.delivery.transport import End
 from mailing.replies import Trouble, Verdict
 from tests.delivery.carrying import Queue, letter, letters

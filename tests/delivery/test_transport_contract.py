@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from mailing.delivery import single
-from mailing.delivery.dialling import SmtpTransport
-from mailing.delivery.djangobackend import BackendTransport
-from mailing.delivery.memory import MemoryTransport, Said
+from mailing.delivery.smtp.connect import SmtpTransport
 from mailing.delivery.transport import End, Transport
+from mailing.delivery.transports import one_letter
+from mailing.delivery.transports.django_backend import BackendTransport
+from mailing.delivery.transports.in_memory import MemoryTransport, Said
 from mailing.replies import Outcome, Phase, Reply, Trouble, Verdict
 from tests.delivery import backends
 from tests.delivery.carrying import Queue, deliver, in_a_loop, letter, letters, options
@@ -244,7 +244,7 @@ class TestOneLetterAtOnce:
     @in_a_loop
     async def test_a_probe_sends_nothing(self, stage: Stage) -> None:
         async with stage() as (transport, accepted):
-            outcome = await asyncio.to_thread(lambda: single.probe(transport=transport))
+            outcome = await asyncio.to_thread(lambda: one_letter.probe(transport=transport))
 
             assert outcome.verdict is Verdict.SENT
             assert accepted() == []
@@ -253,7 +253,7 @@ class TestOneLetterAtOnce:
     @in_a_loop
     async def test_a_probe_tries_the_password(self, stage: Stage) -> None:
         async with stage(c0=WRONG_PASSWORD) as (transport, _):
-            outcome = await asyncio.to_thread(lambda: single.probe(transport=transport))
+            outcome = await asyncio.to_thread(lambda: one_letter.probe(transport=transport))
 
         assert outcome.verdict is Verdict.CONFIGURATION
         assert outcome.code == 535
@@ -261,4 +261,4 @@ class TestOneLetterAtOnce:
 
 def _send(transport: Transport) -> Outcome:
     only = letter(0)
-    return single.send(only.data, only.to, only.sender, transport=transport)
+    return one_letter.send(only.data, only.to, only.sender, transport=transport)

@@ -10,7 +10,7 @@ from django.conf import LazySettings
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
-from mailing.delivery.transport import DJANGO_SMTP
+from mailing.delivery.transports.configured import DJANGO_SMTP
 from tests.factories import UserFactory
 from tests.smtp.server import Server, running
 
@@ -29,7 +29,7 @@ def manager(db: None) -> User:
 
 @pytest.fixture
 def quick(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailing.delivery.pool.RECONNECT_PAUSE", 0.01)
+    monkeypatch.setattr("mailing.delivery.engine.pool.RECONNECT_PAUSE", 0.01)
     settings.EMAIL_BACKEND = DJANGO_SMTP  # the test runner puts another one in its place
     settings.SMTP_CONNECTIONS = 3
     settings.SMTP_CONNECT_TIMEOUT = settings.SMTP_REPLY_TIMEOUT = settings.SMTP_DOT_TIMEOUT = 1.0

@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from mailing.choices import AttemptStatus, DeliveryReason, MailingStatus
-from mailing.delivery import lease
+from mailing.delivery.guards import lease
 from mailing.models import Attempt
 from mailing.services import runs
 from mailing.services.runs import State

@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from mailing.choices import AttemptStatus, DeliveryStatus
-from mailing.delivery import lease
-from mailing.delivery.feed import Stop
+from mailing.delivery.engine.dispatcher import Stop
+from mailing.delivery.guards import lease
 from mailing.models import Attempt, Client, Suppression
 from mailing.services import runs
 from mailing.services.runs import State

@@ -9,7 +9,7 @@ from django.conf import LazySettings
 from django.utils import timezone, translation
 
 from mailing.choices import AttemptStatus
-from mailing.delivery.feed import Stop
+from mailing.delivery.engine.dispatcher import Stop
 from mailing.models import Client, Suppression
 from mailing.services.runs import State
 from tests.factories import ClientFactory

@@ -9,7 +9,7 @@ from email.policy import SMTP
 import pytest
 from django.conf import LazySettings
 
-from mailing.delivery.transport import DJANGO_SMTP
+from mailing.delivery.transports.configured import DJANGO_SMTP
 from mailing.errors import Refused
 from mailing.models import Attempt, Delivery
 from mailing.replies import Verdict

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from mailing.choices import AttemptStatus, Trigger
-from mailing.delivery.feed import Stop
+from mailing.delivery.engine.dispatcher import Stop
 from mailing.errors import Refused
 from mailing.management.progress import Bar
 from mailing.models import Attempt, Mailing

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop as _
 
 from mailing import scheduling
 from mailing.choices import AttemptStatus, Audience, MailingStatus, Trigger
-from mailing.delivery import breaker
+from mailing.delivery.guards import circuit_breaker
 from mailing.errors import AlreadyRunning, NotStarted
 from mailing.models import Attempt, Client, Mailing
 from mailing.services import runs
@@ -164,7 +164,9 @@ def _unfinished(mailing: Mailing, trigger: Trigger, seen: int | None, now: datet
         raise AlreadyRunning(ALREADY_SENDING, attempt=attempt)
     Attempt.objects.without_lease(now).filter(pk=attempt.pk).update(resume_at=None)
     if trigger == Trigger.MANUAL:
-        breaker.probe_now(now)  # somebody may have mended the settings; a script would only knock at a closed door
+        circuit_breaker.probe_now(
+            now
+        )  # somebody may have mended the settings; a script would only knock at a closed door
     return attempt
 
 

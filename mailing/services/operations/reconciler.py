@@ -25,7 +25,7 @@ from django.utils.translation import gettext_noop as _
 
 from mailing import recurrence, scheduling
 from mailing.choices import DeliveryReason, MailingStatus, Trigger
-from mailing.delivery import breaker, rate
+from mailing.delivery.guards import circuit_breaker, rate
 from mailing.models import Attempt, Mailing
 from mailing.services import runs
 from mailing.services.access import site_guard
@@ -246,7 +246,7 @@ def _longest_wait() -> timedelta:
     """No run waits longer for deferred letters, the service or the rate (and clocks may differ a little)."""
     between = rate.interval(settings.MAILING_RATE_LIMIT) or timedelta(0)
     retry = timedelta(seconds=max(settings.MAILING_RETRY_DELAYS, default=0))
-    return max(retry, breaker.longest_pause(), between) + CLOCKS_DIFFER
+    return max(retry, circuit_breaker.longest_pause(), between) + CLOCKS_DIFFER
 
 
 def _hasten(attempt: Attempt, now: datetime) -> None:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_noop as _
 
 from mailing import addresses, placeholders
 from mailing.choices import AttemptStatus, Audience, DeliveryReason, DeliveryStatus, MailingStatus, Trigger
-from mailing.delivery.preparing import Prepared, prepare
+from mailing.delivery.letters.prepare import Prepared, prepare
 from mailing.errors import AlreadyRunning, Refused
 from mailing.models import Attempt, Delivery, Mailing
 

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from mailing import links, placeholders
 from mailing.choices import Audience, DeliveryReason, SuppressionReason
-from mailing.delivery import single
-from mailing.delivery.composing import Composed, Recipient, Unaddressable, compose
-from mailing.delivery.preparing import prepare
+from mailing.delivery.letters.mime import Composed, Recipient, Unaddressable, compose
+from mailing.delivery.letters.prepare import prepare
+from mailing.delivery.transports import one_letter
 from mailing.models import Client, Mailing, Suppression
 from mailing.replies import Outcome, Verdict
 from mailing.services.runs import creation
@@ -53,7 +53,7 @@ def run(mailing: Mailing) -> Rehearsal:
         rehearsal.problem = str(error)
     else:
         _compose_all(mailing, composed, rehearsal)
-    rehearsal.server = single.probe()
+    rehearsal.server = one_letter.probe()
     return rehearsal
 
 

@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 
 from mailing import addresses
 from mailing.choices import DeliveryReason, DeliveryStatus
-from mailing.delivery.feed import FOREVER, Stop
+from mailing.delivery.engine.dispatcher import FOREVER, Stop
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Delivery
 from mailing.replies import Outcome

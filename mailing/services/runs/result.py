@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from mailing.choices import HARMLESS_SKIPS, AttemptStatus, DeliveryReason, DeliveryStatus
-from mailing.delivery import lease
+from mailing.delivery.guards import lease
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Delivery, Mailing
 

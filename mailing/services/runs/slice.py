@@ -17,11 +17,13 @@ from django.utils import timezone
 
 from mailing import links
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, MailingStatus, Trigger
-from mailing.delivery import breaker, lease, shift, transport
-from mailing.delivery.composing import Composed, Recipient, compose
-from mailing.delivery.entries import Claim
-from mailing.delivery.feed import Compose, Stop
-from mailing.delivery.ledger import Ledger
+from mailing.delivery.engine import runner
+from mailing.delivery.engine.dispatcher import Compose, Stop
+from mailing.delivery.engine.ledger import Ledger
+from mailing.delivery.engine.records import Claim
+from mailing.delivery.guards import circuit_breaker, lease
+from mailing.delivery.letters.mime import Composed, Recipient, compose
+from mailing.delivery.transports import configured
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Mailing
 from mailing.services.runs import release, result, wait_notes
@@ -105,7 +107,7 @@ class _Slice:
         if why is not None or not self.attempt.open:
             return Ending(why or Stop.NOTHING_LEFT, cut_short=self.reason)
         refused = self.attempt.note == wait_notes.REFUSES_ALL
-        admission = (self._stand_back() if refused else None) or breaker.admit(timezone.now())
+        admission = (self._stand_back() if refused else None) or circuit_breaker.admit(timezone.now())
         if admission.until is not None:
             return Ending(Stop.SERVICE, until=admission.until)
         with transaction.atomic():
@@ -114,7 +116,7 @@ class _Slice:
                 self._begin_with_others()
         welcome = refused and not admission.probe  # our twenty had opened the breaker: others closed it
         orders = self._orders(stop, seconds, progress, probing=admission.probe, welcome=welcome)
-        report = shift.work(transport.from_settings(), Ledger(self.attempt, self.owner), orders)
+        report = runner.work(configured.from_settings(), Ledger(self.attempt, self.owner), orders)
         return Ending(
             report.stopped,
             report.outcome,
@@ -124,12 +126,12 @@ class _Slice:
             cut_short=self.reason,
         )
 
-    def _stand_back(self) -> breaker.Admission | None:
+    def _stand_back(self) -> circuit_breaker.Admission | None:
         """Whose letters were all refused lets others knock first: if theirs are accepted, it was not the sender."""
         now = timezone.now()
         others = Attempt.objects.ready(now).filter(mailing__is_paused=False).exclude(note=wait_notes.REFUSES_ALL)
-        if breaker.waits_for_a_probe(now) and others.exists():
-            return breaker.Admission(until=now + STAND_BACK)
+        if circuit_breaker.waits_for_a_probe(now) and others.exists():
+            return circuit_breaker.Admission(until=now + STAND_BACK)
         return None
 
     def _begin_with_others(self) -> None:
@@ -140,9 +142,9 @@ class _Slice:
 
     def _orders(
         self, stop: Stopping, seconds: float, progress: Telling | None, *, probing: bool, welcome: bool
-    ) -> shift.Orders:
+    ) -> runner.Orders:
         composed = compose_attempt(self.attempt)
-        return shift.Orders(
+        return runner.Orders(
             compose=_letters(composed),
             sender=composed.sender,
             lines=min(settings.SMTP_CONNECTIONS, self.attempt.open),

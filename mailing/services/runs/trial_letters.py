@@ -13,9 +13,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from mailing import addresses, links, placeholders
-from mailing.delivery import single, transport
-from mailing.delivery.composing import Composed, Recipient, Unaddressable, compose
-from mailing.delivery.preparing import prepare
+from mailing.delivery import transport
+from mailing.delivery.letters.mime import Composed, Recipient, Unaddressable, compose
+from mailing.delivery.letters.prepare import prepare
+from mailing.delivery.transports import configured, one_letter
 from mailing.errors import NotStarted, Refused
 from mailing.models import Client, Mailing, Message
 from mailing.replies import Outcome, Phase, Trouble, classify
@@ -69,7 +70,7 @@ def _letter(composed: Composed, email: str, sample: Client | None, by: User | No
 
 
 async def _send_all(letters: Sequence[tuple[str, bytes | None]], sender: str) -> list[Outcome]:
-    carrier = transport.from_settings()
+    carrier = configured.from_settings()
     return await asyncio.gather(*(_send_one(carrier, email, data, sender) for email, data in letters))
 
 
@@ -77,6 +78,6 @@ async def _send_one(carrier: transport.Transport, email: str, data: bytes | None
     if data is None:
         return classify(Phase.RCPT, Trouble.BAD_ADDRESS)
     try:
-        return await asyncio.wait_for(single.deliver(data, email, sender, transport=carrier), TIME)
+        return await asyncio.wait_for(one_letter.deliver(data, email, sender, transport=carrier), TIME)
     except TimeoutError:
         return classify(Phase.CONNECT, Trouble.TIMEOUT)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from django.conf import LazySettings
 
-from mailing.delivery.memory import MemoryTransport
+from mailing.delivery.transports.in_memory import MemoryTransport
 from tests.clock.years.world import two_years
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]

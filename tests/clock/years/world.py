@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from django.conf import LazySettings
 
 from mailing.choices import AttemptStatus, Periodicity
-from mailing.delivery.memory import MemoryTransport
+from mailing.delivery.transports.in_memory import MemoryTransport
 from mailing.models import Attempt, Mailing
 from mailing.services.mailings import lifecycle
 from mailing.services.operations import reconciler

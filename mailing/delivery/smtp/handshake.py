@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import base64
 import hmac
-import re
 from collections.abc import Generator
 from dataclasses import dataclass
 
 from mailing import replies
-from mailing.delivery.options import Options
-from mailing.delivery.replyparser import Answer
+from mailing.delivery.smtp.capabilities import Abilities, read_abilities
+from mailing.delivery.smtp.options import Options
+from mailing.delivery.smtp.outcomes import judge
+from mailing.delivery.smtp.reply_parser import Answer
 from mailing.delivery.transport import NotOpened
-from mailing.replies import Phase, Reply, Trouble
+from mailing.replies import Phase, Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +27,6 @@ class Step:
     phase: Phase
     command: bytes = b""
     secure: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Abilities:
-    """What the server announced after the last EHLO (RFC 5321 4.1.1.1)."""
-
-    pipelining: bool = False
-    eight_bit: bool = False
-    starttls: bool = False
-    announces_size: bool = False
-    size: int = 0  # bytes; 0: no fixed limit
-    mechanisms: frozenset[str] = frozenset()
 
 
 NO_EHLO = frozenset({500, 502, 504})  # no such command, not implemented, not with this parameter
@@ -72,34 +61,9 @@ def _say_hello(options: Options, hello: str) -> Dialogue:
     return read_abilities(answer.text)
 
 
-def read_abilities(text: bytes) -> Abilities:
-    """The announced extensions; what makes no sense counts as not announced."""
-    words = [line.decode("ascii", "replace").upper().split() for line in text.split(b"\n")[1:]]
-    offers = {word[0]: word[1:] for word in words if word}
-    mechanisms = set(offers.get("AUTH", ()))
-    mechanisms.update(w[0][5:] for w in words if w and w[0].startswith("AUTH="))  # old Exchange
-    size = (offers.get("SIZE") or ["0"])[0]
-    return Abilities(
-        pipelining="PIPELINING" in offers,
-        eight_bit="8BITMIME" in offers,
-        starttls="STARTTLS" in offers,
-        announces_size="SIZE" in offers,
-        size=int(size) if re.fullmatch("[0-9]{1,20}", size) else 0,
-        mechanisms=frozenset(mechanisms),
-    )
-
-
 def _demand(options: Options, phase: Phase, answer: Answer, code: int) -> None:
     if answer.code != code:
         raise NotOpened(judge(options.secrets, phase, answer))
-
-
-def judge(secrets: tuple[str, ...], phase: Phase, answer: Answer) -> replies.Outcome:
-    """The outcome of a reply, with our credentials blanked."""
-    text = answer.text.decode("utf-8", "replace")
-    if phase is Phase.DOT and answer.code == 250:
-        return replies.accepted(text, secrets)
-    return replies.classify(phase, Reply.of(answer.code, text), secrets=secrets)
 
 
 # --- AUTH (RFC 4954) --------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 
 from mailing import placeholders
-from mailing.delivery import encoding
+from mailing.delivery.letters import encoding
 from mailing.placeholders import Field, Part, tidy
 
 Values = Mapping[str, str]

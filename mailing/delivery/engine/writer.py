@@ -20,10 +20,10 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections
 from django.utils import timezone
 
-from mailing.delivery.entries import Batch, Claim
-from mailing.delivery.feed import FOREVER, Feed, Stop
-from mailing.delivery.ledger import Ledger
-from mailing.delivery.rate import Rate
+from mailing.delivery.engine.dispatcher import FOREVER, Feed, Stop
+from mailing.delivery.engine.ledger import Ledger
+from mailing.delivery.engine.records import Batch, Claim
+from mailing.delivery.guards.rate import Rate
 from mailing.models import Heartbeat
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 
-from mailing.delivery.handshake import Abilities
-from mailing.delivery.options import Options
-from mailing.delivery.session import Session
+from mailing.delivery.smtp.capabilities import Abilities
+from mailing.delivery.smtp.options import Options
+from mailing.delivery.smtp.session import Session
 from mailing.delivery.transport import Ending, Source
 from mailing.replies import Trouble
 

@@ -9,10 +9,10 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from mailing.delivery import commands
-from mailing.delivery.handshake import Abilities
-from mailing.delivery.serial import carry_all
+from mailing.delivery.smtp import commands
+from mailing.delivery.smtp.capabilities import Abilities
 from mailing.delivery.transport import Ending, Letter, NotOpened, Source
+from mailing.delivery.transports.one_at_a_time import carry_all
 from mailing.replies import Outcome, Phase, Reply, Trouble, classify, is_positive
 
 Said = tuple[Phase, Reply | Trouble]

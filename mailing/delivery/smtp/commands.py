@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from mailing.choices import DeliveryReason
-from mailing.delivery.handshake import Abilities
+from mailing.delivery.smtp.capabilities import Abilities
 from mailing.delivery.transport import Letter
 from mailing.replies import Outcome, Phase, Trouble, Verdict, classify
 

@@ -12,10 +12,10 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from mailing.delivery import breaker
-from mailing.delivery.feed import Feed, Stop
+from mailing.delivery.engine.dispatcher import Feed, Stop
+from mailing.delivery.engine.writer import Writer
+from mailing.delivery.guards import circuit_breaker
 from mailing.delivery.transport import End, Ending, Line, NotOpened, Transport
-from mailing.delivery.writer import Writer
 from mailing.replies import Outcome, Verdict
 
 RECONNECT_PAUSE = 0.5  # seconds after a failure that did not open the breaker
@@ -89,7 +89,7 @@ class Pool:
         """The server decided about a letter: it works."""
         self._probing = False
         self._may_grow.set()
-        self._writer.call(breaker.succeeded)
+        self._writer.call(circuit_breaker.succeeded)
 
     async def _trouble(self, outcome: Outcome, begun: float) -> None:
         """Counts it, unless it is another end of the same event: a restarted server drops all lines at once."""
@@ -112,8 +112,8 @@ class Pool:
 
         def count() -> datetime | None:
             if answered:
-                breaker.succeeded()
-            return breaker.failed(outcome.response, timezone.now(), at_once=at_once, probing=probing)
+                circuit_breaker.succeeded()
+            return circuit_breaker.failed(outcome.response, timezone.now(), at_once=at_once, probing=probing)
 
         self.until = await self._writer.call(count)
         if self.until is not None:

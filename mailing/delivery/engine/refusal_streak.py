@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailing.choices import DeliveryStatus
-from mailing.delivery.entries import Claim, Settled
+from mailing.delivery.engine.records import Claim, Settled
 from mailing.replies import Outcome
 
 LENGTH = 20

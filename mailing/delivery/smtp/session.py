@@ -13,10 +13,11 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from mailing.delivery import commands
-from mailing.delivery.handshake import Abilities, judge
-from mailing.delivery.options import Options
-from mailing.delivery.replyparser import Answer, ReplyParser
+from mailing.delivery.smtp import commands
+from mailing.delivery.smtp.capabilities import Abilities
+from mailing.delivery.smtp.options import Options
+from mailing.delivery.smtp.outcomes import judge
+from mailing.delivery.smtp.reply_parser import Answer, ReplyParser
 from mailing.delivery.transport import End, Ending, Letter, Source
 from mailing.replies import Outcome, Phase, Trouble, Verdict, classify
 

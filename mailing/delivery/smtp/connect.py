@@ -11,11 +11,12 @@ from collections.abc import Awaitable
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
-from mailing.delivery.apart import run_apart
-from mailing.delivery.connection import Connection
-from mailing.delivery.handshake import Abilities, Step, handshake
-from mailing.delivery.options import Options
-from mailing.delivery.replyparser import Answer, ReplyParser
+from mailing.delivery.detached_thread import run_apart
+from mailing.delivery.smtp.capabilities import Abilities
+from mailing.delivery.smtp.connection import Connection
+from mailing.delivery.smtp.handshake import Step, handshake
+from mailing.delivery.smtp.options import Options
+from mailing.delivery.smtp.reply_parser import Answer, ReplyParser
 from mailing.delivery.transport import NotOpened
 from mailing.replies import Phase, Trouble, classify
 

@@ -19,8 +19,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from mailing.choices import DeliveryReason, DeliveryStatus
-from mailing.delivery.entries import Batch, Claim, Settled
-from mailing.delivery.streak import Streak
+from mailing.delivery.engine.records import Batch, Claim, Settled
+from mailing.delivery.engine.refusal_streak import Streak
 from mailing.delivery.transport import Letter
 from mailing.replies import Outcome, Verdict
 

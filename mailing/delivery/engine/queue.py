@@ -16,9 +16,9 @@ from django.db.models import Min
 from django.utils import timezone
 
 from mailing.choices import Audience, DeliveryReason, DeliveryStatus, SuppressionReason
-from mailing.delivery import ledger_sql
-from mailing.delivery.entries import Batch, Claim, Settled
-from mailing.delivery.ledger_sql import Waiting
+from mailing.delivery.engine import ledger_sql
+from mailing.delivery.engine.ledger_sql import Waiting
+from mailing.delivery.engine.records import Batch, Claim, Settled
 from mailing.models import Attempt, Delivery
 
 QUEUED, DEFERRED, SKIPPED = DeliveryStatus.QUEUED, DeliveryStatus.DEFERRED, DeliveryStatus.SKIPPED

@@ -18,11 +18,12 @@ from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 
-from mailing.delivery import backendanswers, commands
-from mailing.delivery.apart import run_apart
-from mailing.delivery.handshake import Abilities
-from mailing.delivery.serial import carry_all
+from mailing.delivery.detached_thread import run_apart
+from mailing.delivery.smtp import commands
+from mailing.delivery.smtp.capabilities import Abilities
 from mailing.delivery.transport import Ending, Letter, NotOpened, Source
+from mailing.delivery.transports import django_outcomes
+from mailing.delivery.transports.one_at_a_time import carry_all
 from mailing.replies import Outcome, Phase, Trouble, classify
 
 ABILITIES = Abilities(eight_bit=True)
@@ -43,7 +44,7 @@ class BackendTransport:
         except TimeoutError:
             raise NotOpened(classify(Phase.CONNECT, Trouble.TIMEOUT)) from None
         except Exception as error:  # the backends of the world raise what they like
-            raise NotOpened(backendanswers.of_open(error), str(error)) from error
+            raise NotOpened(django_outcomes.of_open(error), str(error)) from error
 
     def _connect(self) -> BaseEmailBackend:
         backend: BaseEmailBackend = get_connection(self._backend, fail_silently=False)
@@ -75,14 +76,14 @@ class BackendLine:
         try:
             self._backend.open()  # again, after a refusal; else it does nothing
         except Exception as error:  # as above
-            return backendanswers.of_open(error)
+            return django_outcomes.of_open(error)
         try:
             accepted = self._backend.send_messages([message])
         except Exception as error:  # as above; an unknown one counts as "nobody knows"
             if isinstance(error, smtplib.SMTPException):
                 self._forget()
-            return backendanswers.of_error(error, message, letter.to)
-        return backendanswers.of_return(accepted, message, letter.to)
+            return django_outcomes.of_error(error, message, letter.to)
+        return django_outcomes.of_return(accepted, message, letter.to)
 
     def _forget(self) -> None:
         """Django's SMTP backend sends no RSET: on the same connection the next client would pay for this one."""

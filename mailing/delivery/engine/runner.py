@@ -11,12 +11,12 @@ from datetime import datetime
 import uvloop
 from django.conf import settings
 
-from mailing.delivery.feed import Compose, Feed, Stop
-from mailing.delivery.ledger import Ledger
-from mailing.delivery.pool import Pool
-from mailing.delivery.rate import Rate, interval
+from mailing.delivery.engine.dispatcher import Compose, Feed, Stop
+from mailing.delivery.engine.ledger import Ledger
+from mailing.delivery.engine.pool import Pool
+from mailing.delivery.engine.writer import Writer
+from mailing.delivery.guards.rate import Rate, interval
 from mailing.delivery.transport import Transport
-from mailing.delivery.writer import Writer
 from mailing.replies import Outcome
 
 TURN = 0.2  # seconds between two looks at the clock and at who wants us to stop

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from mailing.delivery.transport import Letter, NotOpened, Transport, from_settings
+from mailing.delivery.transport import Letter, NotOpened, Transport
+from mailing.delivery.transports.configured import from_settings
 from mailing.replies import Outcome, Phase, Verdict
 
 

@@ -24,8 +24,8 @@ from email.utils import format_datetime
 from typing import NamedTuple
 
 from mailing import addresses, placeholders
-from mailing.delivery import encoding, templates
-from mailing.delivery.templates import Body, Template, Values
+from mailing.delivery.letters import encoding, templates
+from mailing.delivery.letters.templates import Body, Template, Values
 from mailing.placeholders import Field, tidy
 
 MAX_SUBJECT = 600  # characters, filled

@@ -18,10 +18,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from mailing.choices import DeliveryReason, DeliveryStatus, SuppressionReason
-from mailing.delivery import ledger_sql
-from mailing.delivery.entries import Batch, Claim, Settled
-from mailing.delivery.ledger_sql import Waiting
-from mailing.delivery.queue import Queue
+from mailing.delivery.engine import ledger_sql
+from mailing.delivery.engine.ledger_sql import Waiting
+from mailing.delivery.engine.queue import Queue
+from mailing.delivery.engine.records import Batch, Claim, Settled
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Delivery, Suppression
 
