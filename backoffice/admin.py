@@ -17,8 +17,8 @@ from django.views.decorators.http import require_POST
 from mailing import demo
 from mailing.demo import seeding
 from mailing.errors import NotAllowed
+from mailing.formatting import num
 from mailing.services.access import site_guard
-from mailing.templatetags.samovar import num
 
 EXAMPLE_CLIENTS = 600  # as many as `seed_demo` makes
 
@@ -44,7 +44,7 @@ class SamovarAdminSite(admin.AdminSite):
         return HttpResponseRedirect(reverse("admin:index"))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        from mailing.admin import overview
+        from mailing.admin.site import overview
 
         return super().index(request, overview.context(request) | (extra_context or {}))
 

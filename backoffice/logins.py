@@ -14,9 +14,9 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from mailing.admin.base import Item, Looking
-from mailing.admin.filters import DateRangeFilter
-from mailing.templatetags.samovar import pill, spoken, when
+from mailing.admin.common.base import Item, Looking
+from mailing.admin.common.filters import DateRangeFilter
+from mailing.formatting import pill, spoken, when
 
 NOTHING = {"", "<unknown>"}  # what axes stores when the browser did not say
 BROWSER_SHOWN = 60

@@ -8,7 +8,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from backoffice import logins, staff
-from mailing.admin.deleting import delete_selected
+from mailing.admin.common.deletion import delete_selected
 
 admin.autodiscover()  # the admin module of every app, Django's own screens of users among them
 admin.site.disable_action("delete_selected")

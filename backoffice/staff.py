@@ -24,9 +24,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from mailing.admin.base import Item, SamovarModelAdmin
+from mailing.admin.common.base import Item, SamovarModelAdmin
+from mailing.formatting import num, when
 from mailing.services.access import groups
-from mailing.templatetags.samovar import num, when
 
 ABOUT = ("client", "suppression", "message", "mailing", "attempt", "delivery", "user", "group")
 ACTIONS: dict[str, Promise] = {

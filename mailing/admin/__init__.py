@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from mailing.admin import attempts as attempts
-from mailing.admin import clients as clients
-from mailing.admin import deliveries as deliveries
-from mailing.admin import mailings as mailings
-from mailing.admin import messages as messages
-from mailing.admin import queue as queue
-from mailing.admin import suppressions as suppressions
+from mailing.admin import attempts, clients, mailings, messages, site
+
+__all__ = ["attempts", "clients", "mailings", "messages", "site"]

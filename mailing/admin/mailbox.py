@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from mailing import demo
-from mailing.admin import letters
+from mailing.admin.messages import letter_frame
 from mailing.demo import faults
 from mailing.demo.faults import Fault
 from mailing.demo.outbox import Letter, Outbox
@@ -111,7 +111,7 @@ def letter(request: HttpRequest, key: str) -> HttpResponse:
 
 @demo_page(SEE)
 def letter_html(request: HttpRequest, key: str) -> HttpResponse:
-    return letters.sandboxed(_find(key).html)
+    return letter_frame.sandboxed(_find(key).html)
 
 
 def _with_mailings(found: list[Letter]) -> list[tuple[Letter, Mailing | None]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from mailing.models.attempts import Attempt, Delivery
 from mailing.models.clients import Client, Suppression
+from mailing.models.heartbeats import Heartbeat
 from mailing.models.imports import ClientImport
+from mailing.models.installation import MailService
 from mailing.models.mailings import Mailing
 from mailing.models.messages import Message
 from mailing.models.notices import StaffNotice
-from mailing.models.service import Heartbeat, MailService
 
 __all__ = [
     "Attempt",

@@ -5,17 +5,17 @@ from __future__ import annotations
 from django import template
 from django.utils.safestring import SafeString
 
-from mailing.admin import states
+from mailing.admin.common import pills
+from mailing.formatting import duration
 from mailing.models import Attempt
 from mailing.services.reports import statistics
-from mailing.templatetags.samovar import duration
 
 register = template.Library()
 
 
 @register.filter
 def attempt_pill(attempt: Attempt) -> SafeString:
-    return states.attempt(attempt)
+    return pills.attempt(attempt)
 
 
 @register.filter

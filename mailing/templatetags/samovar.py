@@ -1,156 +1,19 @@
-"""How numbers, moments and states look, everywhere the same: for templates and for the columns of lists.
-
-Everything here returns safe HTML or plain text; nothing touches the database.
-"""
+"""The tags and filters of our templates. How things look is said in `mailing.formatting`."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
-from django.templatetags.static import static
-from django.utils import timezone
-from django.utils.formats import date_format, number_format
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext, pgettext
+
+from mailing import formatting
 
 register = template.Library()
 
-THIN_SPACE = "\u202f"  # narrow no-break space: 122 451 stays on one line
-TONES = ("blue", "green", "amber", "red", "grey")
-
-
-@register.filter
-def num(value: Any) -> Any:
-    """A whole number in groups of three, or a share with one digit; anything else as it is.
-
-    `USE_THOUSAND_SEPARATOR` would do it everywhere, also in ids and in `<progress value>`, and break them.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    if isinstance(value, float):
-        return number_format(value, 1, use_l10n=True)
-    return f"{value:,}".replace(",", THIN_SPACE)
-
-
-@register.filter
-def percent(part: int, whole: int) -> str:
-    """A share as "1.4%", a dash when there is nothing to share."""
-    if not whole:
-        return "—"
-    share = 100 * part / whole
-    digits = 0 if share in (0, 100) else 1
-    return gettext("%(share)s%%") % {"share": number_format(share, digits, use_l10n=True)}
-
-
-@register.filter
-def when(moment: datetime | None) -> SafeString | str:
-    """A moment as people say it ("tomorrow at 10:00"); the tooltip has the exact time and its zone."""
-    if moment is None:
-        return "—"
-    local = timezone.localtime(moment)
-    exact = f"{date_format(local, 'SHORT_DATE_FORMAT')} {date_format(local, 'H:i:s')} (UTC{local:%z})"
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, spoken(local))
-
-
-def spoken(local: datetime) -> str:
-    """The words of `when` for a moment in the local zone."""
-    clock = date_format(local, "H:i")
-    days = (local.date() - timezone.localdate()).days
-    near = {
-        -1: gettext("yesterday at %(time)s"),
-        0: gettext("today at %(time)s"),
-        1: gettext("tomorrow at %(time)s"),
-    }
-    if days in near:
-        return near[days] % {"time": clock}
-    this_year = local.year == timezone.localdate().year
-    day = date_format(local, pgettext("date format", "j E") if this_year else pgettext("date format", "j E Y"))
-    return f"{day}, {clock}"
-
-
-@register.filter
-def duration(span: timedelta | None) -> str:
-    """A span of time in its two largest units: "3 min 20 s"."""
-    if span is None:
-        return "—"
-    seconds = max(0, int(span.total_seconds()))
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    units = (
-        (days, gettext("%(n)s d")),
-        (hours, gettext("%(n)s h")),
-        (minutes, gettext("%(n)s min")),
-        (seconds, gettext("%(n)s s")),
-    )
-    first = next((i for i, (n, _text) in enumerate(units) if n), len(units) - 1)
-    return "\u00a0".join(text % {"n": n} for n, text in units[first : first + 2] if n or first == len(units) - 1)
-
-
-@register.filter
-def time_left(attempt: Any) -> str:
-    """How long a run that is handing over letters still takes at the pace it had so far."""
-    done = attempt.audience - attempt.open
-    if attempt.status != "running" or attempt.resume_at or not done or not attempt.open:
-        return ""
-    seconds = (timezone.now() - attempt.started_at).total_seconds() * attempt.open / done
-    minutes = round(seconds / 60)
-    if not minutes:
-        return gettext("less than a minute left")
-    if minutes < 90:
-        return ngettext("about %(n)s min left", "about %(n)s min left", minutes) % {"n": minutes}
-    hours = round(minutes / 60)
-    return ngettext("about %(n)s h left", "about %(n)s h left", hours) % {"n": hours}
-
-
-@register.simple_tag
-def pill(text: Any, tone: str = "grey") -> SafeString:
-    """A state: its word, and a colour beside the word (never the colour alone)."""
-    return format_html('<span class="pill pill-{}">{}</span>', tone if tone in TONES else "grey", text)
-
-
-@register.simple_tag
-def icon(name: str) -> SafeString:
-    """A picture from the sprite; it is decoration, the words stand beside it."""
-    return format_html(
-        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
-        static("backoffice/icons.svg"),
-        name,
-    )
-
-
-@register.simple_tag
-def progress(done: int, total: int, failed: int = 0, unconfirmed: int = 0, note: Any = "") -> SafeString:
-    """How far a run is: a bar of accepted, unconfirmed and refused letters, and "676 of 1 415" under it.
-
-    An SVG, because the width of a styled box would be an inline style, which the CSP forbids.
-    """
-    words = gettext("%(done)s of %(total)s") % {"done": num(done), "total": num(total)}
-    return format_html(
-        '<span class="progress">{}<span class="progress-text">{}{}</span></span>',
-        bar((done, "sent"), (unconfirmed, "unconfirmed"), (failed, "failed"), total=total),
-        words,
-        format_html(" <b>{}</b>", note) if note else "",
-    )
-
-
-def bar(*parts: tuple[int, str], total: int) -> SafeString:
-    """A stacked bar; each part is (number, class). Purely visual: the caller says the numbers in words."""
-    whole = max(total, 1)
-    offset = 0.0
-    rects = []
-    for number, name in parts:
-        width = 100 * number / whole
-        if number:
-            rects.append((f"bar-{name}", f"{offset:.2f}", f"{width:.2f}"))
-        offset += width
-    return format_html(
-        '<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
-        format_html_join("", '<rect class="{}" x="{}" width="{}" height="6"></rect>', rects),
-    )
+for _filter in (formatting.num, formatting.percent, formatting.when, formatting.duration, formatting.time_left):
+    register.filter(_filter)
+for _tag in (formatting.pill, formatting.icon, formatting.progress):
+    register.simple_tag(_tag)
 
 
 @register.inclusion_tag("admin/includes/cards.html")

@@ -167,7 +167,7 @@ def test_the_card_answers_the_phone(browser: Browser) -> None:
     DeliveryFactory(attempt=attempt, client=client, status=DeliveryStatus.FAILED, response="550 no such <b>user")
     page = browser.get(f"{LIST}{client.pk}/change/")
     text = page.content.decode()
-    assert [row.name for row in page.context["card"].coming] == ["Прогрев", "Всем"]
+    assert [row.name for row in page.context["summary"].coming] == ["Прогрев", "Всем"]
     assert "Скидка" in text
     assert "550 no such &lt;b&gt;user" in text
 

@@ -13,7 +13,7 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from mailing.admin import mailings_actions
+from mailing.admin.mailings import actions
 from mailing.choices import AttemptStatus, Audience, MailingStatus, Periodicity
 from mailing.models import Attempt, Mailing
 from tests.factories import AttemptFactory, ClientFactory, MailingFactory, MessageFactory
@@ -210,7 +210,7 @@ def test_when_none_of_several_can_be_sent_there_is_nothing_to_press(staff: Brows
 
 
 def test_more_than_one_press_takes_are_left_and_it_says_so(staff: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mailings_actions, "AT_ONCE", 2)
+    monkeypatch.setattr(actions, "AT_ONCE", 2)
     asked = press(staff, "send_now", *(running(clients=1) for _ in range(3)))
 
     assert len(asked.context["rows"]) == 2

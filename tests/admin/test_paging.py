@@ -10,9 +10,9 @@ from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
-from mailing.admin import paging
-from mailing.admin.clients import ClientAdmin
-from mailing.admin.paging import ChoicePaginator, FarPaginator, SearchPaginator
+from mailing.admin.clients.screen import ClientAdmin
+from mailing.admin.common import pagination
+from mailing.admin.common.pagination import ChoicePaginator, FarPaginator, SearchPaginator
 from mailing.models import Client, Mailing, searching
 from tests.factories import ClientFactory, MailingFactory
 
@@ -41,8 +41,8 @@ def test_pages_counted_from_either_end_hold_every_row_once(clients: None, order:
 def test_a_search_that_finds_many_is_paged_as_one_that_finds_few(
     clients: None, order: tuple[str, ...], looked_through: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "MANY", 5)
-    monkeypatch.setattr(paging, "LOOKED_THROUGH", looked_through)
+    monkeypatch.setattr(pagination, "MANY", 5)
+    monkeypatch.setattr(pagination, "LOOKED_THROUGH", looked_through)
     found = Client.objects.order_by(*order).search("анна")
     pages = SearchPaginator(found, 4)
     pages.term, pages.wanted = "анна", 9  # as far as PostgreSQL has to count to know all of them
@@ -53,8 +53,8 @@ def test_a_search_that_finds_many_is_paged_as_one_that_finds_few(
 def test_the_recipients_of_a_large_mailing_are_paged_as_those_of_a_small_one(
     clients: None, looked_through: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "MANY", 5)
-    monkeypatch.setattr(paging, "LOOKED_THROUGH", looked_through)
+    monkeypatch.setattr(pagination, "MANY", 5)
+    monkeypatch.setattr(pagination, "LOOKED_THROUGH", looked_through)
     mailing = MailingFactory(clients=0)
     mailing.clients.set(Client.objects.order_by("pk")[3:18])
     links = Mailing.clients.through.objects.filter(mailing=mailing)
@@ -68,7 +68,7 @@ def test_the_recipients_of_a_large_mailing_are_paged_as_those_of_a_small_one(
 def no_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """As PostgreSQL: the index cannot count."""
     monkeypatch.setattr(searching, "number", lambda *args, **options: None)
-    monkeypatch.setattr(paging, "MANY", 8)
+    monkeypatch.setattr(pagination, "MANY", 8)
 
 
 def test_every_page_is_reached_where_the_count_ends_early(clients: None, no_number: None) -> None:
@@ -124,7 +124,7 @@ def test_a_page_that_does_not_exist_is_no_error(
 
 
 def test_the_box_of_choices_counts_no_further_than_needed(clients: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paging, "MANY", 5)
+    monkeypatch.setattr(pagination, "MANY", 5)
     pages = ChoicePaginator(Client.objects.order_by("full_name", "pk").search("анна"), 2)
     pages.term = "анна"
     assert (pages.count, pages.page(1).has_next()) == (6, True)
@@ -145,7 +145,7 @@ def test_figures_of_a_broad_search_are_left_out_rather_than_late(
     client: Browser, superuser: User, clients: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.force_login(superuser)
-    monkeypatch.setattr("mailing.admin.clients.BROAD_SEARCH", 5)
+    monkeypatch.setattr("mailing.admin.clients.screen.BROAD_SEARCH", 5)
     cards = client.get("/admin/mailing/client/?q=анна").context["cards"]
     assert [card["value"] for card in cards] == [15]
     assert len(client.get("/admin/mailing/client/").context["cards"]) == 4
@@ -155,7 +155,7 @@ def test_more_than_anybody_counts_is_said_in_words(
     client: Browser, superuser: User, clients: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.force_login(superuser)
-    monkeypatch.setattr("mailing.admin.clients.COUNTED", 20)
+    monkeypatch.setattr("mailing.admin.clients.screen.COUNTED", 20)
     cards = client.get("/admin/mailing/client/").context["cards"]
     assert [card["value"] for card in cards] == [23, 23, 0, "more than 20"]
 

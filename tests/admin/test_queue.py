@@ -13,7 +13,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from mailing.admin.queue import text_of
+from mailing.admin.site.queue import text_of
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db

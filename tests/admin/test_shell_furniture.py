@@ -14,9 +14,9 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
-from mailing.admin import deleting
+from mailing.admin.common import deletion
+from mailing.formatting import THIN_SPACE, duration, num, percent, pill, progress, when
 from mailing.models import Client, Mailing, Message
-from mailing.templatetags.samovar import THIN_SPACE, duration, num, percent, pill, progress, when
 from tests.factories import AttemptFactory, ClientFactory, DeliveryFactory, MailingFactory, MessageFactory
 
 
@@ -129,11 +129,11 @@ def run_of(clients: int) -> Mailing:
 def test_a_deletion_is_shown_in_counts_with_the_same_queries_for_few_and_for_many(browser: Browser) -> None:
     few, many = run_of(2), run_of(40)
     labels = {"mailing.Mailing_clients": "places"}
-    assert deleting.counts([many], Mailing, labels) == {"attempts": 1, "deliveries": 40, "places": 40}
+    assert deletion.counts([many], Mailing, labels) == {"attempts": 1, "deliveries": 40, "places": 40}
     with CaptureQueriesContext(connection) as for_few:
-        deleting.counts([few], Mailing, labels)
+        deletion.counts([few], Mailing, labels)
     with CaptureQueriesContext(connection) as for_many:
-        deleting.counts([many], Mailing, labels)
+        deletion.counts([many], Mailing, labels)
     assert len(for_few) == len(for_many)
     html = browser.get(f"/admin/mailing/mailing/{many.pk}/delete/").content.decode()
     assert "40" in html

@@ -13,12 +13,12 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from mailing.admin import overview as screen
+from mailing.admin.site import overview as screen
 from mailing.choices import AttemptStatus, Audience, MailingStatus, Periodicity
+from mailing.formatting import time_left
 from mailing.models import Mailing
 from mailing.services.reports import overview
 from mailing.services.reports.overview import Day, Need
-from mailing.templatetags.samovar import time_left
 from tests.factories import AttemptFactory, ClientFactory, MailingFactory, MessageFactory, SuppressionFactory
 
 pytestmark = pytest.mark.django_db

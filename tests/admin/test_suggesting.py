@@ -18,7 +18,7 @@ CLIENTS = "/admin/mailing/client/"
 
 @pytest.fixture(autouse=True)
 def _few_are_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailing.admin.filters.OFFERED", 2)
+    monkeypatch.setattr("mailing.admin.common.filters.OFFERED", 2)
     monkeypatch.setattr("mailing.forms.clients.OFFERED", 2)
 
 

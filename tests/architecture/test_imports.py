@@ -62,7 +62,7 @@ def test_the_contracts_hold() -> None:
         ("recurrence.py", "import mailing.models", "mailing.recurrence is not allowed to import mailing.models"),
         (
             "services/groups.py",
-            "import mailing.admin.base",
+            "import mailing.admin.common.base",
             "mailing.services is not allowed to import mailing.admin",
         ),
         (

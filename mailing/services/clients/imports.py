@@ -19,12 +19,11 @@ from django.utils.translation import gettext_noop as _
 
 from mailing import scheduling
 from mailing.errors import NotAllowed, Refused
-from mailing.models import Client, ClientImport, Mailing
+from mailing.models import Client, ClientImport, Heartbeat, Mailing
 from mailing.services.access import permissions
 from mailing.services.clients import merge
 from mailing.services.clients.merge import Merged, Progress, Report
 from mailing.services.mailings import recipients
-from mailing.services.operations import health
 from mailing.tables import reading, writing
 from mailing.tables.reading import Sheet
 
@@ -95,7 +94,7 @@ def hand_over(upload: ClientImport, *, by: User) -> bool:
     Raises NotAllowed. Twice is the same as once, and the worker that comes too late finds it loaded.
     """
     _require(by, upload.mailing)
-    if upload.rows < LARGE or not health.workers_answer():
+    if upload.rows < LARGE or not Heartbeat.objects.answering().exists():
         return False
     waiting = ClientImport.objects.filter(pk=upload.pk, data__isnull=False, queued_at=None)
     if waiting.update(queued_at=timezone.now(), rows_done=0, trouble=""):

@@ -14,9 +14,9 @@ from django.utils.translation import gettext_noop as _
 
 from mailing import scheduling
 from mailing.models import Heartbeat, Mailing, MailService
+from mailing.models.heartbeats import WORKERS_SILENT_AFTER
 from mailing.services.access import audit_log, site_guard
 
-WORKERS_SILENT_AFTER = timedelta(minutes=3)
 FORGOTTEN_AFTER = timedelta(days=1)
 
 NO_CLUSTER = _("Nothing is being sent: start “manage.py qcluster”.")
@@ -55,12 +55,6 @@ def beat(
 def forget(*, host: str, pid: int) -> None:
     """A cluster that was stopped in order is missed at once."""
     Heartbeat.objects.filter(host=host, pid=pid).delete()
-
-
-def workers_answer(now: datetime | None = None) -> bool:
-    """Whether a task that is queued now will be taken up soon."""
-    moment = now or timezone.now()
-    return Heartbeat.objects.alive(moment).filter(worker_seen__gte=moment - WORKERS_SILENT_AFTER).exists()
 
 
 # --- Banner -----------------------------------------------------------------------------------------

@@ -1,0 +1,274 @@
+"""The stop list: who is never written to, and why. Adding keeps letters from somebody; lifting sends them again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from mailing import addresses
+from mailing.admin.clients.import_wizard import SHOWN_PROBLEMS
+from mailing.admin.clients.resources import SuppressionResource
+from mailing.admin.clients.screen import receives_pill
+from mailing.admin.common.base import Item
+from mailing.admin.common.export import StreamedExport
+from mailing.admin.common.filters import DateRangeFilter
+from mailing.admin.common.pages import Pages, View, user_of
+from mailing.choices import SuppressionReason
+from mailing.errors import NotAllowed, Refused
+from mailing.formatting import num, when
+from mailing.forms.clients import SuppressionFileForm, SuppressionForm
+from mailing.models import Attempt, Suppression
+from mailing.services.clients import bulk_suppression, suppression
+from mailing.tables import reading
+
+NOTE_SHOWN = 60
+
+
+class AttemptFilter(admin.SimpleListFilter):
+    """Only there while the list shows what one attempt put on it: the link comes from the attempt."""
+
+    title = gettext_lazy("attempt")
+    parameter_name = "attempt"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        value = self.value() or ""
+        found = Attempt.objects.filter(pk=int(value)).first() if value.isdecimal() else None
+        return [(value, found)] if found else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(attempt=int(self.value() or 0))
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(StreamedExport, Pages):
+    list_title = gettext_lazy("Stop list")
+    add_label = gettext_lazy("Add an address")
+    empty_title = gettext_lazy("The stop list is empty")
+    empty_text = gettext_lazy(
+        "Addresses that must never be written to stand here: who unsubscribed, whose mailbox does not exist, "
+        "and whom you add yourself."
+    )
+    list_display = ("address", "why", "since", "from_attempt", "who", "short_note")
+    list_filter = ("reason", ("created_at", DateRangeFilter), AttemptFilter)
+    search_fields = ("email",)
+    search_help_text = gettext_lazy("By address")
+    ordering = ("-created_at", "-pk")
+    list_select_related = ("attempt__mailing__message", "created_by")
+    form = SuppressionForm
+    readonly_fields = ("since", "from_attempt", "who")
+    actions = ("lift_selected",)
+    export_resource = SuppressionResource
+    import_export_change_list_template = "admin/mailing/suppression/change_list.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Suppression | None = None) -> Any:
+        entered = ("email", "reason", "note")
+        return ((None, {"fields": entered if obj is None else (*entered, *self.readonly_fields)}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Suppression | None = None) -> tuple[str, ...]:
+        """Another address is another entry."""
+        return self.readonly_fields if obj is None else ("email", *self.readonly_fields)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Lifting is the deletion of an entry; two words for it would be one too many."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Whoever may take clients out may take out these addresses."""
+        return request.user.has_perm("mailing.export_client")
+
+    def has_lift_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perms(["mailing.delete_suppression", "mailing.send_mailing"])
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_lift_permission(request)
+
+    def render_change_form(self, request: HttpRequest, context: Item, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The button “Take off the list” is this form's way to delete."""
+        return super().render_change_form(request, context | {"show_delete": False}, *args, **kwargs)
+
+    # --- columns -------------------------------------------------------------------------------------
+
+    @admin.display(description=gettext_lazy("e-mail"), ordering="email")
+    def address(self, entry: Suppression) -> str:
+        return addresses.display(entry.email)
+
+    @admin.display(description=gettext_lazy("reason"), ordering="reason")
+    def why(self, entry: Suppression) -> SafeString:
+        return receives_pill(entry.reason)
+
+    @admin.display(description=gettext_lazy("since"), ordering="created_at")
+    def since(self, entry: Suppression) -> SafeString | str:
+        return when(entry.created_at)
+
+    @admin.display(description=gettext_lazy("from attempt"))
+    def from_attempt(self, entry: Suppression) -> SafeString | str:
+        if entry.attempt is None:
+            return "—"
+        url = reverse("admin:mailing_attempt_change", args=[entry.attempt.pk])
+        return format_html('<a href="{}">{}: {}</a>', url, entry.attempt, entry.attempt.mailing)
+
+    @admin.display(description=gettext_lazy("added by"), ordering="created_by")
+    def who(self, entry: Suppression) -> str:
+        person = entry.created_by
+        return person.get_full_name() or person.get_username() if person else "—"
+
+    @admin.display(description=gettext_lazy("note"))
+    def short_note(self, entry: Suppression) -> str:
+        return Truncator(entry.note.replace("\n", " ")).chars(NOTE_SHOWN) or "—"
+
+    # --- adding ----------------------------------------------------------------------------------------
+
+    def get_pages(self) -> list[tuple[str, View]]:
+        return [
+            ("file/", self.file_view),
+            ("<int:pk>/lift/", self.lift_view),
+            ("attempt/<int:pk>/lift-all/", self.lift_all_view),
+        ]
+
+    def get_list_buttons(self, request: HttpRequest) -> list[Item]:
+        return [*self.file_button(request), *self.export_button(request), *self.get_add_button(request)]
+
+    def get_empty_buttons(self, request: HttpRequest) -> list[Item]:
+        return [*self.get_add_button(request), *self.file_button(request)]
+
+    def file_button(self, request: HttpRequest) -> list[Item]:
+        if not self.has_add_permission(request):
+            return []
+        return [{"label": _("Add from a file"), "url": self.url("file"), "icon": "upload"}]
+
+    def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
+        """An address that is there already keeps the weightier reason; it is no error to say it again."""
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        entry = suppression.suppress(obj.email, obj.reason, note=obj.note, by=user_of(request))
+        obj.pk = entry.pk
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """The service has written the entry."""
+
+    def file_view(self, request: HttpRequest) -> HttpResponse:
+        """GET asks for a file of addresses; POST adds them and says what was left out."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = SuppressionFileForm(request.POST or None, request.FILES or None)
+        report = None
+        if request.method == "POST" and form.is_valid():
+            file = form.cleaned_data["import_file"]
+            try:
+                report = bulk_suppression.add_file(
+                    reading.read(file.read()), by=user_of(request), note=file.name or ""
+                )
+            except NotAllowed as refusal:
+                raise PermissionDenied(str(refusal)) from refusal
+            except Refused as refusal:
+                form.add_error("import_file", str(refusal))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "list_title": self.list_title,
+            "title": _("Stop list from a file"),
+            "form": form,
+            "report": report,
+            "problems": report.problems[:SHOWN_PROBLEMS] if report else [],
+            "cards": _figures(report) if report else [],
+            "list_url": self.url("changelist"),
+        }
+        return TemplateResponse(request, "admin/mailing/suppression/file.html", context)
+
+    # --- lifting -----------------------------------------------------------------------------------------
+
+    def get_buttons(self, request: HttpRequest, obj: Suppression) -> list[Item]:
+        if not self.has_lift_permission(request):
+            return []
+        return [{"label": _("Take off the list"), "url": self.url("lift", obj.pk), "method": "post", "icon": "play"}]
+
+    def get_notices(self, request: HttpRequest, obj: Suppression) -> list[Item]:
+        if obj.reason in {SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT}:
+            return [
+                {
+                    "text": _("This person asked for no more letters. Write again only if they say so."),
+                    "tone": "amber",
+                }
+            ]
+        return []
+
+    def lift_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseRedirect(self.url("change", pk))
+        entry = self.find(request, pk)
+        return self._lift(request, Suppression.objects.filter(pk=entry.pk))
+
+    @admin.action(permissions=["lift"], description=gettext_lazy("Take off the list"))
+    def lift_selected(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
+        self._lift(request, queryset)
+
+    def lift_all_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Undoes what one attempt put on the list: after a bad day of the mail server."""
+        if request.method != "POST":
+            return HttpResponseRedirect(f"{self.url('changelist')}?attempt={pk}")
+        if not self.has_lift_permission(request):
+            raise PermissionDenied
+        attempt = Attempt.objects.filter(pk=pk).first()
+        entries = suppression.of_attempt(attempt) if attempt else Suppression.objects.none()
+        return self._lift(request, entries)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Item | None = None) -> HttpResponse:
+        extra = {"lift_all": self._lift_all(request)} | (extra_context or {})
+        response: HttpResponse = super().changelist_view(request, extra)
+        return response
+
+    def _lift_all(self, request: HttpRequest) -> Item | None:
+        """The button above the list of one attempt."""
+        pk = request.GET.get("attempt", "")
+        attempt = Attempt.objects.filter(pk=int(pk)).first() if pk.isdecimal() else None
+        if attempt is None or not self.has_lift_permission(request):
+            return None
+        number = suppression.of_attempt(attempt).count()
+        words = ngettext("Take off %(n)s address", "Take off all %(n)s addresses", number) % {"n": num(number)}
+        button = {"label": words, "url": self.url("lift-all", attempt.pk), "method": "post"}
+        return {"attempt": attempt, "button": button if number else None}
+
+    def _lift(self, request: HttpRequest, entries: QuerySet[Suppression]) -> HttpResponseRedirect:
+        def said(number: int) -> str:
+            words = ngettext(
+                "%(n)s address taken off: letters go there again.",
+                "%(n)s addresses taken off: letters go there again.",
+                number,
+            )
+            return words % {"n": num(number)}
+
+        if not self.has_lift_permission(request):
+            raise PermissionDenied
+        back = self.url("changelist")
+        return self.perform(
+            request, lambda: suppression.lift_many(entries, by=user_of(request)), said=said, back=back
+        )
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
+        suppression.lift_many(queryset, by=user_of(request))
+
+    def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
+        suppression.lift(obj, by=user_of(request))
+
+
+def _figures(report: bulk_suppression.FileReport) -> list[Item]:
+    wrong = len(report.problems)
+    return [
+        {"label": _("Added"), "value": report.added},
+        {"label": _("Were on the list already"), "value": report.already},
+        {"label": _("Rows with errors"), "value": wrong, "tone": "red" if wrong else ""},
+    ]

@@ -1,0 +1,51 @@
+"""The states of things as pills: one word and one colour for each, the same on every page."""
+
+from __future__ import annotations
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from mailing.choices import AttemptStatus, DeliveryStatus, MailingStatus
+from mailing.formatting import pill
+from mailing.models import Attempt, Delivery, Mailing
+
+MAILING_TONES = {MailingStatus.CREATED: "blue", MailingStatus.RUNNING: "green", MailingStatus.FINISHED: "grey"}
+ATTEMPT_TONES = {
+    AttemptStatus.RUNNING: "blue",
+    AttemptStatus.SUCCEEDED: "green",
+    AttemptStatus.FAILED: "red",
+    AttemptStatus.MISSED: "amber",
+}
+DELIVERY_TONES = {
+    DeliveryStatus.SENT: "green",
+    DeliveryStatus.FAILED: "red",
+    DeliveryStatus.UNCONFIRMED: "amber",
+    DeliveryStatus.SKIPPED: "grey",
+}
+
+
+def mailing(row: Mailing, *, sending: bool) -> SafeString:
+    """What matters most of a mailing: being sent now, held back, or its status."""
+    if row.is_paused and row.status != MailingStatus.FINISHED:
+        return pill(_("paused") if row.status == MailingStatus.RUNNING or sending else _("draft"), "amber")
+    if sending:
+        return pill(_("sending now"), "blue")
+    return pill(row.get_status_display(), MAILING_TONES.get(MailingStatus(row.status), "grey"))
+
+
+def attempt(row: Attempt) -> SafeString:
+    """Running, succeeded, failed or missed; a running one that waits says so."""
+    if row.status == AttemptStatus.RUNNING and row.resume_at:
+        return pill(_("waiting"), "amber")
+    return pill(row.get_status_display(), ATTEMPT_TONES.get(AttemptStatus(row.status), "grey"))
+
+
+def delivery(row: Delivery) -> SafeString:
+    return pill(row.get_status_display(), DELIVERY_TONES.get(DeliveryStatus(row.status), "blue"))
+
+
+def error_tone(share: float | None) -> str:
+    """Amber over 2 % of errors, red over 5 %."""
+    if share is None or share <= 0.02:
+        return ""
+    return "red" if share > 0.05 else "amber"

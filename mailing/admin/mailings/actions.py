@@ -1,0 +1,183 @@
+"""What can be done with several mailings at once, and their deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from mailing.admin.common import deletion
+from mailing.admin.common.base import Item
+from mailing.admin.common.pages import user_of
+from mailing.admin.mailings.form import MailingScreen
+from mailing.errors import NotAllowed, Refused
+from mailing.formatting import num
+from mailing.models import Attempt, Mailing
+from mailing.services.access import permissions
+from mailing.services.mailings import lifecycle, start
+from mailing.services.reports import statistics
+
+AT_ONCE = 50  # mailings one press may start, finish or copy
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One of the mailings a question is about."""
+
+    mailing: Mailing
+    letters: int
+    seen: int  # its latest attempt when the question was asked
+    hindrance: str = ""  # why it will not be sent
+
+
+class MailingActions(MailingScreen):
+    actions = ("send_now", "pause", "resume", "finish", "copy", deletion.delete_selected)
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        return permissions.may_send(user_of(request))
+
+    @admin.action(permissions=["send"], description=gettext_lazy("Send now…"))
+    def send_now(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> HttpResponse | None:
+        """One mailing has a page of its own; several are asked about together."""
+        chosen = self._chosen(request, queryset)
+        if not request.POST.get("post"):
+            if len(chosen) == 1:
+                return HttpResponseRedirect(self.url("send", chosen[0].pk))
+            return self._ask(request, "send_now", _("Send now"), _would_be_sent(chosen))
+
+        def send(mailing: Mailing) -> Any:
+            seen = request.POST.get(f"seen_{mailing.pk}", "")
+            number = int(seen) if seen.isdecimal() else None
+            return lifecycle.send_now(mailing, by=user_of(request), seen_attempt=number)
+
+        begun = self._each(request, chosen, send)
+        words = ngettext("Sending of %(n)s mailing has begun.", "Sending of %(n)s mailings has begun.", begun)
+        _say(request, begun, words)
+        return None
+
+    @admin.action(permissions=["send"], description=pgettext_lazy("mailing", "Pause"))
+    def pause(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
+        done = self._each(request, queryset, lambda mailing: lifecycle.pause(mailing, by=user_of(request)))
+        _say(request, done, ngettext("%(n)s mailing paused.", "%(n)s mailings paused.", done))
+
+    @admin.action(permissions=["send"], description=gettext_lazy("Resume"))
+    def resume(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
+        done = self._each(request, queryset, lambda mailing: lifecycle.resume(mailing, by=user_of(request)))
+        _say(request, done, ngettext("%(n)s mailing resumed.", "%(n)s mailings resumed.", done))
+
+    @admin.action(permissions=["send"], description=gettext_lazy("Finish…"))
+    def finish(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> HttpResponse | None:
+        chosen = self._chosen(request, queryset)
+        if not request.POST.get("post"):
+            return self._ask(request, "finish", _("Finish"), _asked(chosen))
+        done = self._each(request, chosen, lambda mailing: lifecycle.finish(mailing, by=user_of(request)))
+        _say(request, done, ngettext("%(n)s mailing finished.", "%(n)s mailings finished.", done))
+        return None
+
+    @admin.action(permissions=["add"], description=gettext_lazy("Copy"))
+    def copy(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
+        chosen = self._chosen(request, queryset)
+        done = self._each(request, chosen, lambda mailing: lifecycle.copy(mailing, by=user_of(request)))
+        _say(request, done, ngettext("%(n)s copy made; it is a draft.", "%(n)s copies made; they are drafts.", done))
+
+    def _chosen(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> list[Mailing]:
+        """As many as one press may act on; of more it says that they are left."""
+        chosen = list(queryset.select_related("message")[: AT_ONCE + 1])
+        if len(chosen) > AT_ONCE:
+            words = _("Only the first %(some)s of %(all)s mailings are taken at once; choose the others afterwards.")
+            messages.warning(request, words % {"some": AT_ONCE, "all": num(queryset.count())})
+        return chosen[:AT_ONCE]
+
+    def _each(self, request: HttpRequest, mailings: Any, act: Callable[[Mailing], Any]) -> int:
+        """Calls a service for each; a refusal stops nobody else and is said with the mailing's name."""
+        done = 0
+        for mailing in mailings:
+            try:
+                act(mailing)
+                done += 1
+            except NotAllowed as refusal:
+                raise PermissionDenied(str(refusal)) from refusal
+            except Refused as refusal:
+                messages.error(request, f"{mailing}: {refusal}")
+        return done
+
+    def _ask(self, request: HttpRequest, action: str, title: str, asked: list[Asked]) -> HttpResponse:
+        rows = [row for row in asked if not row.hindrance]
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "list_title": self.list_title,
+            "action": action,
+            "rows": rows,
+            "hindered": [row for row in asked if row.hindrance],
+            "letters": sum(row.letters for row in rows),
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/mailing/mailing/ask_for_several.html", context)
+
+    # --- deletion --------------------------------------------------------------------------------------
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """Counts only; a run that is going on protects its mailing."""
+        shown, numbers, needed, protected = super().get_deleted_objects(objs, request)
+        running = Attempt.objects.running().filter(mailing__in=objs).select_related("mailing__message")
+        protected = [*protected, *(self._being_sent(attempt) for attempt in running[:AT_ONCE])]
+        return shown, numbers, needed, protected
+
+    def _being_sent(self, attempt: Attempt) -> str:
+        words = _("%(mailing)s: is being sent (attempt %(attempt)s).")
+        said = words % {"mailing": attempt.mailing, "attempt": attempt.pk}
+        finish = self.url("finish", attempt.mailing_id)
+        return format_html('{} <a href="{}">{}</a>', said, finish, _("Finish it first"))
+
+    def delete_model(self, request: HttpRequest, obj: Mailing) -> None:
+        lifecycle.delete(obj, by=user_of(request))
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Item | None = None) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except NotAllowed as refusal:
+            raise PermissionDenied(str(refusal)) from refusal
+        except Refused as refusal:  # it started while the page was being read
+            messages.error(request, str(refusal))
+            return HttpResponseRedirect(self.url("change", object_id))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
+        self._each(request, queryset, lambda mailing: lifecycle.delete(mailing, by=user_of(request)))
+
+
+def _asked(chosen: list[Mailing]) -> list[Asked]:
+    latest = {attempt.mailing_id: attempt.pk for attempt in statistics.latest_attempts([m.pk for m in chosen], 1)}
+    numbers = statistics.rows(chosen)
+    return [Asked(mailing, numbers[mailing.pk].recipients, latest.get(mailing.pk, 0)) for mailing in chosen]
+
+
+def _would_be_sent(chosen: list[Mailing]) -> list[Asked]:
+    """With the reasons of those that would not be; of an unfinished run only what is left of it would leave."""
+    runs = Attempt.objects.running().filter(mailing__in=chosen).defer("html_body", "text_body")
+    unfinished = {run.mailing_id: run for run in runs}
+    asked = []
+    for row in _asked(chosen):
+        run = unfinished.get(row.mailing.pk)
+        letters = run.open if run else row.letters
+        why = lifecycle.hindrance(row.mailing, run) or ("" if letters else _(start.NOBODY))
+        asked.append(replace(row, letters=letters, hindrance=str(why)))
+    return asked
+
+
+def _say(request: HttpRequest, number: int, words: str) -> None:
+    if number:
+        messages.success(request, words % {"n": number})

@@ -1,0 +1,240 @@
+"""The pages and buttons of a mailing beside its form. Each asks a service and tells the person; no rules here."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+from django.views.decorators.http import require_GET, require_POST
+
+from mailing import formatting
+from mailing.admin.common import delivery_text
+from mailing.admin.common.base import Item
+from mailing.admin.common.pages import View, undo, user_of
+from mailing.admin.mailings import plan_text
+from mailing.admin.messages.trial_letter import TestLetterPages
+from mailing.choices import AttemptStatus, Audience
+from mailing.errors import NotStarted
+from mailing.formatting import num
+from mailing.forms.mailings import MailingForm
+from mailing.models import Attempt, Heartbeat, Mailing
+from mailing.services import runs
+from mailing.services.access import permissions
+from mailing.services.mailings import lifecycle, occurrences, start
+from mailing.services.reports import statistics
+from mailing.services.runs import creation, dry_run
+
+POST = method_decorator(require_POST)
+GET = method_decorator(require_GET)
+
+
+class MailingPages(TestLetterPages):
+    def get_pages(self) -> list[tuple[str, View]]:
+        return [
+            ("plan/", self.plan_view),
+            ("<int:pk>/send/", self.send_view),
+            ("<int:pk>/pause/", self.pause_view),
+            ("<int:pk>/resume/", self.resume_view),
+            ("<int:pk>/finish/", self.finish_view),
+            ("<int:pk>/copy/", self.copy_view),
+            ("<int:pk>/test/", self.test_view),
+            ("<int:pk>/dry-run/", self.dry_run_view),
+            ("<int:pk>/live/", self.live_view),
+            ("<int:pk>/preview/", self.preview_view),
+        ]
+
+    # --- sending -------------------------------------------------------------------------------------
+
+    def send_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """GET asks, and remembers the last attempt the person saw; POST sends."""
+        mailing = self.find(request, pk)
+        permissions.require_send(user_of(request))
+        if request.method == "POST":
+            seen = request.POST.get("seen", "")
+            seen_attempt = int(seen) if seen.isdecimal() else None
+            act = partial(lifecycle.send_now, mailing, by=user_of(request), seen_attempt=seen_attempt)
+            return self.perform(request, act, said=begun, back=self.url("change", pk))
+        latest = mailing.attempts.order_by("-pk").values_list("pk", flat=True).first()
+        refusal, attempt = lifecycle.refusal(mailing), running(mailing)
+        context = {
+            "recipients": statistics.recipients(mailing),
+            "seen": latest or 0,
+            "refusal": refusal,
+            "running": attempt,
+            "is_worked_on": refusal is None and attempt is not None and runs.is_worked_on(attempt),
+            "next_step": self._instead_of_sending(mailing, refusal, attempt),
+            "sender": creation.sender(mailing),
+        }
+        return self.page(request, mailing, "send", _("Send now"), context)
+
+    def _instead_of_sending(
+        self, mailing: Mailing, refusal: NotStarted | None, attempt: Attempt | None
+    ) -> Item | None:
+        """The button that leads out of a refusal; what a person cannot mend here has none."""
+        dates = {"label": _("Change the dates"), "url": f"{self.url('change', mailing.pk)}#id_start_at_0"}
+        steps = {
+            start.PAUSED: {"label": _("Resume"), "url": self.url("resume", mailing.pk), "method": "post"},
+            start.NOT_BEGUN: dates,
+            start.ENDED: dates,
+            start.NOBODY: {"label": _("Open the client list"), "url": reverse("admin:mailing_client_changelist")},
+        }
+        step: Item | None = steps.get(refusal.message) if refusal else None
+        if attempt is not None and refusal is None:
+            url = reverse("admin:mailing_attempt_change", args=[attempt.pk])
+            step = {"label": _("Open attempt %(number)s") % {"number": attempt.pk}, "url": url}
+        return step | {"primary": True} if step else None
+
+    @POST
+    def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        mailing = self.find(request, pk)
+
+        def said(_paused: Mailing) -> str:
+            return format_html("{} {}", paused(mailing), undo(request, _("Resume"), self.url("resume", pk)))
+
+        act = partial(lifecycle.pause, mailing, by=user_of(request))
+        return self.perform(request, act, said=said, back=self.url("change", pk))
+
+    @POST
+    def resume_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        mailing = self.find(request, pk)
+
+        def said(resumed: Mailing) -> str:
+            back = undo(request, pgettext("mailing", "Pause"), self.url("pause", pk))
+            return format_html("{} {}", self.resumed(resumed), back)
+
+        act = partial(lifecycle.resume, mailing, by=user_of(request))
+        return self.perform(request, act, said=said, back=self.url("change", pk))
+
+    def resumed(self, mailing: Mailing) -> str:
+        if mailing.next_run_at is None:
+            return _("Resumed, but no send is left.")
+        return _("Resumed. The next send: %(moment)s.") % {"moment": formatting.day_and_time(mailing.next_run_at)}
+
+    def finish_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """GET asks, POST finishes: the end is now, and a run that is going on is cut short."""
+        mailing = self.find(request, pk)
+        permissions.require_send(user_of(request))
+        if request.method == "POST":
+            act = partial(lifecycle.finish, mailing, by=user_of(request))
+            return self.perform(request, act, said=_("Finished."), back=self.url("change", pk))
+        return self.page(request, mailing, "finish", _("Finish"), {"running": running(mailing)})
+
+    @POST
+    def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        mailing = self.find(request, pk)
+        self.require_add(request)
+        twin = lifecycle.copy(mailing, by=user_of(request))
+        self.message_user(request, _("This is the copy. It is a draft: check its dates, then resume it."))
+        return HttpResponseRedirect(self.url("change", twin.pk))
+
+    # --- looking before sending ------------------------------------------------------------------------
+
+    def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        mailing = self.find(request, pk)
+        return self.test_letter(request, mailing, mailing.message, mailing)
+
+    def dry_run_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """POST proves that the mailing could be sent: composes every letter, logs in to the server, sends nothing."""
+        mailing = self.find(request, pk)
+        permissions.require_send(user_of(request))
+        result = dry_run.run(mailing) if request.method == "POST" else None
+        return self.page(request, mailing, "dry_run", _("Rehearsal"), rehearsal_context(result))
+
+    def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        mailing = self.find(request, pk)
+        letter = reverse("admin:mailing_message_letter", args=[mailing.message_id])
+        return self.page(request, mailing, "preview", _("Preview"), {"letter": letter})
+
+    @GET
+    def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The panel of the run that is going on, or of `?attempt=`; `X-Live: done` when it is over (or none is)."""
+        mailing = self.find(request, pk)
+        asked = request.GET.get("attempt", "")
+        is_own_page = asked.isdecimal()
+        attempt = mailing.attempts.filter(pk=asked).first() if is_own_page else None
+        attempt = attempt or running(mailing) or mailing.attempts.first()
+        context = {"attempt": attempt, "mailing": mailing, "is_own_page": is_own_page}
+        response = render(request, "admin/mailing/mailing/live.html", context)
+        if attempt is None or attempt.status != AttemptStatus.RUNNING:
+            response["X-Live"] = "done"
+        return response
+
+    # --- the sentence on the form ------------------------------------------------------------------------
+
+    @GET
+    def plan_view(self, request: HttpRequest) -> HttpResponse:
+        """What saving the form as it stands would make happen: a fragment for its page."""
+        pk = request.GET.get("mailing", "")
+        instance = self.find(request, int(pk)) if pk.isdecimal() else Mailing()
+        if instance.pk is None:
+            self.require_add(request)
+        form = MailingForm(request.GET, instance=instance)
+        form.full_clean()
+        return render(request, "admin/mailing/mailing/plan.html", plan_context(form))
+
+
+# --- words and contexts --------------------------------------------------------------------------------
+
+
+def begun(attempt: Attempt) -> str:
+    words = ngettext(
+        "Sending to %(n)s client has begun: attempt %(attempt)s.",
+        "Sending to %(n)s clients has begun: attempt %(attempt)s.",
+        attempt.audience,
+    )
+    said = words % {"n": num(attempt.audience), "attempt": attempt.pk}
+    if Heartbeat.objects.alive().exists():
+        return said
+    waits = _("It starts as soon as the planner (manage.py qcluster) runs.")
+    return f"{said} {waits}"
+
+
+def paused(mailing: Mailing) -> str:
+    """What a pause stopped: the run, in numbers, or the next send."""
+    attempt = running(mailing)
+    if attempt is None:
+        return _("Paused: nothing is sent until you resume it.")
+    done = attempt.audience - attempt.open
+    return _("Stopped after %(done)s of %(all)s.") % {"done": num(done), "all": num(attempt.audience)}
+
+
+def running(mailing: Mailing) -> Attempt | None:
+    return mailing.attempts.running().defer("html_body", "text_body").first()
+
+
+def rehearsal_context(result: dry_run.Rehearsal | None) -> Item:
+    if result is None:
+        return {"result": None}
+    skipped = [(reason.label, number) for reason, number in result.skipped.most_common()]
+    return {
+        "result": result,
+        "skipped": skipped,
+        "skipped_total": sum(number for _label, number in skipped),
+        "examples": [(email, reason.label) for email, reason in result.examples],
+        "server": delivery_text.rehearsed(result.server) if result.server else None,
+    }
+
+
+def plan_context(form: MailingForm) -> Item:
+    """The panel that says what will happen: sentences, the next dates, the text of the save button."""
+    wrong = [error for name in ("start_at", "end_at") for error in form.errors.get(name, [])]
+    mailing = form.as_it_stands()
+    if wrong or mailing.start_at is None:
+        said = wrong or [_("Say when the first send is.")]
+        return {"sentences": said, "dates": [], "clients": None, "nobody": False, "save_label": _("Save")}
+    plan = occurrences.plan(mailing, timezone.now())
+    clients = form.clients()
+    return {
+        "sentences": plan_text.what_will_happen(mailing, plan, ran=occurrences.has_run(mailing)),
+        "dates": plan_text.dates(plan) if len(plan.dates) > 1 else [],
+        "clients": clients,
+        "nobody": not clients and mailing.audience == Audience.SELECTED,
+        "save_label": plan_text.save_label(plan, clients),
+    }

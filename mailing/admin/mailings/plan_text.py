@@ -1,0 +1,93 @@
+"""What will happen, in words: the sentence on the form of a mailing and the text of its save button."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+from django.utils.dates import WEEKDAYS
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from mailing.choices import Periodicity
+from mailing.formatting import day_and_time, num
+from mailing.models import Mailing
+from mailing.services.mailings.occurrences import Plan
+
+LAST_SAFE_DAY = 28  # later days are missing in some month
+
+
+def dates(plan: Plan) -> list[str]:
+    """The next dates with their weekdays; a run that starts at once is named so."""
+    listed = []
+    for number, moment in enumerate(plan.dates):
+        local = timezone.localtime(moment)
+        words = f"{WEEKDAYS[local.weekday()]}, {day_and_time(moment)}"
+        listed.append(_("at once") if number == 0 and plan.starts_now else words)
+    return listed
+
+
+def what_will_happen(mailing: Mailing, plan: Plan, *, ran: bool) -> list[str]:
+    """One to three sentences; the first says when letters leave."""
+    if plan.will_finish:
+        return [_("No send is left before the end: the mailing will be finished as soon as it is saved.")]
+    sentences = [_schedule(mailing, plan, ran=ran)] if plan.dates else []
+    if plan.is_draft:
+        sentences.insert(0, _("This is a draft: nothing leaves until you resume it."))
+    if mailing.periodicity == Periodicity.MONTHLY and timezone.localtime(mailing.start_at).day > LAST_SAFE_DAY:
+        sentences.append(_("In shorter months: on their last day."))
+    return sentences
+
+
+def _schedule(mailing: Mailing, plan: Plan, *, ran: bool) -> str:
+    first = plan.dates[0]
+    if plan.starts_now:
+        start = _("The first send starts right after saving")
+    elif ran:
+        start = _("The next send is on %(moment)s") % {"moment": day_and_time(first)}
+    else:
+        start = _("The first send is on %(moment)s") % {"moment": day_and_time(first)}
+    return start + _repetition(mailing, plan) + _total(plan) + "."
+
+
+def _repetition(mailing: Mailing, plan: Plan) -> str:
+    if plan.remaining == 1 or mailing.periodicity == Periodicity.ONCE:
+        return ""
+    local = timezone.localtime(mailing.start_at)
+    words = {
+        Periodicity.DAILY: _("every day"),
+        Periodicity.WEEKLY: weekly(local.weekday()),
+        Periodicity.MONTHLY: _("on day %(day)s of each month") % {"day": local.day},
+    }[Periodicity(mailing.periodicity)]
+    then = _(", then %(often)s at %(time)s") % {"often": words, "time": date_format(local, "H:i")}
+    if mailing.end_at is None:
+        return then
+    return then + _(" until %(moment)s") % {"moment": day_and_time(mailing.end_at)}
+
+
+def weekly(weekday: int) -> str:
+    """“every Monday”: whole phrases, because Russian declines them."""
+    return (
+        _("every Monday"),
+        _("every Tuesday"),
+        _("every Wednesday"),
+        _("every Thursday"),
+        _("every Friday"),
+        _("every Saturday"),
+        _("every Sunday"),
+    )[weekday]
+
+
+def _total(plan: Plan) -> str:
+    if plan.remaining is None or plan.remaining < 2:
+        return ""
+    return ngettext("; %(n)s send in all", "; %(n)s sends in all", plan.remaining) % {"n": num(plan.remaining)}
+
+
+def save_label(plan: Plan, clients: int) -> str:
+    """What pressing the button does, in numbers."""
+    if plan.is_draft:
+        return _("Save the draft")
+    if not plan.starts_now or not clients:
+        return _("Save")
+    words = ngettext("Save and send to %(n)s client", "Save and send to %(n)s clients", clients)
+    return words % {"n": num(clients)}

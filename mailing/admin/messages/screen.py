@@ -1,0 +1,202 @@
+"""The screens of messages: written on the left, seen on the right, checked on save."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html, strip_tags
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST
+
+from mailing import placeholders
+from mailing.admin.common import deletion
+from mailing.admin.common.base import Item
+from mailing.admin.common.filters import DateRangeFilter, QuestionFilter, Questions
+from mailing.admin.common.pages import View, user_of
+from mailing.admin.messages import letter_frame
+from mailing.admin.messages.trial_letter import TestLetterPages
+from mailing.formatting import num, when
+from mailing.forms.messages import MessageForm
+from mailing.models import Client, Message, searching
+from mailing.services.access import permissions
+from mailing.services.mailings import copies
+from mailing.services.reports import statistics
+
+BEGINNING = 80  # characters of the body under the subject
+READ_AT_MOST = 4000  # of a body with long style sheets, to find its beginning
+
+
+class UsedFilter(QuestionFilter):
+    title = gettext_lazy("in use")
+    parameter_name = "used"
+
+    def questions(self) -> Questions:
+        return {
+            "yes": (_("in a mailing"), lambda found: found.filter(used__gt=0)),
+            "no": (_("in no mailing"), lambda found: found.filter(used=0)),
+        }
+
+
+@admin.register(Message)
+class MessageAdmin(TestLetterPages):
+    form = MessageForm
+    list_title = gettext_lazy("Messages")
+    add_label = gettext_lazy("New message")
+    empty_title = gettext_lazy("No messages yet")
+    empty_text = gettext_lazy(
+        "A message is the subject and the body of a letter. One message may stand in many mailings."
+    )
+    change_form_template = "admin/mailing/message/change_form.html"
+    list_display = ("title", "usage", "changed", "kind")
+    list_filter = (UsedFilter, ("updated_at", DateRangeFilter))
+    search_fields = ("subject", "body")
+    search_help_text = gettext_lazy("By subject and text")
+    ordering = ("-updated_at", "-pk")
+    actions = ("copy", deletion.delete_selected)
+    fieldsets = (
+        (None, {"fields": ("subject", "is_html", "body")}),
+        (gettext_lazy("Text version"), {"fields": ("text_body",), "classes": ("collapse",)}),
+    )
+
+    class Media:
+        css = {"all": ["mailing/screens.css"]}
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return searching.among(queryset, search_term, *self.search_fields), False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        return statistics.with_usage(super().get_queryset(request))
+
+    # --- columns -------------------------------------------------------------------------------------
+
+    @admin.display(description=gettext_lazy("subject"), ordering="subject")
+    def title(self, message: Message) -> SafeString:
+        return format_html('{}<span class="muted">{}</span>', message, beginning(message))
+
+    @admin.display(description=gettext_lazy("used in mailings"), ordering="used")
+    def usage(self, message: Any) -> SafeString | str:
+        if not message.used:
+            return "—"
+        return format_html('<a class="num" href="{}">{}</a>', mailings_url(message), num(message.used))
+
+    @admin.display(description=gettext_lazy("last changed"), ordering="updated_at")
+    def changed(self, message: Message) -> SafeString | str:
+        return when(message.updated_at)
+
+    @admin.display(description=gettext_lazy("kind"), ordering="is_html")
+    def kind(self, message: Message) -> str:
+        return "HTML" if message.is_html else _("text")
+
+    # --- form ----------------------------------------------------------------------------------------
+
+    def has_change_permission(self, request: HttpRequest, obj: Message | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _free(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Message | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _free(request, obj)
+
+    def render_change_form(self, request: HttpRequest, context: Item, *args: Any, **kwargs: Any) -> HttpResponse:
+        context["chips"] = [(f"{{{{ {name} }}}}", words) for name, words in placeholders.FIELDS.items()]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_buttons(self, request: HttpRequest, obj: Message) -> list[Item]:
+        items: list[Item] = []
+        if self.may_prepare(request):
+            items.append({"label": _("Test to me"), "url": self.url("test", obj.pk), "icon": "test"})
+        if self.has_add_permission(request):
+            items.append({"label": _("Copy"), "url": self.url("copy", obj.pk), "method": "post", "icon": "copy"})
+        return items
+
+    def get_notices(self, request: HttpRequest, obj: Message) -> list[Item]:
+        notices: list[Item] = []
+        if obj.mailings.sending().exists():
+            words = _("This letter is being sent right now; changes reach only the next sends.")
+            notices.append({"text": words, "tone": "amber", "url": mailings_url(obj), "label": _("Which mailings")})
+        if not _free(request, obj):
+            notices.append({"text": _("It stands in a mailing that sends by itself: only a Manager may change it.")})
+        return notices
+
+    def save_model(self, request: HttpRequest, obj: Message, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        for sentence in form.warnings:
+            messages.warning(request, sentence)
+
+    # --- pages ---------------------------------------------------------------------------------------
+
+    def get_pages(self) -> list[tuple[str, View]]:
+        return [
+            ("preview/", self.preview_view),
+            ("<int:pk>/letter/", self.letter_view),
+            ("<int:pk>/test/", self.test_view),
+            ("<int:pk>/copy/", self.copy_view),
+        ]
+
+    @method_decorator(require_POST)
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """The unsaved form as a letter. Changes nothing; POST because a body does not fit into an address."""
+        if not (self.has_add_permission(request) or self.may_prepare(request)):
+            raise PermissionDenied
+        message = Message(
+            subject=request.POST.get("subject", ""),
+            body=request.POST.get("body", ""),
+            is_html=request.POST.get("is_html", "") not in {"", "false", "False", "0"},
+            text_body=request.POST.get("text_body", ""),
+        )
+        return letter_frame.of_message(message, self._sample(request), as_text=request.POST.get("shown") == "text")
+
+    def letter_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The stored message as a letter: the frame's first content."""
+        message = self.find(request, pk)
+        return letter_frame.of_message(message, None, as_text=request.GET.get("shown") == "text")
+
+    def _sample(self, request: HttpRequest) -> Client | None:
+        pk = request.POST.get("sample", "")
+        if not pk.isdecimal() or not request.user.has_perm("mailing.view_client"):
+            return None
+        return Client.objects.filter(pk=pk).first()
+
+    def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        message = self.find(request, pk)
+        return self.test_letter(request, message, message, None)
+
+    @method_decorator(require_POST)
+    def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        message = self.find(request, pk)
+        self.require_add(request)
+        twin = copies.copy_message(message, by=user_of(request))
+        self.message_user(request, _("This is the copy: change it as you like."))
+        return HttpResponseRedirect(self.url("change", twin.pk))
+
+    @admin.action(permissions=["add"], description=gettext_lazy("Copy"))
+    def copy(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
+        twins = [copies.copy_message(message, by=user_of(request)) for message in queryset]
+        words = ngettext("%(n)s copy made.", "%(n)s copies made.", len(twins))
+        self.message_user(request, words % {"n": len(twins)})
+
+
+def _free(request: HttpRequest, obj: Message | None) -> bool:
+    return obj is None or permissions.may_change_message(user_of(request), obj)
+
+
+def beginning(message: Message) -> str:
+    """The first words of the body, as the imaginary client of the preview reads them."""
+    text = message.body[:READ_AT_MOST]
+    if message.is_html:
+        text = strip_tags(letter_frame.without_styles(text))
+    text = placeholders.fill(placeholders.split(text), letter_frame.values_of(None))
+    return Truncator(" ".join(text.split())).chars(BEGINNING)
+
+
+def mailings_url(message: Message) -> str:
+    return f"{reverse('admin:mailing_mailing_changelist')}?message={message.pk}"

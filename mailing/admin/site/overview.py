@@ -1,0 +1,194 @@
+"""The first page in words and pictures; the numbers come from `services.overview`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.formats import date_format, number_format
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from mailing import demo
+from mailing.choices import AttemptStatus
+from mailing.formatting import num, percent, when
+from mailing.services.reports import overview
+from mailing.services.reports.overview import AMBER_SHARE, RED_SHARE, Attention, Day, FirstSteps, Need, Overview
+
+CHART_WIDTH, CHART_HEIGHT, BAR_SHARE = 900, 200, 0.64
+GRID_LINES = 4
+NICE_STEPS = (1, 2, 3, 5)
+TELLING_CHANGE = 300  # percent
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """What the template of the first page needs, as far as the person may see it."""
+    user = cast("User", request.user)
+    if not (user.has_perm("mailing.view_mailing") and user.has_perm("mailing.view_attempt")):
+        return {"may_look": False}
+    seen = overview.overview()
+    return {
+        "may_look": True,
+        "overview": seen,
+        "cards": cards(seen),
+        "chart": chart(seen.days),
+        "chart_scale": scale(seen.days),
+        "upcoming": seen.upcoming,
+        "attention": [(_why(item), item.mailing, _url("mailing_change", item.mailing.pk)) for item in seen.attention],
+        "steps": list(steps(seen.first_steps)) if seen.first_steps else [],
+        "new_mailing": _url("mailing_add") if user.has_perm("mailing.add_mailing") else "",
+        "may_pause": user.has_perm("mailing.change_mailing") and user.has_perm("mailing.send_mailing"),
+        "may_fill": user.is_superuser and demo.is_on(),
+    }
+
+
+# --- Cards ------------------------------------------------------------------------------------------
+
+
+def cards(seen: Overview) -> list[dict[str, Any]]:
+    attempts = f"{_url('attempt_changelist')}?{urlencode({'started_at__since': seen.days[0].date.isoformat()})}"
+    share = seen.now.error_share
+    silent = seen.clients - seen.receiving
+    return [
+        {"label": _("Sent in 30 days"), "value": seen.now.sent, "note": _trend(seen), "url": attempts},
+        {
+            "label": _("Share of errors"),
+            "value": percent(seen.now.failed, seen.now.sent + seen.now.failed),
+            "note": _errors(seen.now.failed),
+            "tone": _share_tone(share),
+            "url": f"{attempts}&status__exact={AttemptStatus.FAILED}",
+        },
+        {
+            "label": _("Being sent now"),
+            "value": seen.running_number,
+            "url": f"{_url('mailing_changelist')}?state=sending",
+        },
+        {
+            "label": _("Clients"),
+            "value": seen.clients,
+            "note": _("%(n)s of them receive no mail") % {"n": num(silent)} if silent else _("all receive mail"),
+            "url": f"{_url('client_changelist')}{'?receives=no' if silent else ''}",
+        },
+    ]
+
+
+def _trend(seen: Overview) -> str:
+    if not seen.before.sent:
+        return _("nothing in the 30 days before")
+    change = 100 * (seen.now.sent - seen.before.sent) / seen.before.sent
+    if change > TELLING_CHANGE:  # "+3 400 %" says only that there was little before
+        return _("%(n)s in the 30 days before") % {"n": num(seen.before.sent)}
+    sign = "+" if change > 0 else "−" if change < 0 else ""
+    return _("%(change)s%% against the 30 days before") % {"change": f"{sign}{number_format(abs(change), 0)}"}
+
+
+def _errors(number: int) -> str:
+    words = ngettext("%(n)s letter refused or unconfirmed", "%(n)s letters refused or unconfirmed", number)
+    return words % {"n": num(number)}
+
+
+def _share_tone(share: float | None) -> str:
+    if share is None or share <= AMBER_SHARE:
+        return ""
+    return "red" if share > RED_SHARE else "amber"
+
+
+# --- Chart ------------------------------------------------------------------------------------------
+
+
+def top(days: list[Day]) -> int:
+    """The upper end of the scale: four equal round steps that hold the highest day."""
+    highest = max((day.sent + day.failed for day in days), default=0)
+    power = 1
+    while True:
+        for nice in NICE_STEPS:
+            if GRID_LINES * nice * power >= highest:
+                return GRID_LINES * nice * power
+        power *= 10
+
+
+def scale(days: list[Day]) -> list[Any]:
+    """The labels of the scale, from the top down to zero."""
+    step = top(days) // GRID_LINES
+    return [num(step * n) for n in range(GRID_LINES, -1, -1)]
+
+
+def chart(days: list[Day]) -> SafeString:
+    """Stacked bars as SVG; each day has its numbers as a tooltip. Text stays outside, so that it never shrinks."""
+    lines = [(f"{CHART_HEIGHT * n / GRID_LINES:.1f}",) for n in range(GRID_LINES + 1)]
+    return format_html(
+        '<svg class="chart" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">{}{}</svg>',
+        CHART_WIDTH,
+        CHART_HEIGHT,
+        format_html_join("", f'<path class="chart-line" d="M0 {{}}H{CHART_WIDTH}"></path>', lines),
+        format_html_join("", "<g>{}{}{}<title>{}</title></g>", _bars(days)),
+    )
+
+
+def _bars(days: list[Day]) -> Iterator[tuple[SafeString, SafeString, SafeString, str]]:
+    slot = CHART_WIDTH / len(days)
+    per_letter = CHART_HEIGHT / top(days)
+    for number, day in enumerate(days):
+        left, width = slot * (number + (1 - BAR_SHARE) / 2), slot * BAR_SHARE
+        sent, failed = day.sent * per_letter, day.failed * per_letter
+        yield (
+            _rect("chart-day", slot * number, 0, slot, CHART_HEIGHT),
+            _rect("chart-sent", left, CHART_HEIGHT - sent, width, sent),
+            _rect("chart-failed", left, CHART_HEIGHT - sent - failed, width, failed),
+            f"{date_format(day.date, 'j E')}: {_day_words(day)}",
+        )
+
+
+def _rect(name: str, *numbers: float) -> SafeString:
+    x, y, width, height = (f"{number:.2f}" for number in numbers)
+    return format_html('<rect class="{}" x="{}" y="{}" width="{}" height="{}"></rect>', name, x, y, width, height)
+
+
+def _day_words(day: Day) -> str:
+    return _("accepted %(sent)s, errors %(failed)s") % {"sent": num(day.sent), "failed": num(day.failed)}
+
+
+# --- Sentences --------------------------------------------------------------------------------------
+
+
+def _why(item: Attention) -> SafeString | str:
+    sentences = {
+        Need.OVERDUE: _("should have been sent %(when)s, but nothing is being sent"),
+        Need.FAILED: _("the last send did not succeed"),
+        Need.MISSED: _("the last planned send was missed"),
+        Need.NO_RECIPIENTS: _("has no recipients"),
+        Need.FORGOTTEN: _("has been paused for over a week"),
+    }
+    sentence = sentences[item.need]
+    if item.need is not Need.OVERDUE:
+        return sentence
+    return format_html(sentence.replace("%(when)s", "{}"), when(item.mailing.next_run_at))
+
+
+def steps(first: FirstSteps) -> Iterator[dict[str, Any]]:
+    """The four steps to the first mailing; the first one not done yet is the next."""
+    rows = [
+        (_("Load your clients"), _("From the file Excel gave you, or one by one."), first.clients, "client_import"),
+        (
+            _("Write a message"),
+            _("Subject and body; the name of the client fills in by itself."),
+            first.messages,
+            "message_add",
+        ),
+        (_("Create a mailing"), _("Which message, to whom, when and how often."), first.mailings, "mailing_add"),
+        (_("Send a test to yourself"), _("The button is on the page of the mailing."), False, "mailing_changelist"),
+    ]
+    upcoming = True
+    for title, text, done, name in rows:
+        yield {"title": title, "text": text, "done": done, "is_next": upcoming and not done, "url": _url(name)}
+        upcoming = upcoming and done
+
+
+def _url(name: str, *args: Any) -> str:
+    return reverse(f"admin:mailing_{name}", args=args)

@@ -1,0 +1,105 @@
+"""django-q's own screens, made harmless.
+
+Its stock admin can run any function (a Schedule row names one), re-submit old tasks, and loads unsigned pickles when
+it shows a result. What is left is a read-only list of Schedule and Failure, for superusers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import pickle
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_q import admin as stock  # registers its screens: ours is loaded first, so it must come before
+from django_q.models import Failure, OrmQ, Schedule, Success
+
+from mailing import scheduling
+from mailing.admin.common.base import Looking
+from mailing.formatting import when
+
+assert stock
+for model in (Success, Failure, Schedule, OrmQ):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(Looking):
+    list_title = gettext_lazy("Queue: schedules")
+    empty_text = gettext_lazy("Each active mailing has a row here; the tick makes it.")
+    list_display = ("name", "mailing_link", "next_send", "state")
+    list_display_links = None
+    search_fields = ("name",)
+    search_help_text = gettext_lazy("By name")
+    fields = ("name", "func", "next_run")
+    ordering = ("next_run",)
+    list_select_related = ("mailing__message",)
+
+    @admin.display(description=gettext_lazy("mailing"))
+    def mailing_link(self, row: Any) -> SafeString | str:
+        mailing = getattr(row, "mailing", None)
+        return str(mailing) if mailing else "—"
+
+    @admin.display(description=gettext_lazy("next run"), ordering="next_run")
+    def next_send(self, row: Any) -> SafeString | str:
+        return when(row.next_run)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, row: Any) -> str:
+        if row.next_run is not None:
+            return _("active")
+        reason = scheduling.trouble(row)
+        return _("parked: %(reason)s") % {"reason": reason} if reason else _("has run")
+
+
+@admin.register(Failure)
+class FailureAdmin(Looking):
+    list_title = gettext_lazy("Queue: failures")
+    empty_title = gettext_lazy("No failures")
+    empty_text = gettext_lazy("What a worker could not do would stand here with the reason.")
+    list_display = ("name", "func", "stopped_at", "why")
+    list_display_links = None
+    search_fields = ("name", "func")
+    search_help_text = gettext_lazy("By name and function")
+    fields = ("name", "func", "started", "stopped")  # the rest are pickles
+    ordering = ("-stopped",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The pickles stay where they are: loading one could run anything."""
+        rows = super().get_queryset(request).defer("args", "kwargs", "result")
+        return rows.annotate(stored=Cast("result", TextField()))  # type: ignore[no-any-return]
+
+    @admin.display(description=gettext_lazy("when"), ordering="stopped")
+    def stopped_at(self, row: Any) -> SafeString | str:
+        return when(row.stopped)
+
+    @admin.display(description=gettext_lazy("text"))
+    def why(self, row: Any) -> SafeString:
+        return format_html("<pre>{}</pre>", Truncator(text_of(row.stored)).chars(2000))
+
+
+class Harmless(pickle.Unpickler):
+    """Reads text and numbers; whatever names a class or function is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"{module}.{name}")
+
+
+def text_of(stored: str | None) -> str:
+    """The text of a stored result, which is a pickle in base64; empty when it is anything but text."""
+    try:
+        value = Harmless(io.BytesIO(base64.b64decode(stored or ""))).load()
+    except (pickle.UnpicklingError, binascii.Error, EOFError, ValueError, IndexError, KeyError, AttributeError):
+        return ""
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,28 @@
+"""What the whole installation shares: the state of the mail service, and the site the data belong to."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class MailService(models.Model):
+    """One row (pk 1): the breaker, the next free send time, and the site whose clients may be written to."""
+
+    failures = models.PositiveIntegerField(default=0)  # in a row; the breaker opens at the threshold
+    until = models.DateTimeField(null=True, blank=True)  # the breaker is open until then
+    response = models.TextField(blank=True, default="")  # what the server said last when it failed
+    next_send_at = models.DateTimeField(null=True, blank=True)  # rate limit: the first free send time
+    site_url = models.CharField(max_length=500, blank=True, default="")  # rule 13: a copy must not write
+
+    class Meta:
+        verbose_name = _("mail service")
+        verbose_name_plural = _("mail service")
+
+    def __str__(self) -> str:
+        return self.site_url
+
+    @classmethod
+    def load(cls) -> MailService:
+        """The one row, made when it is missing."""
+        return cls.objects.get_or_create(pk=1)[0]
