@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.utils import translation
+from django.utils import timezone, translation
 
 from backoffice import screens  # noqa: F401  (rooms look at the admin's registry without opening a page)
+from tests.delivery.transports.in_memory import MemoryTransport
 
 # Rooms whose tests would see the same in any database: `python -m tests` runs them on SQLite only.
 ONCE = ("architecture", "browser", "demo", "doors", "pure", "smtp")
@@ -45,6 +47,19 @@ def language_of_the_settings() -> None:
 @pytest.fixture
 def superuser(db: None) -> User:
     return User.objects.create_superuser("boss", "boss@example.com", "secret")
+
+
+@pytest.fixture
+def now() -> datetime:
+    return timezone.now().replace(microsecond=0)
+
+
+@pytest.fixture
+def carrier(monkeypatch: pytest.MonkeyPatch) -> MemoryTransport:
+    """The mail server in memory; `accepted` are its letters."""
+    memory = MemoryTransport()
+    monkeypatch.setattr("mailing.delivery.transports.configured.from_settings", lambda: memory)
+    return memory
 
 
 Told = Callable[[str], None]

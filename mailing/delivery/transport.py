@@ -1,9 +1,9 @@
 """The seam between those who decide what is sent and those who carry it.
 
 A `Transport` opens `Line`s; a line takes letters from a `Source`, one after the other, and tells the source what
-became of each. Three carriers keep this contract (tests/delivery/test_transport_contract.py runs over all of them):
-the SMTP engine (`connection.py` around `session.py`), an in-memory twin for tests (`memory.py`) and an adapter for
-any Django e-mail backend (`djangobackend.py`). None of them touches the database.
+became of each. Three carriers keep this contract (tests/delivery/transports/test_contract.py runs over all of them):
+the SMTP engine (`smtp/connection.py` around `smtp/session.py`), an adapter for any Django e-mail backend
+(`transports/django_backend.py`) and an in-memory twin, which lives with the tests. None of them touches the database.
 """
 
 from __future__ import annotations

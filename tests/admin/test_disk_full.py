@@ -13,7 +13,7 @@ from mailing.models import Client, ClientImport, Message
 from tests.factories import MailingFactory, MessageFactory
 from tests.forms import filled
 from tests.fulldisk import FullDisk
-from tests.importing import files
+from tests.tables import files
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -13,11 +13,11 @@ from django_q.models import Failure
 from django_q.scheduler import scheduler
 
 from mailing.choices import AttemptStatus, Periodicity
-from mailing.delivery.transports.in_memory import MemoryTransport
 from mailing.models import Attempt, Mailing
 from mailing.services.mailings import lifecycle
 from mailing.services.operations import reconciler
 from tests.clock import oracle
+from tests.delivery.transports.in_memory import MemoryTransport
 from tests.factories import ClientFactory, MailingFactory
 from tests.queueing import drain
 

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from mailing.models import Client, ClientImport
 from tests.factories import MailingFactory
-from tests.importing import files
+from tests.tables import files
 
 pytestmark = pytest.mark.django_db
 

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import Permission, User
-from django.utils import timezone
 
 from mailing.delivery.transports.configured import DJANGO_SMTP
 from tests.factories import UserFactory
 from tests.smtp.server import Server, running
-
-
-@pytest.fixture
-def now() -> datetime:
-    return timezone.now().replace(microsecond=0)
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from django.conf import LazySettings
 
-from mailing.delivery.transports.in_memory import MemoryTransport
 from tests.clock.years.world import two_years
+from tests.delivery.transports.in_memory import MemoryTransport
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

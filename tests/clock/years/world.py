@@ -21,12 +21,12 @@ from zoneinfo import ZoneInfo
 from django.conf import LazySettings
 
 from mailing.choices import AttemptStatus, Periodicity
-from mailing.delivery.transports.in_memory import MemoryTransport
 from mailing.models import Attempt, Mailing
 from mailing.services.mailings import lifecycle
 from mailing.services.operations import reconciler
 from tests.clock import oracle
 from tests.clock.carrying import carry
+from tests.delivery.transports.in_memory import MemoryTransport
 from tests.factories import ClientFactory, MailingFactory
 
 BEGIN = datetime(2027, 1, 1, tzinfo=UTC)

@@ -8,12 +8,12 @@ import pytest
 from django.conf import LazySettings
 
 from mailing.choices import AttemptStatus, DeliveryReason, Periodicity
-from mailing.delivery.transports.in_memory import MemoryTransport
 from mailing.models import Attempt, Mailing, MailService
 from mailing.services.access import site_guard
 from mailing.services.mailings import lifecycle
 from mailing.services.operations import reconciler
 from tests.clock.carrying import carry
+from tests.delivery.transports.in_memory import MemoryTransport
 from tests.factories import ClientFactory, DeliveryFactory, MailingFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("carrier")]

@@ -16,7 +16,7 @@ from mailing.delivery.guards import lease
 from mailing.models import Attempt
 from mailing.services import runs
 from mailing.services.runs import State
-from tests.services.slices import ALWAYS, counts, misbehave, run, set_mailing, start
+from tests.services.runs.working import ALWAYS, counts, misbehave, run, set_mailing, start
 from tests.smtp.script import Fault
 from tests.smtp.server import Server
 

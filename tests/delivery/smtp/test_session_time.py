@@ -8,7 +8,7 @@ from mailing.delivery.smtp.session import PIECE
 from mailing.delivery.transport import End
 from mailing.replies import Trouble, Verdict
 from tests.delivery.carrying import Queue, letter, letters
-from tests.delivery.talking import GROUP_OK, Talk, group
+from tests.delivery.smtp.talking import GROUP_OK, Talk, group
 
 
 class TestDeadlines:

@@ -20,7 +20,7 @@ from tests.factories import MailingFactory
 from tests.fulldisk import FullDisk
 from tests.processes import wait_for
 from tests.queueing import drain
-from tests.services.slices import ALWAYS, counts, emails, misbehave, run, start
+from tests.services.runs.working import ALWAYS, counts, emails, misbehave, run, start
 from tests.smtp.script import Fault
 from tests.smtp.server import Server
 

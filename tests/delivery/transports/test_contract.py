@@ -18,10 +18,10 @@ from mailing.delivery.smtp.connect import SmtpTransport
 from mailing.delivery.transport import End, Transport
 from mailing.delivery.transports import one_letter
 from mailing.delivery.transports.django_backend import BackendTransport
-from mailing.delivery.transports.in_memory import MemoryTransport, Said
 from mailing.replies import Outcome, Phase, Reply, Trouble, Verdict
-from tests.delivery import backends
 from tests.delivery.carrying import Queue, deliver, in_a_loop, letter, letters, options
+from tests.delivery.transports import backends
+from tests.delivery.transports.in_memory import MemoryTransport, Said
 from tests.smtp.script import Fault
 from tests.smtp.server import Server
 
@@ -59,7 +59,7 @@ async def memory(**answers: Said) -> AsyncIterator[tuple[Transport, Accepted]]:
 @asynccontextmanager
 async def locmem(**answers: Said) -> AsyncIterator[tuple[Transport, Accepted]]:
     with backends.scripted({f"{name}@example.com": said for name, said in answers.items()}):
-        yield BackendTransport("tests.delivery.backends.SmtpLikeBackend"), _in_the_outbox
+        yield BackendTransport("tests.delivery.transports.backends.SmtpLikeBackend"), _in_the_outbox
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from mailing.delivery.smtp.capabilities import Abilities
 from mailing.delivery.transport import End
 from mailing.replies import Trouble, Verdict
 from tests.delivery.carrying import Queue, letter, letters
-from tests.delivery.talking import GROUP_OK, PIPED, PLAIN, Talk, group
+from tests.delivery.smtp.talking import GROUP_OK, PIPED, PLAIN, Talk, group
 
 
 def test_a_letter_begins_with_three_commands_in_one_write() -> None:

@@ -13,7 +13,7 @@ from mailing.models import Client, ClientImport
 from mailing.tables import reading
 from tests.admin.people import somebody
 from tests.factories import ClientFactory, MailingFactory
-from tests.importing import files
+from tests.tables import files
 
 pytestmark = pytest.mark.django_db
 IMPORT = "/admin/mailing/client/import/"

@@ -16,7 +16,7 @@ from mailing.models import Client, ClientImport, Mailing, Suppression
 from mailing.services.clients import imports, merge
 from mailing.tables import reading
 from tests.factories import ClientFactory, MailingFactory, SuppressionFactory, UserFactory
-from tests.importing import files
+from tests.tables import files
 
 pytestmark = pytest.mark.django_db
 

@@ -14,8 +14,8 @@ from anymail.signals import pre_send
 from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend as LocmemBackend
 
-from mailing.delivery.transports.in_memory import Said
 from mailing.replies import Phase, Reply
+from tests.delivery.transports.in_memory import Said
 
 SCRIPT: dict[str, Said] = {}  # each address is answered so once
 

@@ -13,7 +13,7 @@ from mailing.delivery.engine.dispatcher import Stop
 from mailing.models import Client, Suppression
 from mailing.services.runs import State
 from tests.factories import ClientFactory
-from tests.services.slices import ALWAYS, breaker_pause_is_over, counts, emails, misbehave, run, start
+from tests.services.runs.working import ALWAYS, breaker_pause_is_over, counts, emails, misbehave, run, start
 from tests.smtp.script import Fault
 from tests.smtp.server import Server
 

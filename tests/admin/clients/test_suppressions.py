@@ -14,7 +14,7 @@ from mailing.choices import SuppressionReason
 from mailing.models import Suppression
 from tests.admin.people import somebody
 from tests.factories import AttemptFactory, SuppressionFactory, UserFactory
-from tests.importing import files
+from tests.tables import files
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/mailing/suppression/"

@@ -12,7 +12,7 @@ from openpyxl import Workbook
 
 from mailing.tables import reading, workbooks
 from mailing.tables.errors import Unreadable
-from tests.importing import files
+from tests.tables import files
 
 
 def rows(data: bytes) -> list[reading.Row]:

@@ -30,8 +30,8 @@ from mailing.delivery.transports import django_outcomes, one_letter
 from mailing.delivery.transports.configured import DJANGO_SMTP, from_settings
 from mailing.delivery.transports.django_backend import BackendTransport, as_django
 from mailing.replies import Outcome, Trouble, Verdict
-from tests.delivery.backends import api_error
 from tests.delivery.carrying import Queue, deliver, letter, letters
+from tests.delivery.transports.backends import api_error
 from tests.smtp.script import Fault
 from tests.smtp.server import running
 
@@ -125,7 +125,7 @@ def test_only_a_letter_that_is_counted_is_sent(
     )
 
 
-@pytest.mark.parametrize("path", ["no.such.Backend", "tests.delivery.backends.Missing"])
+@pytest.mark.parametrize("path", ["no.such.Backend", "tests.delivery.transports.backends.Missing"])
 def test_a_backend_that_does_not_exist_is_configuration(path: str) -> None:
     assert one_letter.probe(transport=BackendTransport(path)).verdict is Verdict.CONFIGURATION
 

@@ -18,12 +18,12 @@ from mailing.delivery.engine.records import Claim
 from mailing.delivery.guards import circuit_breaker
 from mailing.delivery.transport import Transport
 from mailing.delivery.transports.django_backend import BackendTransport
-from mailing.delivery.transports.in_memory import MemoryTransport, Said
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, MailService
 from mailing.replies import Phase, Reply, Trouble, Verdict
 from mailing.services import runs
 from tests.chaos.books import balance
+from tests.delivery.transports.in_memory import MemoryTransport, Said
 from tests.factories import MailingFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

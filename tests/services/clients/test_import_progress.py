@@ -15,7 +15,7 @@ from mailing import scheduling, tasks
 from mailing.models import Client, ClientImport, Heartbeat
 from mailing.services.clients import imports, merge
 from tests.factories import UserFactory
-from tests.importing import files
+from tests.tables import files
 
 pytestmark = pytest.mark.django_db
 IMPORT = "/admin/mailing/client/import/"

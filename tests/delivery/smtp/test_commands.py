@@ -8,7 +8,7 @@ from mailing.delivery.smtp.capabilities import Abilities
 from mailing.delivery.transport import Letter
 from mailing.replies import Verdict
 from tests.delivery.carrying import Queue, letter
-from tests.delivery.talking import GROUP_OK, Talk, group
+from tests.delivery.smtp.talking import GROUP_OK, Talk, group
 
 
 class TestWhatIsNotEvenTried:

@@ -15,7 +15,7 @@ from mailing.services import runs
 from mailing.services.runs import State
 from tests.chaos import books
 from tests.factories import AttemptFactory, ClientFactory, DeliveryFactory, MessageFactory
-from tests.services.slices import counts, emails, misbehave, run, start
+from tests.services.runs.working import counts, emails, misbehave, run, start
 from tests.smtp.script import Fault
 from tests.smtp.server import Server
 
