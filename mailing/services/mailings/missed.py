@@ -98,7 +98,7 @@ def write_off(mailing: Mailing, was: Mailing | None, now: datetime, reason: Reas
     pending: Sequence[datetime] = (mailing.next_run_at,) if ran else ()
     if was is not None:
         was.active_since = mailing.active_since
-        pending = occurrences.standing(was, now).pending
+        pending = occurrences.due_state(was, now).pending
     if pending and not ran:
         pending, mailing.held_at = pending[:-1], pending[-1]
     record(mailing, pending, reason, now)
@@ -111,7 +111,7 @@ def let_go(mailing: Mailing, reason: Reason, now: datetime) -> None:
         return
     mailing.held_at = None
     Mailing.objects.filter(pk=mailing.pk).update(held_at=None)
-    due = occurrences.standing(mailing, now).due if mailing.is_active else None
+    due = occurrences.due_state(mailing, now).due if mailing.is_active else None
     if held != due:
         record(mailing, (held,), reason, now)
 

@@ -21,7 +21,7 @@ LOOK_BACK = timedelta(days=10)
 
 
 @dataclass(frozen=True)
-class Standing:
+class DueState:
     """Where a mailing stands at a moment.
 
     `pending`: occurrences at or before the moment, neither run nor recorded, oldest first; only the last of
@@ -62,10 +62,10 @@ def coming(mailing: Mailing, moment: datetime) -> datetime | None:
     return recurrence.next_after(mailing.start_at, mailing.periodicity, moment, zone(), end=mailing.end_at)
 
 
-def standing(mailing: Mailing, now: datetime) -> Standing:
+def due_state(mailing: Mailing, now: datetime) -> DueState:
     """Rules 2, 5 and 6 of the calendar, as far as they say what is due."""
     ran = has_run(mailing)
-    return Standing(_pending(mailing, now, ran=ran), coming(mailing, now), ran)
+    return DueState(_pending(mailing, now, ran=ran), coming(mailing, now), ran)
 
 
 def has_run(mailing: Mailing) -> bool:

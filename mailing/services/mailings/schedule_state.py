@@ -76,12 +76,12 @@ def write(mailing: Mailing, now: datetime, *, finish: bool = False) -> None:
 
 
 def _next_run_at(mailing: Mailing, now: datetime) -> datetime | None:
-    standing = occurrences.standing(mailing, now)
-    if standing.ran:
+    state = occurrences.due_state(mailing, now)
+    if state.ran:
         mailing.status = MailingStatus.RUNNING
-    if standing.due is not None and mailing.active_since is not None:
-        return max(standing.due, mailing.active_since)
-    return standing.next_run_at
+    if state.due is not None and mailing.active_since is not None:
+        return max(state.due, mailing.active_since)
+    return state.next_run_at
 
 
 def wake(mailing: Mailing, now: datetime) -> None:

@@ -53,19 +53,19 @@ def run_due(mailing_id: int, now: datetime | None = None) -> Attempt | None:
 def _decide(mailing: Mailing, now: datetime) -> Attempt | None:
     if not mailing.is_active:
         return None
-    standing = occurrences.standing(mailing, now)
-    if standing.due is None:
+    state = occurrences.due_state(mailing, now)
+    if state.due is None:
         return None
-    reason = missed.why(mailing, standing.due, now)
+    reason = missed.why(mailing, state.due, now)
     if reason is missed.LATER:
         return None
-    missed.record(mailing, standing.pending[:-1], missed.earlier(reason), now)
+    missed.record(mailing, state.pending[:-1], missed.earlier(reason), now)
     if reason is not None:
-        missed.record(mailing, (standing.due,), reason, now)
+        missed.record(mailing, (state.due,), reason, now)
         return None
     try:
         with transaction.atomic():
-            attempt = runs.start(mailing, occurrence=standing.due, trigger=Trigger.SCHEDULE)
+            attempt = runs.start(mailing, occurrence=state.due, trigger=Trigger.SCHEDULE)
     except AlreadyRunning:
         return None
     scheduling.enqueue_slice(attempt.pk)
@@ -187,13 +187,13 @@ def _was_seen(attempt: Attempt, seen: int | None) -> bool:
 def _start(mailing: Mailing, trigger: Trigger, by: User | None, due_only: bool, now: datetime) -> Attempt:
     """Runs what is due, or makes an extra run that leaves the schedule alone."""
     schedule_state.adopt(mailing, now)
-    standing = occurrences.standing(mailing, now)
-    due = standing.due
+    state = occurrences.due_state(mailing, now)
+    due = state.due
     if due is not None and occurrences.too_late(mailing, due, now):
         due = None
     if due is None and due_only:
-        raise _nothing_due(standing.coming)
-    skipped = standing.pending[:-1] if due else standing.pending
+        raise _nothing_due(state.coming)
+    skipped = state.pending[:-1] if due else state.pending
     missed.record(mailing, skipped, missed.SKIPPED if due else missed.DOWN, now)
     with transaction.atomic():
         attempt = runs.start(mailing, occurrence=due, trigger=trigger, by=by)
