@@ -78,7 +78,7 @@ def edited(
         if was is not None and was.is_active:
             permissions.require_send(by)
         reason = missed.PAUSED if current.held_at else missed.CHANGED
-        missed.write_off(current, was, moment, reason)
+        missed.record_before_change(current, was, moment, reason)
         return _activated(current, by, moment, reason)
 
 
@@ -101,7 +101,7 @@ def pause(mailing: Mailing, by: User | None = None, *, now: datetime | None = No
     with transaction.atomic():
         current = schedule_state.locked(mailing)
         if not current.is_paused:
-            missed.write_off(current, current, moment, missed.PAUSED)
+            missed.record_before_change(current, current, moment, missed.PAUSED)
             current.is_paused = True
             schedule_state.write(current, moment)
             audit_log.changed(current, by, _("Paused."))
@@ -120,7 +120,7 @@ def resume(mailing: Mailing, by: User | None = None, *, now: datetime | None = N
             current.is_paused = False
             current.active_since = moment
             schedule_state.write(current, moment)
-            missed.let_go(current, missed.PAUSED, moment)
+            missed.release_held(current, missed.PAUSED, moment)
             schedule_state.wake(current, moment)
             audit_log.changed(current, by, _("Resumed."))
     return current
@@ -133,12 +133,12 @@ def finish(mailing: Mailing, by: User | None = None, *, now: datetime | None = N
     with transaction.atomic():
         current = schedule_state.locked(mailing)
         if current.status != MailingStatus.FINISHED:
-            missed.write_off(current, current, moment, missed.FINISHED)
+            missed.record_before_change(current, current, moment, missed.FINISHED)
             current.end_at = max(moment, current.start_at)
             Mailing.objects.filter(pk=current.pk).update(end_at=current.end_at)
             runs.cut_short(current)
             schedule_state.write(current, moment, finish=True)
-            missed.let_go(current, missed.FINISHED, moment)
+            missed.release_held(current, missed.FINISHED, moment)
             audit_log.changed(current, by, _("Finished."))
     return current
 
@@ -183,7 +183,7 @@ def _activated(mailing: Mailing, by: User | None, now: datetime, why: missed.Rea
             current.active_since = now
         current.held_at = mailing.held_at
         schedule_state.write(current, now)
-        missed.let_go(current, why, now)
+        missed.release_held(current, why, now)
         schedule_state.wake(current, now)
     return current
 
@@ -195,7 +195,7 @@ def _touched(mailing: Mailing, by: User | None, now: datetime) -> Mailing:
         if current.is_active:
             permissions.require_send(by)
             if not schedule_state.has_recipients(current):
-                missed.write_off(current, current, now, missed.PAUSED)
+                missed.record_before_change(current, current, now, missed.PAUSED)
                 current.is_paused = True
         schedule_state.write(current, now)
     return current

@@ -86,11 +86,11 @@ def earlier(reason: Reason | None) -> Reason:
     return SKIPPED if reason is None else reason
 
 
-def write_off(mailing: Mailing, was: Mailing | None, now: datetime, reason: Reason) -> None:
+def record_before_change(mailing: Mailing, was: Mailing | None, now: datetime, reason: Reason) -> None:
     """Records what fell due before a change, a pause or the end, and had not been looked at yet.
 
     The latest occurrence of a mailing that never ran is held: it runs when the mailing is activated again, unless
-    a later one has come by then (`let_go` tells).
+    a later one has come by then (`release_held` tells).
     """
     if mailing.next_run_at is None or mailing.next_run_at > now:
         return
@@ -104,7 +104,7 @@ def write_off(mailing: Mailing, was: Mailing | None, now: datetime, reason: Reas
     record(mailing, pending, reason, now)
 
 
-def let_go(mailing: Mailing, reason: Reason, now: datetime) -> None:
+def release_held(mailing: Mailing, reason: Reason, now: datetime) -> None:
     """The mailing is active again, or over: what was held is due now, or it stands as missed."""
     held = mailing.held_at
     if held is None or (mailing.is_paused and mailing.status != MailingStatus.FINISHED):
