@@ -78,7 +78,7 @@ class Command(BaseCommand):
         bar = Bar(sys.stderr)
         while True:
             result = runs.run_slice(attempt.pk, stop=lambda: bool(told), seconds=runs.NO_LIMIT, progress=bar.show)
-            deferred = result.state is runs.State.OPEN and result.stopped is Stop.NOTHING_LEFT
+            deferred = result.state is runs.SliceState.OPEN and result.stopped is Stop.NOTHING_LEFT
             if told or not deferred or (result.next_at is not None and not wait):
                 bar.close()
                 return result
@@ -149,7 +149,7 @@ def _exit_code(attempt: Attempt, result: runs.SliceResult, told: list[int]) -> i
         return NOT_ALL
     if told:
         return STOPPED + told[0]
-    if result.state is runs.State.BUSY:
+    if result.state is runs.SliceState.BUSY:
         return NOT_STARTED
     return _trouble_code(result.outcome)
 

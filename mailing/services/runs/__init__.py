@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from mailing.services.runs.creation import start, start_retry
-from mailing.services.runs.release import SliceResult, State
+from mailing.services.runs.release import SliceResult, SliceState
 from mailing.services.runs.result import close, cut_short, is_worked_on, purge
 from mailing.services.runs.slice import NO_LIMIT, Progress, compose_attempt, run_slice
 
@@ -14,7 +14,7 @@ __all__ = [
     "NO_LIMIT",
     "Progress",
     "SliceResult",
-    "State",
+    "SliceState",
     "close",
     "compose_attempt",
     "cut_short",

@@ -21,7 +21,7 @@ from mailing.services.runs import result, wait_notes
 from mailing.services.runs.wait_notes import Note
 
 
-class State(StrEnum):
+class SliceState(StrEnum):
     """How a slice left its attempt."""
 
     FINISHED = "finished"  # has its result (or had it before)
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class SliceResult:
-    state: State
+    state: SliceState
     attempt_id: int
     mailing_id: int
     next_at: datetime | None = None
@@ -42,7 +42,7 @@ class SliceResult:
 
 
 @dataclass(frozen=True)
-class Ending:
+class SliceEnd:
     """Why a slice stopped, and what it learnt."""
 
     why: Stop
@@ -53,31 +53,31 @@ class Ending:
     cut_short: DeliveryReason = DeliveryReason.ENDED  # with CUT_SHORT
 
 
-def leave(attempt: Attempt, owner: str, ending: Ending) -> SliceResult:
+def release_lease(attempt: Attempt, owner: str, ending: SliceEnd) -> SliceResult:
     """Gives the lease back. Raises LeaseLost."""
     until = _stop_for_good(attempt, owner, ending)
     if not Delivery.objects.filter(attempt=attempt).open().exists():
         result.conclude(attempt.pk, owner)
-        return _result(attempt, State.FINISHED, ending)
+        return _result(attempt, SliceState.FINISHED, ending)
     if ending.why is Stop.PAUSED:
-        write(attempt, owner, Note(wait_notes.PAUSED), **RELEASED, resume_at=None)
-        return _result(attempt, State.PAUSED, ending)
+        update_fenced(attempt, owner, Note(wait_notes.PAUSED), **RELEASED, resume_at=None)
+        return _result(attempt, SliceState.PAUSED, ending)
     if ending.why is Stop.SERVICE:
-        write(attempt, owner, **RELEASED, resume_at=until)
-        return _result(attempt, State.OPEN, ending, until)
+        update_fenced(attempt, owner, **RELEASED, resume_at=until)
+        return _result(attempt, SliceState.OPEN, ending, until)
     if ending.why is Stop.NOTHING_LEFT:
         at, note = _when(attempt, ending.next_at)
-        write(attempt, owner, note, **RELEASED, resume_at=at)
-        return _result(attempt, State.OPEN, ending, at)
+        update_fenced(attempt, owner, note, **RELEASED, resume_at=at)
+        return _result(attempt, SliceState.OPEN, ending, at)
     takes_letters_again = ending.answered and attempt.note == wait_notes.REFUSES_ALL
-    write(attempt, owner, Note() if takes_letters_again else None, **RELEASED, resume_at=None)
-    return _result(attempt, State.OPEN, ending)
+    update_fenced(attempt, owner, Note() if takes_letters_again else None, **RELEASED, resume_at=None)
+    return _result(attempt, SliceState.OPEN, ending)
 
 
 RELEASED: dict[str, Any] = {"lease_owner": "", "lease_until": None}
 
 
-def write(attempt: Attempt, owner: str, note: Note | None = None, **values: Any) -> None:
+def update_fenced(attempt: Attempt, owner: str, note: Note | None = None, **values: Any) -> None:
     """Updates columns of ours under the fence. Raises LeaseLost."""
     if note is not None:
         values |= {"note": note.text, "note_params": note.params}
@@ -87,11 +87,11 @@ def write(attempt: Attempt, owner: str, note: Note | None = None, **values: Any)
         setattr(attempt, name, value)
 
 
-def _result(attempt: Attempt, state: State, ending: Ending, next_at: datetime | None = None) -> SliceResult:
+def _result(attempt: Attempt, state: SliceState, ending: SliceEnd, next_at: datetime | None = None) -> SliceResult:
     return SliceResult(state, attempt.pk, attempt.mailing_id, next_at, ending.why, ending.outcome)
 
 
-def _stop_for_good(attempt: Attempt, owner: str, ending: Ending) -> datetime | None:
+def _stop_for_good(attempt: Attempt, owner: str, ending: SliceEnd) -> datetime | None:
     """Gives up the rest where there is no going on; else, with the service in trouble, until when to wait."""
     if ending.why is Stop.CUT_SHORT:
         result.give_up_rest(attempt.pk, owner, ending.cut_short)
@@ -103,7 +103,7 @@ def _stop_for_good(attempt: Attempt, owner: str, ending: Ending) -> datetime | N
     return None
 
 
-def _wait_for_service(attempt: Attempt, owner: str, ending: Ending) -> datetime | None:
+def _wait_for_service(attempt: Attempt, owner: str, ending: SliceEnd) -> datetime | None:
     """The run waits until the breaker lets somebody through, but not longer than the retry window.
 
     The window begins with the first trouble after the last letter the server decided about.
@@ -121,7 +121,7 @@ def _wait_for_service(attempt: Attempt, owner: str, ending: Ending) -> datetime 
         note = Note(attempt.note, attempt.note_params | {"at": until.isoformat()})
     else:
         note = wait_notes.for_service(ending.outcome, until, since, addresses.split(attempt.from_email)[1])
-    write(attempt, owner, note, response=words)
+    update_fenced(attempt, owner, note, response=words)
     return min(until, window)
 
 

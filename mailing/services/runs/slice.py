@@ -27,7 +27,7 @@ from mailing.delivery.transports import configured
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Mailing
 from mailing.services.runs import release, result, wait_notes
-from mailing.services.runs.release import Ending, SliceResult, State
+from mailing.services.runs.release import SliceEnd, SliceResult, SliceState
 from mailing.services.runs.wait_notes import Note
 
 logger = logging.getLogger(__name__)
@@ -66,23 +66,23 @@ def run_slice(
     """
     attempt = Attempt.objects.select_related("mailing").filter(pk=attempt_id).first()
     if attempt is None:
-        return SliceResult(State.GONE, attempt_id, 0)
+        return SliceResult(SliceState.GONE, attempt_id, 0)
     if attempt.status != AttemptStatus.RUNNING:
-        return SliceResult(State.FINISHED, attempt_id, attempt.mailing_id)
+        return SliceResult(SliceState.FINISHED, attempt_id, attempt.mailing_id)
     owner = lease.new_owner()
     left = lease.take(attempt, owner, timezone.now())
     if left is None:
-        return SliceResult(State.BUSY, attempt_id, attempt.mailing_id)
+        return SliceResult(SliceState.BUSY, attempt_id, attempt.mailing_id)
     try:
         attempt.refresh_from_db(fields=["cut_short", *COUNTERS])
         if left:
             _note_interruption(attempt, owner)
         limit = settings.MAILING_SLICE_SECONDS if seconds is None else seconds
         ending = _Slice(attempt, owner).run(stop, limit, progress)
-        return release.leave(attempt, owner, ending)
+        return release.release_lease(attempt, owner, ending)
     except LeaseLost:
         logger.warning("Attempt %s is somebody else's now", attempt_id)
-        return SliceResult(State.BUSY, attempt_id, attempt.mailing_id)
+        return SliceResult(SliceState.BUSY, attempt_id, attempt.mailing_id)
 
 
 def compose_attempt(attempt: Attempt) -> Composed:
@@ -92,7 +92,7 @@ def compose_attempt(attempt: Attempt) -> Composed:
 
 def _note_interruption(attempt: Attempt, owner: str) -> None:
     done = attempt.audience - attempt.open
-    release.write(attempt, owner, Note(result.INTERRUPTED, {"done": done, "audience": attempt.audience}))
+    release.update_fenced(attempt, owner, Note(result.INTERRUPTED, {"done": done, "audience": attempt.audience}))
 
 
 class _Slice:
@@ -102,22 +102,22 @@ class _Slice:
         self.attempt, self.owner = attempt, owner
         self.reason = DeliveryReason.ENDED  # of being cut short
 
-    def run(self, stop: Stopping, seconds: float, progress: Telling | None) -> Ending:
+    def run(self, stop: Stopping, seconds: float, progress: Telling | None) -> SliceEnd:
         why = self._wish() or (Stop.ASKED if stop() else None)
         if why is not None or not self.attempt.open:
-            return Ending(why or Stop.NOTHING_LEFT, cut_short=self.reason)
+            return SliceEnd(why or Stop.NOTHING_LEFT, cut_short=self.reason)
         refused = self.attempt.note == wait_notes.REFUSES_ALL
         admission = (self._stand_back() if refused else None) or circuit_breaker.admit(timezone.now())
         if admission.until is not None:
-            return Ending(Stop.SERVICE, until=admission.until)
+            return SliceEnd(Stop.SERVICE, until=admission.until)
         with transaction.atomic():
-            release.write(self.attempt, self.owner, resume_at=None)
+            release.update_fenced(self.attempt, self.owner, resume_at=None)
             if refused:
                 self._begin_with_others()
         welcome = refused and not admission.probe  # our twenty had opened the breaker: others closed it
         orders = self._orders(stop, seconds, progress, probing=admission.probe, welcome=welcome)
         report = runner.work(configured.from_settings(), Ledger(self.attempt, self.owner), orders)
-        return Ending(
+        return SliceEnd(
             report.stopped,
             report.outcome,
             report.until,

@@ -205,7 +205,7 @@ def test_a_paused_mailing_is_finished_when_its_end_has_passed_and_a_draft_is_not
 def test_more_runs_than_workers_do_not_fill_the_queue(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = [lifecycle.send_now(MailingFactory(clients=2)) for _ in range(3)]
     Attempt.objects.update(started_at=now - HOUR)
-    open_ = partial(runs.SliceResult, runs.State.OPEN)
+    open_ = partial(runs.SliceResult, runs.SliceState.OPEN)
 
     def one_slice(attempt_id: int, **_: object) -> runs.SliceResult:
         """Works for a moment and is not through."""

@@ -14,7 +14,7 @@ from mailing.cluster import Ticker
 from mailing.models import Delivery
 from mailing.services import runs
 from mailing.services.mailings import lifecycle
-from mailing.services.runs import State
+from mailing.services.runs import SliceState
 from tests.chaos import books
 from tests.factories import MailingFactory
 from tests.fulldisk import FullDisk
@@ -50,7 +50,7 @@ def test_a_run_waits_for_room_and_ends_as_if_nothing_had_been(
         room.join()
 
     assert "letters wait: database or disk is full" in caplog.text
-    assert result.state is State.FINISHED
+    assert result.state is SliceState.FINISHED
     assert attempt.status == AttemptStatus.SUCCEEDED
     assert counts(attempt) == (CLIENTS, 0, 0, 0, 0)
     assert server.recipients == dict.fromkeys(emails(attempt), 1)
@@ -71,7 +71,7 @@ def test_a_disk_that_stays_full_leaves_a_few_letters_in_doubt_and_the_next_slice
         assert 0 < attempt.sent <= len(server.accepted) <= attempt.sent + claimed
         assert claimed <= 2 * settings.SMTP_CONNECTIONS + settings.SMTP_CLAIMS_AHEAD
 
-    wait_for(lambda: run(attempt).state is not State.BUSY, what="the end of the lease")
+    wait_for(lambda: run(attempt).state is not SliceState.BUSY, what="the end of the lease")
     assert counts(attempt) == (CLIENTS - claimed, 0, claimed, 0, 0)
     assert attempt.status == AttemptStatus.FAILED
     assert "interrupted" in attempt.note_text
@@ -98,5 +98,5 @@ def test_the_tick_goes_on_when_there_is_room_again(server: Server, caplog: pytes
 
     ticker.reconcile()
     drain()
-    assert run(mailing.attempts.get()).state is State.FINISHED
+    assert run(mailing.attempts.get()).state is SliceState.FINISHED
     assert server.recipients.total() == CLIENTS

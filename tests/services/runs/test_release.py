@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 from mailing.choices import AttemptStatus
 from mailing.delivery.engine.dispatcher import Stop
 from mailing.models import Client, Suppression
-from mailing.services.runs import State
+from mailing.services.runs import SliceState
 from tests.factories import ClientFactory
 from tests.services.runs.working import ALWAYS, breaker_pause_is_over, counts, emails, misbehave, run, start
 from tests.smtp.script import Fault
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 def test_a_closed_port_marks_nobody_and_says_what_it_waits_for() -> None:
     attempt = start(3)
     result = run(attempt)
-    assert (result.state, result.stopped) == (State.OPEN, Stop.SERVICE)
+    assert (result.state, result.stopped) == (SliceState.OPEN, Stop.SERVICE)
     assert result.next_at == attempt.resume_at
     assert attempt.resume_at is not None
     assert counts(attempt) == (0, 0, 0, 0, 3)
@@ -51,7 +51,7 @@ def test_a_server_that_answers_no_dot_costs_a_few_letters_and_the_run_waits(serv
 
     result = run(attempt)
 
-    assert (result.state, result.stopped) == (State.OPEN, Stop.SERVICE)
+    assert (result.state, result.stopped) == (SliceState.OPEN, Stop.SERVICE)
     assert 3 <= attempt.unconfirmed <= 3 * (3 + 1)  # three events in a row, on three lines, one just opened
     assert attempt.open == 60 - attempt.unconfirmed
     assert "without saying whether it took it" in attempt.note_text
@@ -71,7 +71,7 @@ def test_a_slice_does_not_knock_while_the_breaker_is_open(server: Server) -> Non
     connections = len(server.transcripts)
     result = run(other)
     assert len(server.transcripts) == connections
-    assert (result.state, result.stopped) == (State.OPEN, Stop.SERVICE)
+    assert (result.state, result.stopped) == (SliceState.OPEN, Stop.SERVICE)
     assert other.resume_at == waiting.resume_at
     assert "in trouble a moment ago" in other.note_text
 
@@ -80,8 +80,8 @@ def test_after_the_pause_the_run_goes_on_and_the_note_goes(server: Server, setti
     settings.MAILING_BREAKER_PAUSES = [0.05]
     attempt = start(3)
     misbehave(server, Fault("connect", "421 4.3.2 closing", times=3))
-    assert run(attempt).state is State.OPEN
-    while run(attempt).state is State.OPEN:
+    assert run(attempt).state is SliceState.OPEN
+    while run(attempt).state is SliceState.OPEN:
         pass
     assert attempt.status == AttemptStatus.SUCCEEDED
     assert (attempt.note, attempt.resume_at) == ("", None)
@@ -91,7 +91,7 @@ def test_the_retry_window_ends_the_waiting_with_the_servers_words(server: Server
     settings.MAILING_BREAKER_PAUSES, settings.MAILING_RETRY_WINDOW = [0.05], 0.3
     attempt = start(3)
     misbehave(server, Fault("connect", "421 4.3.2 closed for today", times=ALWAYS))
-    while run(attempt).state is State.OPEN:
+    while run(attempt).state is SliceState.OPEN:
         pass
     assert attempt.status == AttemptStatus.FAILED
     assert set(attempt.deliveries.values_list("status", "reason")) == {("failed", "retry_window")}
@@ -104,7 +104,7 @@ def test_deferred_letters_are_waited_for_outside_the_slice(server: Server, setti
     attempt = start(3)
     misbehave(server, Fault("rcpt", "451 4.7.1 greylisted", to=emails(attempt)[0]))
     result = run(attempt)
-    assert (result.state, result.stopped) == (State.OPEN, Stop.NOTHING_LEFT)
+    assert (result.state, result.stopped) == (SliceState.OPEN, Stop.NOTHING_LEFT)
     assert result.next_at is not None
     assert result.next_at > timezone.now() + timedelta(minutes=59)
     assert attempt.resume_at == result.next_at
@@ -137,7 +137,7 @@ def test_a_dead_domain_at_the_head_of_the_queue_does_not_stand_in_the_way_of_the
     assert counts(attempt) == (0, 0, 0, 0, 65)
 
     breaker_pause_is_over()
-    assert run(attempt).state is State.FINISHED  # forty accepted between: the refusals meant the recipients
+    assert run(attempt).state is SliceState.FINISHED  # forty accepted between: the refusals meant the recipients
     assert counts(attempt) == (40, 25, 0, 0, 0)
     assert len(server.accepted) == 40
     assert max(server.recipients.values()) == 1
@@ -156,10 +156,10 @@ def test_a_dead_domain_at_the_end_of_the_queue_is_believed_when_another_mailing_
     assert run(attempt).stopped is Stop.SERVICE  # it stands back
     assert attempt.resume_at is not None
     assert attempt.resume_at - timezone.now() < timedelta(seconds=11)
-    assert run(other).state is State.FINISHED
+    assert run(other).state is SliceState.FINISHED
     assert counts(other) == (3, 0, 0, 0, 0)
 
-    assert run(attempt).state is State.FINISHED
+    assert run(attempt).state is SliceState.FINISHED
     assert counts(attempt) == (5, 25, 0, 0, 0)
     assert max(server.recipients.values()) == 1
 
@@ -177,7 +177,7 @@ def test_who_is_refused_again_and_again_is_marked_by_nobody_while_no_letter_is_a
         assert counts(attempt) == before
 
     settings.MAILING_RETRY_WINDOW = 0.01
-    assert run(attempt).state is State.FINISHED
+    assert run(attempt).state is SliceState.FINISHED
     assert counts(attempt) == (5, 25, 0, 0, 0)
     assert attempt.response == REFUSAL
 
@@ -190,6 +190,6 @@ def test_a_relay_that_takes_letters_again_gets_them_all(server: Server) -> None:
         breaker_pause_is_over()
 
     server.script.faults.clear()  # type: ignore[attr-defined]
-    assert run(attempt).state is State.FINISHED
+    assert run(attempt).state is SliceState.FINISHED
     assert counts(attempt) == (60, 0, 0, 0, 0)
     assert max(server.recipients.values()) == 1

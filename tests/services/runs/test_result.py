@@ -15,7 +15,7 @@ from mailing.choices import AttemptStatus, DeliveryReason, MailingStatus
 from mailing.delivery.guards import lease
 from mailing.models import Attempt
 from mailing.services import runs
-from mailing.services.runs import State
+from mailing.services.runs import SliceState
 from tests.services.runs.working import ALWAYS, counts, misbehave, run, set_mailing, start
 from tests.smtp.script import Fault
 from tests.smtp.server import Server
@@ -26,11 +26,11 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 def test_a_paused_run_sends_nothing_and_resumes_as_the_same_attempt(server: Server) -> None:
     attempt = start(3)
     set_mailing(attempt, is_paused=True)
-    assert run(attempt).state is State.PAUSED
+    assert run(attempt).state is SliceState.PAUSED
     assert "paused" in attempt.note_text
     assert server.accepted == []
     set_mailing(attempt, is_paused=False)
-    assert run(attempt).state is State.FINISHED
+    assert run(attempt).state is SliceState.FINISHED
     assert attempt.status == AttemptStatus.SUCCEEDED
 
 
@@ -41,7 +41,7 @@ def test_a_paused_run_sends_nothing_and_resumes_as_the_same_attempt(server: Serv
 def test_the_end_skips_the_rest_with_its_reason(server: Server, change: dict[str, Any], reason: str) -> None:
     attempt = start(3, start_at=timezone.now() - timedelta(hours=1))
     set_mailing(attempt, **change)
-    assert run(attempt).state is State.FINISHED
+    assert run(attempt).state is SliceState.FINISHED
     assert set(attempt.deliveries.values_list("status", "reason")) == {("skipped", reason)}
     assert attempt.status == AttemptStatus.FAILED
     assert attempt.note
@@ -63,7 +63,7 @@ def test_a_run_is_stopped_in_its_middle(server: Server, settings: LazySettings) 
     staff.start()
     result = run(attempt)
     staff.join()
-    assert result.state is State.PAUSED
+    assert result.state is SliceState.PAUSED
     assert 0 < attempt.sent < 200
     assert set(attempt.deliveries.values_list("status", flat=True)) == {"sent", "queued"}
     assert attempt.sent == len(server.accepted)

@@ -12,7 +12,7 @@ from mailing.delivery.engine.dispatcher import Stop
 from mailing.delivery.guards import lease
 from mailing.models import Attempt, Client, Suppression
 from mailing.services import runs
-from mailing.services.runs import State
+from mailing.services.runs import SliceState
 from tests.chaos import books
 from tests.factories import AttemptFactory, ClientFactory, DeliveryFactory, MessageFactory
 from tests.services.runs.working import counts, emails, misbehave, run, start
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 def test_everybody_gets_a_letter_of_their_own_and_the_run_succeeds(server: Server) -> None:
     attempt = start([ClientFactory.create(greeting=name) for name in ("Анна", "Борис")])
-    assert run(attempt).state is State.FINISHED
+    assert run(attempt).state is SliceState.FINISHED
     assert attempt.status == AttemptStatus.SUCCEEDED
     assert counts(attempt) == (2, 0, 0, 0, 0)
     assert server.recipients == dict.fromkeys(emails(attempt), 1)
@@ -44,7 +44,7 @@ def test_the_acceptance_of_issue_2(server: Server) -> None:
         Fault("data", "drop", to=lost),
         Fault("dot", "drop", to=unknown),
     )
-    assert run(attempt).state is State.FINISHED
+    assert run(attempt).state is SliceState.FINISHED
     assert attempt.status == AttemptStatus.FAILED
     assert counts(attempt) == (17, 2, 1, 0, 0)
     assert attempt.response == "550 5.1.1 no such user"
@@ -76,7 +76,7 @@ def test_a_run_that_reached_nobody_does_not_succeed(server: Server) -> None:
 
 def test_a_run_for_nobody_fails_in_words() -> None:
     attempt = start([])
-    assert run(attempt).state is State.FINISHED
+    assert run(attempt).state is SliceState.FINISHED
     assert attempt.status == AttemptStatus.FAILED
     assert "add recipients" in attempt.note_text
 
@@ -96,7 +96,7 @@ def test_a_message_too_big_for_the_server_fails_its_own_run_at_once(server: Serv
     server.size = 1000
     attempt = start(3, message=MessageFactory.create(body="x " * 2000))
     result = run(attempt)
-    assert (result.state, result.stopped) == (State.FINISHED, Stop.MESSAGE)
+    assert (result.state, result.stopped) == (SliceState.FINISHED, Stop.MESSAGE)
     assert attempt.status == AttemptStatus.FAILED
     assert counts(attempt) == (0, 3, 0, 0, 0)
     assert set(attempt.deliveries.values_list("reason", flat=True)) == {"message"}
@@ -109,7 +109,7 @@ def test_a_message_too_big_for_the_server_fails_its_own_run_at_once(server: Serv
 def test_a_slice_that_meets_a_live_lease_goes_away() -> None:
     attempt = start(3)
     lease.take(attempt, lease.new_owner(), timezone.now())
-    assert run(attempt).state is State.BUSY
+    assert run(attempt).state is SliceState.BUSY
 
 
 def test_a_slice_takes_over_from_a_dead_worker(server: Server) -> None:
@@ -130,14 +130,14 @@ def test_a_slice_takes_over_from_a_dead_worker(server: Server) -> None:
 
 def test_a_finished_or_deleted_attempt_is_answered() -> None:
     attempt = AttemptFactory.create(status="succeeded")
-    assert runs.run_slice(attempt.pk, stop=lambda: False).state is State.FINISHED
-    assert runs.run_slice(999_999, stop=lambda: False).state is State.GONE
+    assert runs.run_slice(attempt.pk, stop=lambda: False).state is SliceState.FINISHED
+    assert runs.run_slice(999_999, stop=lambda: False).state is SliceState.GONE
 
 
 def test_who_is_told_to_stop_at_once_gives_the_lease_back(server: Server) -> None:
     attempt = start(3)
     result = run(attempt, stop=lambda: True)
-    assert (result.state, result.stopped, attempt.lease_owner) == (State.OPEN, Stop.ASKED, "")
+    assert (result.state, result.stopped, attempt.lease_owner) == (SliceState.OPEN, Stop.ASKED, "")
     assert server.accepted == []
 
 
@@ -146,7 +146,7 @@ def test_counters_that_do_not_balance_are_never_shown(server: Server, caplog: py
     DeliveryFactory.create(attempt=attempt, status="failed", reason="refused")
     Attempt.objects.filter(pk=attempt.pk).update(audience=4)
     result = runs.run_slice(attempt.pk, stop=lambda: False)
-    assert result.state is State.FINISHED
+    assert result.state is SliceState.FINISHED
     books.balance(attempt)
     assert attempt.failed == 1
     assert "does not balance" in caplog.text
