@@ -41,7 +41,7 @@ def run_slice(attempt_id: int, queued: float | None = None) -> None:
         raise SystemExit(0)  # the cluster is gone: django-q leaves the task unacknowledged, the tick resumes
     if result.state == "open" and result.next_at is None:
         scheduling.enqueue_slice(attempt_id)
-    lifecycle.settle(result.mailing_id)
+    lifecycle.refresh(result.mailing_id)
 
 
 def _has_successor(attempt_id: int, queued: float) -> bool:

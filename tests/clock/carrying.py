@@ -18,4 +18,4 @@ def carry(now: datetime, *, real: int = 1) -> None:
         else:
             Delivery.objects.filter(attempt=pk).update(status=DeliveryStatus.SENT)
             Attempt.objects.filter(pk=pk).update(status=AttemptStatus.SUCCEEDED, sent=audience, finished_at=now)
-        lifecycle.settle(mailing_id, now)
+        lifecycle.refresh(mailing_id, now)

@@ -65,7 +65,7 @@ class Command(BaseCommand):
                     mailing, trigger=Trigger.COMMAND, again=options["again"], due_only=options["due_only"]
                 )
                 result = self._work(attempt, told, wait=not options["no_wait"])
-                lifecycle.settle(mailing.pk)
+                lifecycle.refresh(mailing.pk)
             except Refused as refusal:
                 self._exit(NOT_STARTED, str(refusal))
             except (OperationalError, InterfaceError) as error:  # a full disk, a database that is away

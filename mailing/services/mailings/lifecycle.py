@@ -22,7 +22,7 @@ from mailing.services import runs
 from mailing.services.access import audit_log, permissions
 from mailing.services.mailings import copies, missed, occurrences, schedule_state
 from mailing.services.mailings.occurrences import Plan, plan
-from mailing.services.mailings.schedule_state import settle
+from mailing.services.mailings.schedule_state import refresh
 from mailing.services.mailings.start import NOBODY, hindrance, refusal, retry, run_due, send_now
 
 __all__ = [
@@ -35,12 +35,12 @@ __all__ = [
     "launch",
     "pause",
     "plan",
+    "refresh",
     "refusal",
     "resume",
     "retry",
     "run_due",
     "send_now",
-    "settle",
 ]
 
 SCHEDULE_FIELDS = frozenset({"start_at", "end_at", "periodicity", "is_paused"})
@@ -74,7 +74,7 @@ def edited(
     if SCHEDULE_FIELDS.isdisjoint(changed):
         return _touched(mailing, by, moment)
     with transaction.atomic():
-        current = schedule_state.locked(mailing)
+        current = schedule_state.lock(mailing)
         if was is not None and was.is_active:
             permissions.require_send(by)
         reason = missed.PAUSED if current.held_at else missed.CHANGED
@@ -90,7 +90,7 @@ def replan(mailing_id: int, now: datetime) -> None:
             return  # it fell due meanwhile, and somebody decides
         if current.is_active and current.next_run_at != occurrences.coming(current, now):
             current.active_since = now
-            schedule_state.write(current, now)
+            schedule_state.save(current, now)
             schedule_state.wake(current, now)
 
 
@@ -99,11 +99,11 @@ def pause(mailing: Mailing, by: User | None = None, *, now: datetime | None = No
     permissions.require_send(by)
     moment = now or timezone.now()
     with transaction.atomic():
-        current = schedule_state.locked(mailing)
+        current = schedule_state.lock(mailing)
         if not current.is_paused:
             missed.record_before_change(current, current, moment, missed.PAUSED)
             current.is_paused = True
-            schedule_state.write(current, moment)
+            schedule_state.save(current, moment)
             audit_log.changed(current, by, _("Paused."))
     return current
 
@@ -113,13 +113,13 @@ def resume(mailing: Mailing, by: User | None = None, *, now: datetime | None = N
     permissions.require_send(by)
     moment = now or timezone.now()
     with transaction.atomic():
-        current = schedule_state.locked(mailing)
+        current = schedule_state.lock(mailing)
         if not schedule_state.has_recipients(current):
             raise Refused(NOBODY)
         if current.is_paused:
             current.is_paused = False
             current.active_since = moment
-            schedule_state.write(current, moment)
+            schedule_state.save(current, moment)
             missed.release_held(current, missed.PAUSED, moment)
             schedule_state.wake(current, moment)
             audit_log.changed(current, by, _("Resumed."))
@@ -131,13 +131,13 @@ def finish(mailing: Mailing, by: User | None = None, *, now: datetime | None = N
     permissions.require_send(by)
     moment = now or timezone.now()
     with transaction.atomic():
-        current = schedule_state.locked(mailing)
+        current = schedule_state.lock(mailing)
         if current.status != MailingStatus.FINISHED:
             missed.record_before_change(current, current, moment, missed.FINISHED)
             current.end_at = max(moment, current.start_at)
             Mailing.objects.filter(pk=current.pk).update(end_at=current.end_at)
             runs.cut_short(current)
-            schedule_state.write(current, moment, finish=True)
+            schedule_state.save(current, moment, finish=True)
             missed.release_held(current, missed.FINISHED, moment)
             audit_log.changed(current, by, _("Finished."))
     return current
@@ -154,7 +154,7 @@ def copy(mailing: Mailing, by: User | None = None) -> Mailing:
 def delete(mailing: Mailing, by: User | None = None) -> None:
     """Deletes the mailing with its history. Refused while it is being sent. Raises NotAllowed, Refused."""
     with transaction.atomic():
-        current = schedule_state.locked(mailing)
+        current = schedule_state.lock(mailing)
         if current.is_active:
             permissions.require_send(by)
         running = current.attempts.running().first()
@@ -174,7 +174,7 @@ def _forget_deliveries(mailing: Mailing) -> None:
 def _activated(mailing: Mailing, by: User | None, now: datetime, why: missed.Reason = missed.CHANGED) -> Mailing:
     """The schedule of the mailing is new: `active_since` is now, and what is due by rule 2 starts at once."""
     with transaction.atomic():
-        current = schedule_state.locked(mailing)
+        current = schedule_state.lock(mailing)
         current.status = _status_after_change(current)
         if not current.is_paused and not schedule_state.has_recipients(current):
             current.is_paused = True
@@ -182,7 +182,7 @@ def _activated(mailing: Mailing, by: User | None, now: datetime, why: missed.Rea
             permissions.require_send(by)
             current.active_since = now
         current.held_at = mailing.held_at
-        schedule_state.write(current, now)
+        schedule_state.save(current, now)
         missed.release_held(current, why, now)
         schedule_state.wake(current, now)
     return current
@@ -191,13 +191,13 @@ def _activated(mailing: Mailing, by: User | None, now: datetime, why: missed.Rea
 def _touched(mailing: Mailing, by: User | None, now: datetime) -> Mailing:
     """Something but the schedule changed."""
     with transaction.atomic():
-        current = schedule_state.locked(mailing)
+        current = schedule_state.lock(mailing)
         if current.is_active:
             permissions.require_send(by)
             if not schedule_state.has_recipients(current):
                 missed.record_before_change(current, current, now, missed.PAUSED)
                 current.is_paused = True
-        schedule_state.write(current, now)
+        schedule_state.save(current, now)
     return current
 
 

@@ -25,16 +25,16 @@ RECIPIENTS_WITHIN = timedelta(hours=1)  # a script saves the mailing first, then
 GONE = _("The mailing does not exist any more.")
 
 
-def settle(mailing_id: int, now: datetime | None = None) -> Mailing | None:
+def refresh(mailing_id: int, now: datetime | None = None) -> Mailing | None:
     """Brings status, next send and Schedule row in line with the calendar; starts nothing."""
     with transaction.atomic():
         mailing = Mailing.objects.select_for_update().filter(pk=mailing_id).first()
         if mailing is not None:
-            write(mailing, now or timezone.now())
+            save(mailing, now or timezone.now())
     return mailing
 
 
-def locked(mailing: Mailing) -> Mailing:
+def lock(mailing: Mailing) -> Mailing:
     current = Mailing.objects.select_for_update().filter(pk=mailing.pk).first()
     if current is None:
         raise Refused(GONE)
@@ -58,7 +58,7 @@ def has_recipients(mailing: Mailing) -> bool:
     return mailing.audience == Audience.EVERYONE or mailing.clients.exists()
 
 
-def write(mailing: Mailing, now: datetime, *, finish: bool = False) -> None:
+def save(mailing: Mailing, now: datetime, *, finish: bool = False) -> None:
     """Writes the columns we own, then the Schedule row: last, because it holds up the scheduler."""
     mailing.next_run_at = _next_run_at(mailing, now) if mailing.is_active else None
     ended = mailing.is_paused and mailing.active_since is not None and occurrences.ended(mailing, now)

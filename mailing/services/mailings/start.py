@@ -46,7 +46,7 @@ def run_due(mailing_id: int, now: datetime | None = None) -> Attempt | None:
             if mailing.is_active and mailing.active_since is None:
                 return None  # its recipients are still being added
             attempt = _decide(mailing, moment)
-        schedule_state.write(mailing, moment)
+        schedule_state.save(mailing, moment)
     return attempt
 
 
@@ -77,7 +77,7 @@ def retry(attempt: Attempt, by: User | None = None, unconfirmed: bool = False) -
     permissions.require_send(by)
     _require(site_guard.refusal())
     with transaction.atomic():
-        mailing = schedule_state.locked(attempt.mailing)
+        mailing = schedule_state.lock(attempt.mailing)
         if mailing.is_paused:
             raise NotStarted(PAUSED)
         again = runs.start_retry(attempt, by=by, unconfirmed=unconfirmed)
@@ -105,7 +105,7 @@ def send_now(
     permissions.require_send(by)
     moment = now or timezone.now()
     with transaction.atomic():
-        current = schedule_state.locked(mailing)
+        current = schedule_state.lock(mailing)
         _require(refusal(current, moment))
         attempt = _unfinished(current, trigger, seen_attempt, moment)
         if attempt is None:
@@ -115,7 +115,7 @@ def send_now(
         if trigger != Trigger.COMMAND:
             scheduling.enqueue_slice(attempt.pk)
         audit_log.changed(current, by, _("Sent: attempt %(attempt)s."), attempt=attempt.pk)
-        schedule_state.write(current, moment)
+        schedule_state.save(current, moment)
     return attempt
 
 

@@ -155,7 +155,7 @@ def _broken_rows(now: datetime) -> Iterator[Finding]:
         mailing_id, detail = scheduling.owner(row), f"{row.name}: {reason}"
         remedy: Callable[[], object] = partial(scheduling.park, row.pk, detail)
         if mailing_id is not None:
-            remedy = partial(lifecycle.settle, mailing_id, now)
+            remedy = partial(lifecycle.refresh, mailing_id, now)
         yield Finding("broken_row", row.pk, remedy, detail)
 
 
@@ -171,7 +171,7 @@ def _undecided(now: datetime) -> Iterator[Finding]:
             kind = "clock"
         yield Finding(kind, pk, partial(lifecycle.run_due, pk, now))
     for pk in _over_while_paused(now).values_list("pk", flat=True):
-        yield Finding("unplanned", pk, partial(lifecycle.settle, pk, now))
+        yield Finding("unplanned", pk, partial(lifecycle.refresh, pk, now))
 
 
 def _over_while_paused(now: datetime) -> QuerySet[Mailing]:
@@ -211,7 +211,7 @@ def _wrong_times(now: datetime, *, all_of_them: bool) -> Iterator[Finding]:
         try:
             right = recurrence.next_after(start, periodicity, now, zone, end=end)
         except Exception as error:  # nonsense in one row, written past all checks
-            yield Finding("wrong_time", pk, partial(lifecycle.settle, pk, now), str(error))
+            yield Finding("wrong_time", pk, partial(lifecycle.refresh, pk, now), str(error))
             continue
         if right == at:
             known.add(row)
@@ -262,11 +262,11 @@ def _is_over(mailing: Mailing, now: datetime) -> bool:
 
 def _close(attempt: Attempt, now: datetime) -> None:
     runs.close(attempt, reason=DeliveryReason.ENDED)
-    lifecycle.settle(attempt.mailing_id, now)
+    lifecycle.refresh(attempt.mailing_id, now)
 
 
 def _astray_rows(now: datetime) -> Iterator[Finding]:
     for pk in scheduling.astray().values_list("pk", flat=True):
-        yield Finding("astray", pk, partial(lifecycle.settle, pk, now))
+        yield Finding("astray", pk, partial(lifecycle.refresh, pk, now))
     for row in scheduling.disputed():
         yield Finding("disputed", row.pk, partial(scheduling.remove, row))

@@ -74,7 +74,7 @@ def test_a_mailing_that_runs_once_is_finished_after_its_run() -> None:
     mailing.refresh_from_db()
     if mailing.status != MailingStatus.FINISHED:  # its letters are still on their way
         Attempt.objects.update(status=AttemptStatus.SUCCEEDED, finished_at=timezone.now())
-        lifecycle.settle(mailing.pk)
+        lifecycle.refresh(mailing.pk)
         mailing.refresh_from_db()
 
     assert mailing.status == MailingStatus.FINISHED
