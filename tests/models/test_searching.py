@@ -69,8 +69,8 @@ def test_a_client_is_found_by_what_is_stored_now() -> None:
 
 def test_loading_a_file_and_deleting_many_keep_the_index() -> None:
     rows = [merge.Merged(f"c{number}@example.ru", (f"Клиент {number}", "", ""), None) for number in range(50)]
-    merge.write(rows, source="test")
-    merge.write([merge.Merged("c7@example.ru", ("Другое Имя", "", ""), ("Клиент 7", "", ""))], source="test")
+    merge.upsert(rows, source="test")
+    merge.upsert([merge.Merged("c7@example.ru", ("Другое Имя", "", ""), ("Клиент 7", "", ""))], source="test")
     assert (len(found("клиент")), found("другое")) == (49, ["c7@example.ru"])
     erasure.delete(Client.objects.search("клиент"), by=None)
     assert (found("клиент"), found("имя")) == ([], ["c7@example.ru"])

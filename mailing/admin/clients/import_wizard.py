@@ -24,7 +24,7 @@ from mailing.formatting import num
 from mailing.forms.clients import ClientFileForm, ConfirmFileForm
 from mailing.models import ClientImport
 from mailing.services.clients import imports
-from mailing.services.clients.merge import Merged, Report
+from mailing.services.clients.merge import Merged, MergeReport
 from mailing.tables.reading import Sheet
 
 SHOWN_PROBLEMS = 100
@@ -82,7 +82,9 @@ class ClientWizard(ImportMixin, Pages):
                 )
         return self._step(request, 1, {"form": form})
 
-    def _preview(self, request: HttpRequest, form: Any, upload: ClientImport, sheet: Sheet, report: Report) -> Item:
+    def _preview(
+        self, request: HttpRequest, form: Any, upload: ClientImport, sheet: Sheet, report: MergeReport
+    ) -> Item:
         form.cleaned_data["import_file"].tmp_storage_name = str(upload.pk)
         return {
             "confirm_form": self.create_confirm_form(request, form),
@@ -100,7 +102,7 @@ class ClientWizard(ImportMixin, Pages):
             "load_label": self._load_label(report, upload),
         }
 
-    def _load_label(self, report: Report, upload: ClientImport) -> str:
+    def _load_label(self, report: MergeReport, upload: ClientImport) -> str:
         """What pressing the button does; empty when there is nothing to load."""
         number = report.new + report.changed
         if number:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from mailing.errors import Refused
 from mailing.models import ClientImport, Mailing
 from mailing.services.clients import imports
-from mailing.services.clients.merge import Report
+from mailing.services.clients.merge import MergeReport
 
 SHOWN_PROBLEMS = 100
 NOTHING_USABLE, REFUSED = 1, 2
@@ -57,7 +57,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}", returncode=REFUSED) from error
 
-    def _check(self, upload: ClientImport, *, dry_run: bool) -> Report:
+    def _check(self, upload: ClientImport, *, dry_run: bool) -> MergeReport:
         """Checked first also when it is loaded: an unreadable file must not leave half of itself behind."""
         _sheet, report = imports.check(upload)
         if dry_run:
@@ -75,7 +75,7 @@ class Command(BaseCommand):
         self.stdout.write(f"\r{rows}", ending="")
         self.stdout.flush()
 
-    def _tell(self, report: Report, mailing: Mailing | None) -> None:
+    def _tell(self, report: MergeReport, mailing: Mailing | None) -> None:
         for problem in report.problems[:SHOWN_PROBLEMS]:
             row = _("Row %(line)s: %(address)s") % {"line": problem.line, "address": problem.address or "—"}
             self.stderr.write(f"{row} — {problem.reason}")

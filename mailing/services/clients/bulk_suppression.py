@@ -22,7 +22,7 @@ from mailing.choices import SuppressionReason
 from mailing.errors import NotAllowed
 from mailing.models import Suppression
 from mailing.services.clients import suppression
-from mailing.services.clients.merge import Judge, Problem
+from mailing.services.clients.merge import Judge, RowProblem
 from mailing.tables.reading import Sheet
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class FileReport:
 
     added: int = 0
     already: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
 
 
 def stop_clients(clients: ClientQuerySet, *, by: User | None) -> int:

@@ -22,7 +22,7 @@ from mailing.errors import NotAllowed, Refused
 from mailing.models import Client, ClientImport, Heartbeat, Mailing
 from mailing.services.access import permissions
 from mailing.services.clients import merge
-from mailing.services.clients.merge import Merged, Progress, Report
+from mailing.services.clients.merge import Merged, MergeReport, OnProgress
 from mailing.services.mailings import recipients
 from mailing.tables import reading, writing
 from mailing.tables.reading import Sheet
@@ -52,7 +52,7 @@ def receive(file: File[bytes], *, by: User | None, mailing: Mailing | None = Non
     )
 
 
-def check(upload: ClientImport) -> tuple[Sheet, Report]:
+def check(upload: ClientImport) -> tuple[Sheet, MergeReport]:
     """Reads the file, writes no client; remembers the counters and the bad rows. An unreadable file is dropped."""
     try:
         sheet = reading.read(_data(upload))
@@ -64,7 +64,7 @@ def check(upload: ClientImport) -> tuple[Sheet, Report]:
     return sheet, report
 
 
-def load(upload: ClientImport, *, by: User | None, progress: Progress | None = None) -> Report:
+def load(upload: ClientImport, *, by: User | None, progress: OnProgress | None = None) -> MergeReport:
     """Writes the clients of a received file and drops the file. Raises Refused: gone, being loaded, not allowed."""
     _require(by, upload.mailing)
     _take(upload)
@@ -165,7 +165,7 @@ def _store(upload: ClientImport) -> merge.Store:
     mailing = upload.mailing
 
     def store(rows: list[Merged]) -> None:
-        merge.write(rows, source=source)
+        merge.upsert(rows, source=source)
         clients = Client.objects.filter(email__in=[row.email for row in rows])
         recipients.insert(upload, clients)
         if mailing is not None:
@@ -174,7 +174,7 @@ def _store(upload: ClientImport) -> merge.Store:
     return store
 
 
-def _remember(upload: ClientImport, report: Report, **fields: object) -> None:
+def _remember(upload: ClientImport, report: MergeReport, **fields: object) -> None:
     upload.counters = report.counters()
     upload.problems = problems_file(report) if report.problems else None
     for name, value in fields.items():
@@ -182,7 +182,7 @@ def _remember(upload: ClientImport, report: Report, **fields: object) -> None:
     upload.save(update_fields=["counters", "problems", *fields])
 
 
-def problems_file(report: Report) -> bytes:
+def problems_file(report: MergeReport) -> bytes:
     """Every row that is left out, as a CSV for the person who corrects them."""
     titles = (gettext("Row of the file"), gettext("Address"), gettext("Why"))
     rows = ((str(problem.line), problem.address, problem.reason) for problem in report.problems)
@@ -199,14 +199,14 @@ def sample_file() -> bytes:
     return b"".join(writing.as_csv([titles, *rows]))
 
 
-def summary(report: Report) -> str:
+def summary(report: MergeReport) -> str:
     """The four counters in a sentence."""
     return gettext("new: %(new)s, changed: %(changed)s, unchanged: %(unchanged)s, rows left out: %(problems)s") % (
         report.counters()
     )
 
 
-def _log(upload: ClientImport, report: Report, by: User | None) -> None:
+def _log(upload: ClientImport, report: MergeReport, by: User | None) -> None:
     """One entry for the whole file: 100 000 of them would bury everything else."""
     if by is not None:
         LogEntry.objects.create(

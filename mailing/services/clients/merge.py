@@ -29,7 +29,7 @@ TEXTS = ("full_name", "greeting", "comment")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class RowProblem:
     """A row that is left out, and why."""
 
     line: int
@@ -56,13 +56,13 @@ class Merged:
 
 
 @dataclass
-class Report:
+class MergeReport:
     """The four counters, every row that is left out, and the first changes."""
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
     changes: list[Merged] = field(default_factory=list)
 
     @property
@@ -90,15 +90,15 @@ class Report:
 
 
 Store = Callable[[list[Merged]], None]
-Progress = Callable[[int], None]  # told how many rows are through
+OnProgress = Callable[[int], None]  # told how many rows are through
 
 
-def check(sheet: Sheet) -> Report:
+def check(sheet: Sheet) -> MergeReport:
     """What loading the sheet would do. Reads outside any transaction and writes nothing. Raises Unreadable."""
     return _run(sheet, None, None)
 
 
-def load(sheet: Sheet, store: Store, progress: Progress | None = None) -> Report:
+def load(sheet: Sheet, store: Store, progress: OnProgress | None = None) -> MergeReport:
     """Writes the good rows, a transaction per slice. Raises Unreadable: the slices before it stay."""
     with _room():
         return _run(sheet, store, progress)
@@ -120,8 +120,8 @@ def _room() -> Iterator[None]:
             cursor.execute(f"PRAGMA cache_size = {before}")
 
 
-def _run(sheet: Sheet, store: Store | None, progress: Progress | None) -> Report:
-    report = Report()
+def _run(sheet: Sheet, store: Store | None, progress: OnProgress | None) -> MergeReport:
+    report = MergeReport()
     judge = Judge(report.problems)
     rows = iter(sheet)
     done = 0
@@ -142,7 +142,7 @@ def _run(sheet: Sheet, store: Store | None, progress: Progress | None) -> Report
 class Judge:
     """Decides row by row; remembers which address stood where."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[RowProblem]) -> None:
         self.problems = problems
         self.seen: dict[str, int] = {}
 
@@ -151,7 +151,7 @@ class Judge:
         address = addresses.extract(row.email)
         reason = self._objection(address, row)
         if reason:
-            self.problems.append(Problem(row.line, row.email[:254], reason))
+            self.problems.append(RowProblem(row.line, row.email[:254], reason))
             return ""
         self.seen[address] = row.line
         return address
@@ -199,7 +199,7 @@ _UPSERT = """
 """
 
 
-def write(rows: Iterable[Merged], *, source: str) -> None:
+def upsert(rows: Iterable[Merged], *, source: str) -> None:
     """Stores the new and the changed clients among these (at most SLICE of them)."""
     params: list[str] = []
     for row in rows:

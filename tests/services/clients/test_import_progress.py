@@ -94,7 +94,7 @@ def test_the_progress_counts_rows_while_it_goes_on(
 ) -> None:
     monkeypatch.setattr(merge, "SLICE", 4)
     seen: list[str] = []
-    original = merge.write
+    original = merge.upsert
 
     def write(rows: Any, *, source: str) -> None:
         seen.append(page(browser, "live").content.decode())

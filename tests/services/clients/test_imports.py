@@ -25,7 +25,7 @@ def receive(data: bytes, *, by: User | None = None, mailing: Mailing | None = No
     return imports.receive(File(io.BytesIO(data), name="clients.csv"), by=by, mailing=mailing)
 
 
-def load(data: bytes, *, by: User | None = None, mailing: Mailing | None = None) -> merge.Report:
+def load(data: bytes, *, by: User | None = None, mailing: Mailing | None = None) -> merge.MergeReport:
     upload = receive(data, by=by, mailing=mailing)
     imports.check(upload)
     return imports.load(upload, by=by)
@@ -150,7 +150,7 @@ def test_figures_that_differ_from_the_check_are_marked() -> None:
 def test_an_address_that_somebody_else_adds_in_the_same_moment_is_updated_not_doubled() -> None:
     late = [merge.Merged("anna@example.ru", ("Анна", "", ""), None)]
     ClientFactory(email="anna@example.ru", full_name="A", comment="by hand")
-    merge.write(late, source="x")
+    merge.upsert(late, source="x")
     client = Client.objects.get(email="anna@example.ru")
     assert (client.full_name, client.comment) == ("Анна", "by hand")
 
