@@ -121,7 +121,7 @@ class Ticker:
 
     def schedules(self) -> None:
         """A pass of django-q's scheduler, after what would make it fail was taken out of its way."""
-        reconciler.disarm(timezone.now())
+        reconciler.park_broken(timezone.now())
         scheduler(broker=get_broker())
 
     def reconcile(self) -> None:

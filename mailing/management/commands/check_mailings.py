@@ -22,11 +22,11 @@ class Command(BaseCommand):
         for banner in health.banners(now):
             self.stdout.write(f"! {banner.text}")
         found = stuck = 0
-        for finding in reconciler.look(now, thoroughly=True):
+        for finding in reconciler.findings(now, thoroughly=True):
             found += 1
             self.stdout.write(str(finding))
             if options["fix"]:
-                stuck += not reconciler.cure(finding)
+                stuck += not reconciler.fix(finding)
         self.stdout.write(f"{found} found, {found - stuck if options['fix'] else 0} put right.")
         if stuck or (found and not options["fix"]):
             sys.exit(1)

@@ -69,7 +69,7 @@ class Finding:
 
 
 @dataclass
-class Report:
+class TickReport:
     """What one tick did: findings by kind, runs started, and what could not be put right."""
 
     findings: Counter[str] = field(default_factory=Counter)
@@ -85,13 +85,13 @@ class Report:
         return ", ".join(parts) or "nothing to do"
 
 
-def tick(now: datetime | None = None, *, purge: bool = True, seconds: float = SECONDS) -> Report:
+def tick(now: datetime | None = None, *, purge: bool = True, seconds: float = SECONDS) -> TickReport:
     """One pass: decides and queues, sends nothing itself. With nothing due it costs a dozen queries."""
     moment = now or timezone.now()
-    report, enough = Report(), time.monotonic() + seconds
-    for finding in look(moment):
+    report, enough = TickReport(), time.monotonic() + seconds
+    for finding in findings(moment):
         report.findings[finding.kind] += 1
-        _cure(finding, report)
+        _fix(finding, report)
         if time.monotonic() > enough:
             report.unfinished = True
             break
@@ -104,7 +104,7 @@ def tick(now: datetime | None = None, *, purge: bool = True, seconds: float = SE
     return report
 
 
-def look(now: datetime, *, thoroughly: bool = False) -> Iterator[Finding]:
+def findings(now: datetime, *, thoroughly: bool = False) -> Iterator[Finding]:
     """All that is not as it should be; the same for the tick and for `check_mailings`.
 
     A tick verifies up to 1000 planned times it has not seen before, `thoroughly` means all of them.
@@ -116,19 +116,19 @@ def look(now: datetime, *, thoroughly: bool = False) -> Iterator[Finding]:
     yield from _astray_rows(now)
 
 
-def disarm(now: datetime) -> None:
+def park_broken(now: datetime) -> None:
     """Before each pass of django-q's scheduler: no due row may make it fail, whatever is wrong with its mailing."""
     for finding in _broken_rows(now):
-        if not cure(finding):
+        if not fix(finding):
             scheduling.park(finding.number, finding.detail)
 
 
-def cure(finding: Finding) -> bool:
+def fix(finding: Finding) -> bool:
     """Puts one finding right; False (and a log line) when that is impossible: the others are not to wait for it."""
-    return _cure(finding, Report())
+    return _fix(finding, TickReport())
 
 
-def _cure(finding: Finding, report: Report) -> bool:
+def _fix(finding: Finding, report: TickReport) -> bool:
     try:
         result = finding.remedy()
     except Exception:
@@ -139,7 +139,7 @@ def _cure(finding: Finding, report: Report) -> bool:
     return True
 
 
-def _attempt(report: Report, counter: str, step: Callable[[], Any]) -> None:
+def _attempt(report: TickReport, counter: str, step: Callable[[], Any]) -> None:
     try:
         setattr(report, counter, getattr(report, counter) + int(step() or 0))
     except Exception as error:

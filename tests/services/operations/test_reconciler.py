@@ -118,7 +118,7 @@ def test_foreign_rows_are_left_alone_unless_they_would_stop_the_scheduler(now: d
     ]
     Schedule.objects.bulk_create(broken)  # save() would stumble over a bad cron expression itself
 
-    reconciler.disarm(now)
+    reconciler.park_broken(now)
 
     assert Schedule.objects.get(pk=good.pk).next_run == now - HOUR
     for row in broken:
@@ -265,7 +265,7 @@ def test_a_broken_row_of_a_mailing_nothing_can_be_done_about_is_parked(now: date
     row = Schedule.objects.create(func="mailing.tasks.run_due", args="foo(", next_run=now - HOUR)
     MailingFactory(clients=1, periodicity="hourly", schedule=row, active_since=now)
 
-    reconciler.disarm(now)
+    reconciler.park_broken(now)
 
     row.refresh_from_db()
     assert row.next_run is None
