@@ -1,4 +1,4 @@
-"""A shift: feed, writer and pool at work on one attempt until something ends it. It knows no rule of mailings."""
+"""The runner: dispatcher, writer and pool at work on one attempt until something ends it. Knows no rule of mailings."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ GRACE = 10.0  # seconds for the letters in flight when we are asked to go
 
 
 @dataclass(frozen=True)
-class Orders:
-    """What a shift is told; `stop` and `progress` are called by the event loop and must not touch the database."""
+class RunnerOptions:
+    """What the runner is told; `stop` and `progress` are called by the event loop and must not touch the database."""
 
     compose: Compose
     sender: str
@@ -39,7 +39,7 @@ class Orders:
 
 
 @dataclass(frozen=True)
-class Report:
+class RunnerReport:
     stopped: Stop
     outcome: Outcome | None  # the words behind it
     until: datetime | None  # the breaker is open
@@ -47,21 +47,21 @@ class Report:
     answered: int  # letters the server decided about
 
 
-def work(transport: Transport, ledger: Ledger, orders: Orders) -> Report:
+def run(transport: Transport, ledger: Ledger, options: RunnerOptions) -> RunnerReport:
     """Sends until there is nothing left or something stops it. Raises LeaseLost, or what the database said."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_work(transport, ledger, orders))
+        return runner.run(_run(transport, ledger, options))
 
 
-async def _work(transport: Transport, ledger: Ledger, orders: Orders) -> Report:
+async def _run(transport: Transport, ledger: Ledger, options: RunnerOptions) -> RunnerReport:
     between = interval(settings.MAILING_RATE_LIMIT)
-    writer = Writer(ledger, Rate(between) if between else None, orders.pulse)
-    feed = Feed(orders.compose, orders.sender, lines=orders.lines, wake=writer.wake, welcome=orders.welcome)
-    pool = Pool(transport, feed, writer, size=orders.lines, probing=orders.probing)
+    writer = Writer(ledger, Rate(between) if between else None, options.pulse)
+    feed = Feed(options.compose, options.sender, lines=options.lines, wake=writer.wake, welcome=options.welcome)
+    pool = Pool(transport, feed, writer, size=options.lines, probing=options.probing)
     writer.start(feed)
     sending = asyncio.create_task(pool.run())
     try:
-        await _watch(sending, feed, ledger, orders)
+        await _watch(sending, feed, ledger, options)
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
@@ -70,19 +70,19 @@ async def _work(transport: Transport, ledger: Ledger, orders: Orders) -> Report:
         raise writer.error
     if not sending.cancelled():
         sending.result()
-    return Report(feed.stopped or Stop.NOTHING_LEFT, feed.outcome, pool.until, feed.next_at, feed.answered)
+    return RunnerReport(feed.stopped or Stop.NOTHING_LEFT, feed.outcome, pool.until, feed.next_at, feed.answered)
 
 
-async def _watch(sending: asyncio.Task[None], feed: Feed, ledger: Ledger, orders: Orders) -> None:
-    """Ends the shift in time. The letters in flight are waited for; how long, depends on who asks."""
-    over = time.monotonic() + orders.seconds
+async def _watch(sending: asyncio.Task[None], feed: Feed, ledger: Ledger, options: RunnerOptions) -> None:
+    """Ends it in time. The letters in flight are waited for; how long, depends on who asks."""
+    over = time.monotonic() + options.seconds
     last = over + settings.SMTP_LETTER_BUDGET
     patience: float | None = None
     while not sending.done():
         await asyncio.wait([sending], timeout=TURN)
         now = time.monotonic()
-        orders.progress(ledger)
-        if orders.stop():
+        options.progress(ledger)
+        if options.stop():
             feed.stop(Stop.ASKED)
             patience = patience or now + GRACE
         if feed.stopped is Stop.BROKEN:

@@ -115,8 +115,8 @@ class _Slice:
             if refused:
                 self._begin_with_others()
         welcome = refused and not admission.probe  # our twenty had opened the breaker: others closed it
-        orders = self._orders(stop, seconds, progress, probing=admission.probe, welcome=welcome)
-        report = runner.work(configured.from_settings(), Ledger(self.attempt, self.owner), orders)
+        options = self._options(stop, seconds, progress, probing=admission.probe, welcome=welcome)
+        report = runner.run(configured.from_settings(), Ledger(self.attempt, self.owner), options)
         return SliceEnd(
             report.stopped,
             report.outcome,
@@ -140,11 +140,11 @@ class _Slice:
         refused = self.attempt.deliveries.filter(status=DeliveryStatus.QUEUED, code__isnull=False)
         refused.update(status=DeliveryStatus.DEFERRED, retry_at=now, updated_at=now)
 
-    def _orders(
+    def _options(
         self, stop: Stopping, seconds: float, progress: Telling | None, *, probing: bool, welcome: bool
-    ) -> runner.Orders:
+    ) -> runner.RunnerOptions:
         composed = compose_attempt(self.attempt)
-        return runner.Orders(
+        return runner.RunnerOptions(
             compose=_letters(composed),
             sender=composed.sender,
             lines=min(settings.SMTP_CONNECTIONS, self.attempt.open),

@@ -44,7 +44,7 @@ def an_attempt(clients: int = 30) -> Attempt:
     return Attempt.objects.select_related("mailing").get(pk=attempt.pk)
 
 
-def work(attempt: Attempt, transport: Transport, *, lines: int = 4, **orders: Any) -> runner.Report:
+def work(attempt: Attempt, transport: Transport, *, lines: int = 4, **options: Any) -> runner.RunnerReport:
     given: dict[str, Any] = {
         "compose": lambda claim, eight_bit: claim.email.encode() + b"\r\n",
         "sender": "samovar@example.com",
@@ -54,7 +54,7 @@ def work(attempt: Attempt, transport: Transport, *, lines: int = 4, **orders: An
         "progress": lambda ledger: None,
         "pulse": lambda: None,
     }
-    report = runner.work(transport, Ledger(attempt, OWNER), runner.Orders(lines=lines, **(given | orders)))
+    report = runner.run(transport, Ledger(attempt, OWNER), runner.RunnerOptions(lines=lines, **(given | options)))
     balance(attempt)
     return report
 

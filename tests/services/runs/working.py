@@ -26,8 +26,8 @@ def start(clients: Any = 5, **values: Any) -> Attempt:
     return runs.start(MailingFactory.create(clients=clients, **values), occurrence=None, trigger="manual")
 
 
-def run(attempt: Attempt, **orders: Any) -> SliceResult:
-    result = runs.run_slice(attempt.pk, **({"stop": lambda: False} | orders))
+def run(attempt: Attempt, **options: Any) -> SliceResult:
+    result = runs.run_slice(attempt.pk, **({"stop": lambda: False} | options))
     attempt.refresh_from_db()
     books.balance(attempt)
     return result
