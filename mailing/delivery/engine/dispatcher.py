@@ -1,4 +1,4 @@
-"""The feed: claimed letters for all lines of a slice, and what the lines say became of them.
+"""The dispatcher: claimed letters for all lines of a slice, and what the lines say became of them.
 
 All of it happens in the event loop's thread, but for `take_settled`, `wanted` and `prepare`, which the writer's
 thread calls; outcomes go over to it through a queue, so that the last one cannot be overlooked.
@@ -37,7 +37,7 @@ FOREVER = datetime.max.replace(tzinfo=UTC)
 class Stop(Enum):
     """Why a slice sends nothing more."""
 
-    NOTHING_LEFT = "nothing_left"  # for now: `Feed.next_at` says when there will be something
+    NOTHING_LEFT = "nothing_left"  # for now: `Dispatcher.next_at` says when there will be something
     TIME = "time"
     ASKED = "asked"  # a signal, the cluster, somebody who waits
     PAUSED = "paused"
@@ -50,7 +50,7 @@ class Stop(Enum):
 Compose = Callable[[Claim, bool], bytes]
 
 
-class Feed:
+class Dispatcher:
     """The `Source` of all lines (see `transport`)."""
 
     def __init__(
@@ -129,7 +129,7 @@ class Feed:
             return
         elif not outcome.sender_side and outcome.code is not None:
             self._answer()
-        self._settle(settle(claim, outcome))
+        self._settle(as_update(claim, outcome))
 
     def _is_streak(self, claim: Claim, outcome: Outcome) -> bool:
         """Whether its row has returned to the queue, so that it is not a refusal."""
@@ -251,7 +251,7 @@ def _drain(queue: deque[T]) -> Iterator[T]:
     return (queue.popleft() for _ in range(len(queue)))
 
 
-def settle(claim: Claim, outcome: Outcome) -> Settled:
+def as_update(claim: Claim, outcome: Outcome) -> Settled:
     """The outcome of a letter as the ledger writes it."""
     tries = claim.tries + 1
     verdict, code, response = outcome.verdict, outcome.code, outcome.response

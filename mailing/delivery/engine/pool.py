@@ -1,7 +1,7 @@
-"""The pool: so many lines, all fed from one feed, none waiting for another.
+"""The pool: so many lines, all fed by one dispatcher, none waiting for another.
 
 The first line must be through before others are opened, so a wrong password is tried once. Trouble of the service
-is counted by the breaker; when it opens, the whole feed stops.
+is counted by the breaker; when it opens, the dispatcher stops.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from mailing.delivery.engine.dispatcher import Feed, Stop
+from mailing.delivery.engine.dispatcher import Dispatcher, Stop
 from mailing.delivery.engine.writer import Writer
 from mailing.delivery.guards import circuit_breaker
 from mailing.delivery.transport import End, Ending, Line, NotOpened, Transport
@@ -22,9 +22,11 @@ RECONNECT_PAUSE = 0.5  # seconds after a failure that did not open the breaker
 
 
 class Pool:
-    def __init__(self, transport: Transport, feed: Feed, writer: Writer, *, size: int, probing: bool) -> None:
+    def __init__(
+        self, transport: Transport, dispatcher: Dispatcher, writer: Writer, *, size: int, probing: bool
+    ) -> None:
         self.until: datetime | None = None  # the breaker is open
-        self._transport, self._feed, self._writer = transport, feed, writer
+        self._transport, self._dispatcher, self._writer = transport, dispatcher, writer
         self._size, self._probing = size, probing
         self._through = False  # a line could be opened, and no trouble since
         self._gate = asyncio.Lock()
@@ -32,12 +34,12 @@ class Pool:
         self._trouble_at = 0.0
         self._answered = self._accepted = 0  # by the time of the last trouble
         self._streaks: set[asyncio.Task[None]] = set()
-        feed.on_answer = self._proved
-        feed.on_stop = self._may_grow.set
-        feed.on_streak = self._many_refused
+        dispatcher.on_answer = self._proved
+        dispatcher.on_stop = self._may_grow.set
+        dispatcher.on_streak = self._many_refused
 
     async def run(self) -> None:
-        """Carries letters until the feed stops. Cancelling it decides what is in flight."""
+        """Carries letters until the dispatcher stops. Cancelling it decides what is in flight."""
         lines = [asyncio.create_task(self._line(first=n == 0)) for n in range(self._size)]
         try:
             await asyncio.gather(*lines)
@@ -50,15 +52,15 @@ class Pool:
     async def _line(self, *, first: bool) -> None:
         if not first:
             await self._may_grow.wait()
-        while await self._feed.wait():
+        while await self._dispatcher.wait():
             begun = time.monotonic()
             line = await self._open(begun)
             if line is None:
                 continue
             try:
-                ending = await line.run(self._feed)
+                ending = await line.run(self._dispatcher)
             finally:
-                self._feed.offer()
+                self._dispatcher.offer()
                 await line.close()
             if ending.outcome is not None and _is_trouble(ending):
                 await self._trouble(ending.outcome, begun)
@@ -67,7 +69,7 @@ class Pool:
         if self._through:
             return await self._try_to_open(begun)
         async with self._gate:
-            if self._feed.stopped is not None:
+            if self._dispatcher.stopped is not None:
                 return None
             line = await self._try_to_open(time.monotonic())
             if line is not None:
@@ -103,7 +105,7 @@ class Pool:
 
     def _many_refused(self, outcome: Outcome) -> None:
         """So many refusals in a row that may mean us: no use going on with the next."""
-        self._feed.stop(Stop.SERVICE, outcome)
+        self._dispatcher.stop(Stop.SERVICE, outcome)
         task = asyncio.get_running_loop().create_task(self._report(outcome, at_once=True))
         self._streaks.add(task)
 
@@ -117,12 +119,12 @@ class Pool:
 
         self.until = await self._writer.call(count)
         if self.until is not None:
-            self._feed.stop(Stop.SERVICE, outcome)
+            self._dispatcher.stop(Stop.SERVICE, outcome)
 
     def _works(self, outcome: Outcome) -> bool:
         """Whether the server works since the last trouble. Where letters vanish, only one it took proves it."""
-        answered, accepted = self._feed.answered > self._answered, self._feed.accepted > self._accepted
-        self._answered, self._accepted = self._feed.answered, self._feed.accepted
+        answered, accepted = self._dispatcher.answered > self._answered, self._dispatcher.accepted > self._accepted
+        self._answered, self._accepted = self._dispatcher.answered, self._dispatcher.accepted
         return accepted if outcome.verdict is Verdict.UNCONFIRMED else answered
 
 

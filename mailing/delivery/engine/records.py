@@ -1,4 +1,4 @@
-"""What passes between feed and ledger: a claim goes out, what became of its letter comes back."""
+"""What passes between dispatcher and ledger: a claim goes out, what became of its letter comes back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Claim:
     message_id: str
     tries: int  # finished before this one
     refused_before: bool = False  # among the twenty in a row that may have meant the sender
-    composed: tuple[bool, bytes] | None = None  # for 8BITMIME or not, and the letter (see `Feed.prepare`)
+    composed: tuple[bool, bytes] | None = None  # for 8BITMIME or not, and the letter (see `Dispatcher.prepare`)
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> Claim:

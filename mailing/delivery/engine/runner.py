@@ -1,4 +1,4 @@
-"""The runner: dispatcher, writer and pool at work on one attempt until something ends it. Knows no rule of mailings."""
+"""The runner: dispatcher, writer and pool at work on one attempt until something ends it. No rule of mailings here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import datetime
 import uvloop
 from django.conf import settings
 
-from mailing.delivery.engine.dispatcher import Compose, Feed, Stop
+from mailing.delivery.engine.dispatcher import Compose, Dispatcher, Stop
 from mailing.delivery.engine.ledger import Ledger
 from mailing.delivery.engine.pool import Pool
 from mailing.delivery.engine.writer import Writer
@@ -43,7 +43,7 @@ class RunnerReport:
     stopped: Stop
     outcome: Outcome | None  # the words behind it
     until: datetime | None  # the breaker is open
-    next_at: datetime  # when the feed expects something again
+    next_at: datetime  # when the dispatcher expects something again
     answered: int  # letters the server decided about
 
 
@@ -56,12 +56,14 @@ def run(transport: Transport, ledger: Ledger, options: RunnerOptions) -> RunnerR
 async def _run(transport: Transport, ledger: Ledger, options: RunnerOptions) -> RunnerReport:
     between = interval(settings.MAILING_RATE_LIMIT)
     writer = Writer(ledger, Rate(between) if between else None, options.pulse)
-    feed = Feed(options.compose, options.sender, lines=options.lines, wake=writer.wake, welcome=options.welcome)
-    pool = Pool(transport, feed, writer, size=options.lines, probing=options.probing)
-    writer.start(feed)
+    dispatcher = Dispatcher(
+        options.compose, options.sender, lines=options.lines, wake=writer.wake, welcome=options.welcome
+    )
+    pool = Pool(transport, dispatcher, writer, size=options.lines, probing=options.probing)
+    writer.start(dispatcher)
     sending = asyncio.create_task(pool.run())
     try:
-        await _watch(sending, feed, ledger, options)
+        await _watch(sending, dispatcher, ledger, options)
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
@@ -70,10 +72,16 @@ async def _run(transport: Transport, ledger: Ledger, options: RunnerOptions) -> 
         raise writer.error
     if not sending.cancelled():
         sending.result()
-    return RunnerReport(feed.stopped or Stop.NOTHING_LEFT, feed.outcome, pool.until, feed.next_at, feed.answered)
+    return RunnerReport(
+        dispatcher.stopped or Stop.NOTHING_LEFT,
+        dispatcher.outcome,
+        pool.until,
+        dispatcher.next_at,
+        dispatcher.answered,
+    )
 
 
-async def _watch(sending: asyncio.Task[None], feed: Feed, ledger: Ledger, options: RunnerOptions) -> None:
+async def _watch(sending: asyncio.Task[None], dispatcher: Dispatcher, ledger: Ledger, options: RunnerOptions) -> None:
     """Ends it in time. The letters in flight are waited for; how long, depends on who asks."""
     over = time.monotonic() + options.seconds
     last = over + settings.SMTP_LETTER_BUDGET
@@ -83,12 +91,12 @@ async def _watch(sending: asyncio.Task[None], feed: Feed, ledger: Ledger, option
         now = time.monotonic()
         options.progress(ledger)
         if options.stop():
-            feed.stop(Stop.ASKED)
+            dispatcher.stop(Stop.ASKED)
             patience = patience or now + GRACE
-        if feed.stopped is Stop.BROKEN:
+        if dispatcher.stopped is Stop.BROKEN:
             patience = patience or now + GRACE
         # A slow letter must not hold the others: they go on until it is decided.
-        if now > over and (now > last or not feed.on_a_line(before=over)):
-            feed.stop(Stop.TIME)
+        if now > over and (now > last or not dispatcher.on_a_line(before=over)):
+            dispatcher.stop(Stop.TIME)
         if now > (patience or last + GRACE):
             return

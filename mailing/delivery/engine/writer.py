@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections
 from django.utils import timezone
 
-from mailing.delivery.engine.dispatcher import FOREVER, Feed, Stop
+from mailing.delivery.engine.dispatcher import FOREVER, Dispatcher, Stop
 from mailing.delivery.engine.ledger import Ledger
 from mailing.delivery.engine.records import Batch, Claim
 from mailing.delivery.guards.rate import Rate
@@ -58,8 +58,8 @@ class Writer:
         if not self._wanted.is_set():
             self._wanted.set()
 
-    def start(self, feed: Feed) -> None:
-        self._feed, self._loop = feed, asyncio.get_running_loop()
+    def start(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher, self._loop = dispatcher, asyncio.get_running_loop()
         self._ended = self._loop.create_future()
         self._thread = threading.Thread(target=self._main, name="ledger", daemon=True)
         self._thread.start()
@@ -96,7 +96,7 @@ class Writer:
             self._flush()
         except BaseException as error:
             self.error = error
-            self._tell(self._feed.stop, Stop.BROKEN)
+            self._tell(self._dispatcher.stop, Stop.BROKEN)
         finally:
             while self._jobs:
                 self._jobs.popleft()()
@@ -108,25 +108,25 @@ class Writer:
         self._beat()
         while self._jobs:
             self._jobs.popleft()()
-        settled = self._feed.take_settled()
-        need = max(0, self._feed.wanted(self._last_batch))
+        settled = self._dispatcher.take_settled()
+        need = max(0, self._dispatcher.wanted(self._last_batch))
         times, want = self._reserve(need)
         claims = self._exchange(settled, want) if settled or want else []
-        self._feed.prepare(claims)
+        self._dispatcher.prepare(claims)
         if settled or need:
             self._last_batch = len(settled)
             self._slots.extend(times[len(claims) :])
             next_at = self._next_at(exhausted=len(claims) < want or not want)
             if need and len(claims) < want and next_at <= timezone.now():
                 self.wake()  # the queue is read to its end, now for the deferred
-            self._tell(self._feed.arrived, claims, times[: len(claims)], next_at)
+            self._tell(self._dispatcher.arrived, claims, times[: len(claims)], next_at)
 
     def _flush(self) -> None:
         """The lines are closed, so this is all there is; what no line spoke of (there is none) stays in doubt."""
-        settled = self._feed.take_settled()
+        settled = self._dispatcher.take_settled()
         if settled:
             self._exchange(settled, 0)
-        self._retrying(lambda again: self._ledger.release(self._feed.on_a_line()))
+        self._retrying(lambda again: self._ledger.release(self._dispatcher.on_a_line()))
 
     def _wait(self) -> None:
         until_pulse = self._next_pulse - time.monotonic()
@@ -151,7 +151,7 @@ class Writer:
             self._commit_pause = COMMIT_PAUSE if has_neighbours else 0.0
         self._next_pulse = time.monotonic() + self._every
         if why is not None:
-            self._tell(self._feed.stop, why)
+            self._tell(self._dispatcher.stop, why)
 
     # --- The database ----------------------------------------------------------------------------
 

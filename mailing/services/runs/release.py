@@ -48,7 +48,7 @@ class SliceEnd:
     why: Stop
     outcome: Outcome | None = None
     until: datetime | None = None  # the breaker is open
-    next_at: datetime = FOREVER  # when the feed expects something again
+    next_at: datetime = FOREVER  # when the dispatcher expects something again
     answered: bool = False  # the server decided about a letter: it works
     cut_short: DeliveryReason = DeliveryReason.ENDED  # with CUT_SHORT
 

@@ -12,7 +12,7 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from mailing.delivery.engine import runner
-from mailing.delivery.engine.dispatcher import Feed, Stop
+from mailing.delivery.engine.dispatcher import Dispatcher, Stop
 from mailing.delivery.engine.ledger import Ledger
 from mailing.delivery.engine.records import Claim
 from mailing.delivery.guards import circuit_breaker
@@ -325,12 +325,12 @@ def test_claims_run_ahead_of_the_lines_by_no_more_than_the_setting(settings: Laz
 
 def test_a_line_that_ends_leaves_the_letter_it_was_called_for_to_another() -> None:
     async def scene() -> bool:
-        feed = Feed(lambda claim, eight_bit: b"", "a@example.com", lines=2, wake=lambda: None)
-        one, two, three = feed.wait(), feed.wait(), feed.wait()
+        dispatcher = Dispatcher(lambda claim, eight_bit: b"", "a@example.com", lines=2, wake=lambda: None)
+        one, two, three = dispatcher.wait(), dispatcher.wait(), dispatcher.wait()
         two.cancel()
-        feed.arrived([Claim(1, "b@example.com", "", "", "<1@x>", 0)], [], timezone.now())
+        dispatcher.arrived([Claim(1, "b@example.com", "", "", "<1@x>", 0)], [], timezone.now())
         assert one.done()  # called, but its line ends now
-        feed.offer()
+        dispatcher.offer()
         return await asyncio.wait_for(three, 1)
 
     assert asyncio.run(scene())

@@ -27,7 +27,7 @@ class TestWhatIsNotEvenTried:
         assert talk.queue.verdicts == {"c0@example.com": Verdict.MESSAGE}
         assert talk.said == b""
 
-    @pytest.mark.parametrize("text", ["bare\n.\nline feed\r\n", "bare\r.\r\nreturn\r\n", "no end"])
+    @pytest.mark.parametrize("text", ["bare\n.\nline dispatcher\r\n", "bare\r.\r\nreturn\r\n", "no end"])
     def test_a_letter_that_could_smuggle_another(self, text: str) -> None:
         talk = Talk(Queue([letter(0, text)]))
 

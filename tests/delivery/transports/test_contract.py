@@ -163,7 +163,7 @@ async def test_an_answer_lost_after_the_letter_leaves_it_unconfirmed(stage: Stag
 @in_a_loop
 async def test_what_smtp_cannot_say_is_not_tried(stage: Stage) -> None:
     async with stage() as (transport, accepted):
-        unsayable = letter(1, "a bare\nline feed\r\n")
+        unsayable = letter(1, "a bare\nline dispatcher\r\n")
         queue = Queue([letter(0, to="a b@example.com"), unsayable, letter(2)])
         await deliver(transport, queue)
 
