@@ -19,11 +19,11 @@ async def run_apart(call: Callable[[], T]) -> T:
     loop = asyncio.get_running_loop()
     finished: asyncio.Future[T] = loop.create_future()
 
-    def settle(result: T) -> None:
+    def resolve(result: T) -> None:
         if not finished.done():
             finished.set_result(result)
 
-    def settle_badly(error: Exception) -> None:
+    def reject(error: Exception) -> None:
         if not finished.done():
             finished.set_exception(error)
 
@@ -32,9 +32,9 @@ async def run_apart(call: Callable[[], T]) -> T:
             try:
                 result = call()
             except Exception as error:  # whatever it is, it is raised where the result is awaited
-                loop.call_soon_threadsafe(settle_badly, error)
+                loop.call_soon_threadsafe(reject, error)
             else:
-                loop.call_soon_threadsafe(settle, result)
+                loop.call_soon_threadsafe(resolve, result)
 
     threading.Thread(target=run, name="samovar-apart", daemon=True).start()
     return await finished

@@ -1,6 +1,6 @@
 """The dispatcher: claimed letters for all lines of a slice, and what the lines say became of them.
 
-All of it happens in the event loop's thread, but for `take_settled`, `wanted` and `prepare`, which the writer's
+All of it happens in the event loop's thread, but for `take_updates`, `wanted` and `prepare`, which the writer's
 thread calls; outcomes go over to it through a queue, so that the last one cannot be overlooked.
 """
 
@@ -19,7 +19,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from mailing.choices import DeliveryReason, DeliveryStatus
-from mailing.delivery.engine.records import Batch, Claim, Settled
+from mailing.delivery.engine.records import Batch, Claim, DeliveryUpdate
 from mailing.delivery.engine.refusal_streak import Streak
 from mailing.delivery.transport import Letter
 from mailing.replies import Outcome, Verdict
@@ -69,7 +69,7 @@ class Dispatcher:
         self._timed: deque[tuple[float, Claim]] = deque()  # not before their send time (rate limit)
         self._out: dict[int, tuple[Claim, float]] = {}  # on a line: claim and when it was taken
         self._accepted: deque[tuple[int, str]] = deque()  # with 250: the delivery and the server's words
-        self._settled: deque[Settled] = deque()  # everything else
+        self._updates: deque[DeliveryUpdate] = deque()  # everything else
         self._waiting: deque[asyncio.Future[bool]] = deque()
         self._streak = Streak(welcome=welcome)
         self._timer: asyncio.TimerHandle | None = None
@@ -86,7 +86,7 @@ class Dispatcher:
             except ValueError as error:  # one client's address or values: the others get their letters
                 logger.warning("The letter of delivery %s cannot be composed: %s", claim.id, type(error).__name__)
                 bad = DeliveryReason.BAD_ADDRESS
-                self._settle(Settled(claim.id, DeliveryStatus.FAILED, bad, tries=claim.tries))
+                self._record(DeliveryUpdate(claim.id, DeliveryStatus.FAILED, bad, tries=claim.tries))
                 continue
             self._out[claim.id] = (claim, time.monotonic())
             return Letter(claim.id, self._sender, claim.email, data, composed=True)
@@ -129,7 +129,7 @@ class Dispatcher:
             return
         elif not outcome.sender_side and outcome.code is not None:
             self._answer()
-        self._settle(as_update(claim, outcome))
+        self._record(as_update(claim, outcome))
 
     def _is_streak(self, claim: Claim, outcome: Outcome) -> bool:
         """Whether its row has returned to the queue, so that it is not a refusal."""
@@ -138,7 +138,7 @@ class Dispatcher:
         was_full = self._streak.is_full
         returned = self._streak.add(claim, outcome)
         for row in returned:
-            self._settle(row)
+            self._record(row)
         if returned and not was_full:
             self.on_streak(outcome)
         return bool(returned)
@@ -182,7 +182,7 @@ class Dispatcher:
     @property
     def is_idle(self) -> bool:
         """Nothing is claimed, on a line, or waiting to be written."""
-        return not (self._ready or self._timed or self._out or self._accepted or self._settled)
+        return not (self._ready or self._timed or self._out or self._accepted or self._updates)
 
     def offer(self) -> None:
         """A line has ended: what it was called for is for somebody else."""
@@ -229,9 +229,9 @@ class Dispatcher:
                 self._may_prepare = False
                 return
 
-    def take_settled(self) -> Batch:
+    def take_updates(self) -> Batch:
         """The outcomes so far, each handed over once."""
-        return Batch(_drain(self._settled), _drain(self._accepted))
+        return Batch(_drain(self._updates), _drain(self._accepted))
 
     def wanted(self, last_batch: int) -> int:
         """How many more letters to claim: a little ahead of the lines, and never less than idle ones need."""
@@ -241,8 +241,8 @@ class Dispatcher:
         ahead = max(self._lines + idle, 2 * last_batch)
         return max(idle, min(ahead, settings.SMTP_CLAIMS_AHEAD)) - len(self._ready) - len(self._timed)
 
-    def _settle(self, settled: Settled) -> None:
-        self._settled.append(settled)
+    def _record(self, update: DeliveryUpdate) -> None:
+        self._updates.append(update)
         self._wake()
 
 
@@ -251,19 +251,19 @@ def _drain(queue: deque[T]) -> Iterator[T]:
     return (queue.popleft() for _ in range(len(queue)))
 
 
-def as_update(claim: Claim, outcome: Outcome) -> Settled:
+def as_update(claim: Claim, outcome: Outcome) -> DeliveryUpdate:
     """The outcome of a letter as the ledger writes it."""
     tries = claim.tries + 1
     verdict, code, response = outcome.verdict, outcome.code, outcome.response
     if verdict is ACCEPTED:
-        return Settled(claim.id, SENT, "", code, response, tries)
+        return DeliveryUpdate(claim.id, SENT, "", code, response, tries)
     if verdict is Verdict.DEFERRED:
         delays = settings.MAILING_RETRY_DELAYS
         if tries <= len(delays):
             retry_at = timezone.now() + timedelta(seconds=delays[tries - 1])
-            return Settled(claim.id, DeliveryStatus.DEFERRED, "", code, response, tries, retry_at)
-        return Settled(claim.id, DeliveryStatus.FAILED, DeliveryReason.TRIES_USED_UP, code, response, tries)
+            return DeliveryUpdate(claim.id, DeliveryStatus.DEFERRED, "", code, response, tries, retry_at)
+        return DeliveryUpdate(claim.id, DeliveryStatus.FAILED, DeliveryReason.TRIES_USED_UP, code, response, tries)
     status = DeliveryStatus.UNCONFIRMED if verdict is Verdict.UNCONFIRMED else DeliveryStatus.FAILED
     reason = outcome.reason or DeliveryReason.REFUSED
-    suppress = claim.email if outcome.suppress else ""
-    return Settled(claim.id, status, reason, code, response, tries, suppress=suppress)
+    suppress_email = claim.email if outcome.suppress else ""
+    return DeliveryUpdate(claim.id, status, reason, code, response, tries, suppress_email=suppress_email)

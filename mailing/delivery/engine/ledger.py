@@ -21,7 +21,7 @@ from mailing.choices import DeliveryReason, DeliveryStatus, SuppressionReason
 from mailing.delivery.engine import ledger_sql
 from mailing.delivery.engine.ledger_sql import Waiting
 from mailing.delivery.engine.queue import Queue
-from mailing.delivery.engine.records import Batch, Claim, Settled
+from mailing.delivery.engine.records import Batch, Claim, DeliveryUpdate
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Delivery, Suppression
 
@@ -52,7 +52,7 @@ class Ledger:
         try:
             with transaction.atomic():
                 written = doubtful and len(batch) > 0 and self._is_written(batch)
-                self._settle(Batch() if written else batch, now)
+                self._write(Batch() if written else batch, now)
                 claims, skipped = self._claim(self.queue.read(want, now), now) if want > 0 else ([], Batch())
         except BaseException:
             self.queue.place = before
@@ -88,9 +88,11 @@ class Ledger:
     def release(self, doubtful: Collection[int] = ()) -> None:
         """Returns what was claimed and never begun to the queue. `doubtful`: begun, and nobody knows what became."""
         now = timezone.now()
-        lost = Batch(Settled(pk, DeliveryStatus.UNCONFIRMED, DeliveryReason.LINE_LOST, tries=1) for pk in doubtful)
+        lost = Batch(
+            DeliveryUpdate(pk, DeliveryStatus.UNCONFIRMED, DeliveryReason.LINE_LOST, tries=1) for pk in doubtful
+        )
         with transaction.atomic():
-            self._settle(lost, now)
+            self._write(lost, now)
             held = Delivery.objects.filter(attempt_id=self.attempt_id, status=DeliveryStatus.SENDING)
             held.update(status=DeliveryStatus.QUEUED, updated_at=now)
         self._remember(lost)
@@ -100,7 +102,7 @@ class Ledger:
         if claims:
             self._change(len(claims), self._sql.claim, now, json.dumps([c.id for c in claims]), self.attempt_id)
         if skipped:
-            self._settle(skipped, now)
+            self._write(skipped, now)
         return claims, skipped
 
     def _remember(self, batch: Batch) -> None:
@@ -111,15 +113,15 @@ class Ledger:
 
     # --- Outcomes --------------------------------------------------------------------------------
 
-    def _settle(self, batch: Batch, now: datetime) -> None:
+    def _write(self, batch: Batch, now: datetime) -> None:
         self._count(batch.moved())
         if batch.accepted:
             rows = json.dumps(batch.accepted)
             self._change(len(batch.accepted), self._sql.sent, now, rows, self.attempt_id)
         for before, group in groupby(batch.others, lambda row: row.before):
             texts = [self._as_json(row) for row in group]
-            self._change(len(texts), self._sql.settle, now, f"[{','.join(texts)}]", self.attempt_id, before)
-        self._suppress(row for row in batch.others if row.suppress)
+            self._change(len(texts), self._sql.update, now, f"[{','.join(texts)}]", self.attempt_id, before)
+        self._suppress(row for row in batch.others if row.suppress_email)
 
     def _count(self, moved: Counter[str]) -> None:
         """Moves the counters; this is also the fence, and on PostgreSQL the lock that a take-over waits for."""
@@ -131,14 +133,14 @@ class Ledger:
         if self._execute(sql, ledger_sql.stored(now), *params) != expected:
             raise LeaseLost  # somebody else wrote our rows: whoever it was, we are not alone
 
-    def _as_json(self, row: Settled) -> str:
+    def _as_json(self, row: DeliveryUpdate) -> str:
         retry_at = str(ledger_sql.stored(row.retry_at)) if row.retry_at else None
         return json.dumps([row.id, row.status, row.reason, row.code, row.response, row.tries, retry_at])
 
-    def _suppress(self, rows: Iterable[Settled]) -> None:
+    def _suppress(self, rows: Iterable[DeliveryUpdate]) -> None:
         found = [
             Suppression(
-                email=row.suppress,
+                email=row.suppress_email,
                 reason=SuppressionReason.HARD_BOUNCE,
                 note=row.response,
                 attempt_id=self.attempt_id,

@@ -94,11 +94,11 @@ ORDER BY next.id
 
 @dataclass(frozen=True)
 class Statements:
-    """`claim`, `sent`, `settle` take the moment, the rows as JSON, the attempt (settle: and the old status)."""
+    """`claim`, `sent`, `update` take the moment, the rows as JSON, the attempt (update: and the old status)."""
 
     claim: str  # [id, …]
     sent: str  # {id: response}: nearly every outcome, so it has the shortest way
-    settle: str  # [[id, status, reason, code, response, tries, retry_at], …]
+    update: str  # [[id, status, reason, code, response, tries, retry_at], …]
     read_queued: str = READ_QUEUED
     read_deferred: str = READ_DEFERRED
     reads_one_row: bool = False  # all rows in one JSON text
@@ -120,7 +120,7 @@ SET status = 'sent', updated_at = %s, response = j.value, code = 250, tries = d.
     retry_at = NULL
 FROM json_each(%s) AS j WHERE d.id = CAST(j.key AS INTEGER) AND +d.attempt_id = %s AND d.status = 'sending'
 """,
-    settle="""
+    update="""
 UPDATE mailing_delivery AS d
 SET updated_at = %s, status = json_extract(j.value, '$[1]'), reason = json_extract(j.value, '$[2]'),
     code = json_extract(j.value, '$[3]'), response = json_extract(j.value, '$[4]'),
@@ -144,7 +144,7 @@ SET status = 'sent', updated_at = %s, response = j.value, code = 250, tries = d.
 FROM json_each_text(%s::json) AS j(key, value)
 WHERE d.id = j.key::bigint AND d.attempt_id = %s AND d.status = 'sending'
 """,
-    settle="""
+    update="""
 UPDATE mailing_delivery AS d
 SET updated_at = %s, status = j.value->>1, reason = j.value->>2, code = (j.value->>3)::smallint,
     response = j.value->>4, tries = (j.value->>5)::smallint, retry_at = (j.value->>6)::timestamptz

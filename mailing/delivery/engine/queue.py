@@ -18,7 +18,7 @@ from django.utils import timezone
 from mailing.choices import Audience, DeliveryReason, DeliveryStatus, SuppressionReason
 from mailing.delivery.engine import ledger_sql
 from mailing.delivery.engine.ledger_sql import Waiting
-from mailing.delivery.engine.records import Batch, Claim, Settled
+from mailing.delivery.engine.records import Batch, Claim, DeliveryUpdate
 from mailing.models import Attempt, Delivery
 
 QUEUED, DEFERRED, SKIPPED = DeliveryStatus.QUEUED, DeliveryStatus.DEFERRED, DeliveryStatus.SKIPPED
@@ -36,7 +36,7 @@ class Place(NamedTuple):
 class Trade(NamedTuple):
     """Two rows traded their clients; one of them may have been skipped before, and waits again."""
 
-    revived: list[Settled]
+    revived: list[DeliveryUpdate]
 
 
 class Queue:
@@ -89,7 +89,7 @@ class Queue:
             decided = self._decide(row)
             if isinstance(decided, Claim):
                 claims.append(decided)
-            elif isinstance(decided, Settled):
+            elif isinstance(decided, DeliveryUpdate):
                 skipped.others.append(decided)
             else:  # what was read is no longer true, so read again
                 skipped.others += decided.revived
@@ -132,7 +132,7 @@ class Queue:
 
     # --- A client looked at again ----------------------------------------------------------------
 
-    def _decide(self, row: Waiting) -> Claim | Settled | Trade:
+    def _decide(self, row: Waiting) -> Claim | DeliveryUpdate | Trade:
         reason = self._why_not(row)
         if reason is not None:
             return _skip(row, reason)
@@ -146,7 +146,7 @@ class Queue:
         claim.refused_before = row.status == DEFERRED and row.tries == 0
         return claim
 
-    def _trade(self, row: Waiting, other: Delivery) -> Settled | Trade:
+    def _trade(self, row: Waiting, other: Delivery) -> DeliveryUpdate | Trade:
         """The client's new address has a row of its own in this attempt (addresses moved between clients).
 
         Where that address got its letter already, this client is skipped; else the two rows trade their clients.
@@ -157,7 +157,7 @@ class Queue:
         Delivery.objects.filter(pk=other.pk).update(client_id=row.client_id)
         if other.status != SKIPPED:
             return Trade([])
-        return Trade([Settled(other.pk, QUEUED, tries=other.tries, before=SKIPPED)])
+        return Trade([DeliveryUpdate(other.pk, QUEUED, tries=other.tries, before=SKIPPED)])
 
     def _why_not(self, row: Waiting) -> DeliveryReason | None:
         if row.client is None:
@@ -177,5 +177,5 @@ class Queue:
         return message_id
 
 
-def _skip(row: Waiting, reason: DeliveryReason) -> Settled:
-    return Settled(row.id, SKIPPED, reason, tries=row.tries, before=row.status)
+def _skip(row: Waiting, reason: DeliveryReason) -> DeliveryUpdate:
+    return DeliveryUpdate(row.id, SKIPPED, reason, tries=row.tries, before=row.status)

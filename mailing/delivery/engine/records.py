@@ -32,7 +32,7 @@ class Claim:
         return cls(*row[:6])
 
 
-class Settled(NamedTuple):
+class DeliveryUpdate(NamedTuple):
     """What a delivery becomes."""
 
     id: int
@@ -43,7 +43,7 @@ class Settled(NamedTuple):
     tries: int = 0
     retry_at: datetime | None = None
     before: str = SENDING
-    suppress: str = ""  # an address that is never to be written to again
+    suppress_email: str = ""  # an address that is never to be written to again
 
 
 class Batch:
@@ -51,7 +51,7 @@ class Batch:
 
     __slots__ = ("accepted", "others")
 
-    def __init__(self, others: Iterable[Settled] = (), accepted: Iterable[tuple[int, str]] = ()) -> None:
+    def __init__(self, others: Iterable[DeliveryUpdate] = (), accepted: Iterable[tuple[int, str]] = ()) -> None:
         self.accepted = dict(accepted)  # the delivery's id: the server's words
         self.others = list(others)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailing.choices import DeliveryStatus
-from mailing.delivery.engine.records import Claim, Settled
+from mailing.delivery.engine.records import Claim, DeliveryUpdate
 from mailing.replies import Outcome
 
 LENGTH = 20
@@ -27,17 +27,17 @@ class Streak:
         means_him = claim.refused_before and (self._welcome or accepted)
         return self.meant_us or not means_him
 
-    def add(self, claim: Claim, outcome: Outcome) -> list[Settled]:
+    def add(self, claim: Claim, outcome: Outcome) -> list[DeliveryUpdate]:
         """The rows that return to the queue: none before the twentieth, then all of them, and each later one.
 
         They keep the server's words: that is how the next slice knows them.
         """
         words = ("", outcome.code, outcome.response)
-        returned = [Settled(claim.id, QUEUED, *words, tries=claim.tries)]
+        returned = [DeliveryUpdate(claim.id, QUEUED, *words, tries=claim.tries)]
         if self.is_full:
             return returned
         self.claims.append(claim)
         if len(self.claims) < LENGTH:
             return []
-        revoked = [Settled(one.id, QUEUED, *words, tries=one.tries, before=FAILED) for one in self.claims[:-1]]
+        revoked = [DeliveryUpdate(one.id, QUEUED, *words, tries=one.tries, before=FAILED) for one in self.claims[:-1]]
         return revoked + returned

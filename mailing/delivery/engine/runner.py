@@ -1,4 +1,4 @@
-"""The runner: dispatcher, writer and pool at work on one attempt until something ends it. No rule of mailings here."""
+"""The runner: dispatcher, writer and pool at work on one attempt until something ends it. It knows no mailings."""
 
 from __future__ import annotations
 

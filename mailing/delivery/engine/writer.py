@@ -108,13 +108,13 @@ class Writer:
         self._beat()
         while self._jobs:
             self._jobs.popleft()()
-        settled = self._dispatcher.take_settled()
+        updates = self._dispatcher.take_updates()
         need = max(0, self._dispatcher.wanted(self._last_batch))
         times, want = self._reserve(need)
-        claims = self._exchange(settled, want) if settled or want else []
+        claims = self._exchange(updates, want) if updates or want else []
         self._dispatcher.prepare(claims)
-        if settled or need:
-            self._last_batch = len(settled)
+        if updates or need:
+            self._last_batch = len(updates)
             self._slots.extend(times[len(claims) :])
             next_at = self._next_at(exhausted=len(claims) < want or not want)
             if need and len(claims) < want and next_at <= timezone.now():
@@ -123,9 +123,9 @@ class Writer:
 
     def _flush(self) -> None:
         """The lines are closed, so this is all there is; what no line spoke of (there is none) stays in doubt."""
-        settled = self._dispatcher.take_settled()
-        if settled:
-            self._exchange(settled, 0)
+        updates = self._dispatcher.take_updates()
+        if updates:
+            self._exchange(updates, 0)
         self._retrying(lambda again: self._ledger.release(self._dispatcher.on_a_line()))
 
     def _wait(self) -> None:
@@ -155,9 +155,9 @@ class Writer:
 
     # --- The database ----------------------------------------------------------------------------
 
-    def _exchange(self, settled: Batch, want: int) -> list[Claim]:
+    def _exchange(self, updates: Batch, want: int) -> list[Claim]:
         self._begun = time.monotonic()
-        return self._retrying(lambda again: self._ledger.exchange(settled, want, doubtful=again))
+        return self._retrying(lambda again: self._ledger.exchange(updates, want, doubtful=again))
 
     def _retrying(self, work: Callable[[bool], T]) -> T:
         """Tries again while the database is away, for as long as the lease may still be ours."""

@@ -21,7 +21,7 @@ async def carry_all(source: Source, carry: Carry) -> Ending:
             if not await source.wait():
                 return Ending(End.EXHAUSTED)
             continue
-        ending = _settle(source, letter, await _carried(source, letter, carry))
+        ending = _tell(source, letter, await _carried(source, letter, carry))
         if ending is not None:
             return ending
 
@@ -34,7 +34,7 @@ async def _carried(source: Source, letter: Letter, carry: Carry) -> Outcome:
         raise
 
 
-def _settle(source: Source, letter: Letter, outcome: Outcome) -> Ending | None:
+def _tell(source: Source, letter: Letter, outcome: Outcome) -> Ending | None:
     """Tell the source, and whether the line is over."""
     if outcome.verdict in NOBODYS_FAULT:
         source.give_back(letter)

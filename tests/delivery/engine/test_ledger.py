@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from mailing.choices import Audience, DeliveryReason, DeliveryStatus, SuppressionReason
 from mailing.delivery.engine.ledger import Ledger
-from mailing.delivery.engine.records import Batch, Claim, Settled
+from mailing.delivery.engine.records import Batch, Claim, DeliveryUpdate
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Client, Delivery, Mailing, Suppression
 from mailing.services import runs
@@ -38,7 +38,7 @@ def clients_of(attempt: Attempt) -> list[Client]:
     return list(attempt.mailing.clients.order_by("pk"))
 
 
-def accepted(claims: list[Claim], *others: Settled) -> Batch:
+def accepted(claims: list[Claim], *others: DeliveryUpdate) -> Batch:
     return Batch(others, accepted=((claim.id, f"250 queued as {claim.id}") for claim in claims))
 
 
@@ -76,8 +76,8 @@ def test_outcomes_and_counters_are_written_together(attempt: Attempt) -> None:
     ledger.exchange(
         accepted(
             [one],
-            Settled(two.id, FAILED, DeliveryReason.REFUSED, 550, "550 no", 1),
-            Settled(three.id, DeliveryStatus.UNCONFIRMED, DeliveryReason.LINE_LOST, tries=1),
+            DeliveryUpdate(two.id, FAILED, DeliveryReason.REFUSED, 550, "550 no", 1),
+            DeliveryUpdate(three.id, DeliveryStatus.UNCONFIRMED, DeliveryReason.LINE_LOST, tries=1),
         ),
         0,
     )
@@ -212,8 +212,8 @@ def test_deferred_letters_come_after_all_others_and_not_before_their_time(attemp
     early, late = ledger.exchange(Batch(), 2)
     now = timezone.now()
     outcomes = [
-        Settled(early.id, DeliveryStatus.DEFERRED, "", 451, "451 later", 1, now - timedelta(seconds=1)),
-        Settled(late.id, DeliveryStatus.DEFERRED, "", 451, "451 later", 1, now + timedelta(hours=1)),
+        DeliveryUpdate(early.id, DeliveryStatus.DEFERRED, "", 451, "451 later", 1, now - timedelta(seconds=1)),
+        DeliveryUpdate(late.id, DeliveryStatus.DEFERRED, "", 451, "451 later", 1, now + timedelta(hours=1)),
     ]
     ledger.exchange(Batch(outcomes), 0)
     assert [claim.id for claim in ledger.exchange(Batch(), 5) + ledger.exchange(Batch(), 5)][-1] == early.id
@@ -233,8 +233,8 @@ def test_letters_never_begun_return_to_the_queue_and_doubtful_ones_are_unconfirm
 def test_refusals_that_meant_the_sender_return_to_the_queue(attempt: Attempt) -> None:
     ledger = Ledger(attempt, OWNER)
     claim = ledger.exchange(Batch(), 1)[0]
-    refused = Settled(claim.id, FAILED, DeliveryReason.REFUSED, 550, "550 5.7.1 no", 1)
-    ledger.exchange(Batch([refused, Settled(claim.id, DeliveryStatus.QUEUED, before=FAILED)]), 0)
+    refused = DeliveryUpdate(claim.id, FAILED, DeliveryReason.REFUSED, 550, "550 5.7.1 no", 1)
+    ledger.exchange(Batch([refused, DeliveryUpdate(claim.id, DeliveryStatus.QUEUED, before=FAILED)]), 0)
     assert statuses(attempt) == ["queued"] * 5
     balance(attempt)
 
@@ -243,7 +243,9 @@ def test_a_hard_bounce_puts_the_address_on_the_stop_list(attempt: Attempt) -> No
     ledger = Ledger(attempt, OWNER)
     claim = ledger.exchange(Batch(), 1)[0]
     words = "550 5.1.1 no such user"
-    bounced = Settled(claim.id, FAILED, DeliveryReason.NO_SUCH_MAILBOX, 550, words, 1, suppress=claim.email)
+    bounced = DeliveryUpdate(
+        claim.id, FAILED, DeliveryReason.NO_SUCH_MAILBOX, 550, words, 1, suppress_email=claim.email
+    )
     ledger.exchange(Batch([bounced]), 0)
     entry = Suppression.objects.get(email=claim.email)
     assert (entry.reason, entry.attempt_id, entry.note) == ("hard_bounce", attempt.pk, words)
@@ -262,6 +264,6 @@ def test_rows_made_by_a_script_get_a_message_id_with_the_claim(attempt: Attempt)
 def test_what_the_server_says_is_stored_as_it_is(attempt: Attempt, hostile: str) -> None:
     ledger = Ledger(attempt, OWNER)
     one, two, *_ = ledger.exchange(Batch(), 2)
-    refused = Settled(two.id, FAILED, DeliveryReason.REFUSED, 550, hostile, 1)
+    refused = DeliveryUpdate(two.id, FAILED, DeliveryReason.REFUSED, 550, hostile, 1)
     ledger.exchange(Batch([refused], accepted=[(one.id, hostile)]), 0)
     assert set(attempt.deliveries.exclude(response="").values_list("response", flat=True)) == {hostile}
