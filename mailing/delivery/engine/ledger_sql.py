@@ -16,8 +16,9 @@ from django.db.backends.utils import CursorWrapper
 
 
 class Waiting(NamedTuple):
-    """A delivery that waits: what its letter needs, then what the client looks like now (`client` None: deleted).
+    """A delivery that waits: what its letter needs, then what the client looks like now.
 
+    `current_email` None: the client was deleted.
     `ordinary`: the client's address is still the row's, nothing forbids the letter, and it was not put back because
     of a refusal that may have meant the sender (deferred without a try: see `slices`).
     """
@@ -31,7 +32,7 @@ class Waiting(NamedTuple):
     ordinary: bool | None
     status: str
     client_id: int | None
-    client: str | None
+    current_email: str | None
     suppressed: str | None
     member: int | None
 
@@ -41,7 +42,7 @@ READ = """
 SELECT d.id, d.email, c.full_name, c.greeting, d.message_id, d.tries,
     c.email = d.email AND s.reason IS NULL AND d.message_id <> '' AND (%(everyone)s OR m.id IS NOT NULL)
         AND (d.status = 'queued' OR d.tries > 0) AS ordinary,
-    d.status, d.client_id, c.email AS client, s.reason AS suppressed, m.id AS member
+    d.status, d.client_id, c.email AS current_email, s.reason AS suppressed, m.id AS member
 FROM (
     SELECT q.id, q.status, q.email, q.message_id, q.tries, q.client_id
     FROM mailing_delivery q

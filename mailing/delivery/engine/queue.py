@@ -136,12 +136,12 @@ class Queue:
         reason = self._why_not(row)
         if reason is not None:
             return _skip(row, reason)
-        if row.client != row.email:
-            other = Delivery.objects.filter(attempt_id=self._attempt_id, email=row.client).first()
+        if row.current_email != row.email:
+            other = Delivery.objects.filter(attempt_id=self._attempt_id, email=row.current_email).first()
             if other is not None:
                 return self._trade(row, other)
-            Delivery.objects.filter(pk=row.id).update(email=row.client)
-            row = row._replace(email=row.client or "")
+            Delivery.objects.filter(pk=row.id).update(email=row.current_email)
+            row = row._replace(email=row.current_email or "")
         claim = Claim.of(row._replace(message_id=row.message_id or self._new_message_id(row)))
         claim.refused_before = row.status == DEFERRED and row.tries == 0
         return claim
@@ -160,7 +160,7 @@ class Queue:
         return Trade([DeliveryUpdate(other.pk, QUEUED, tries=other.tries, before=SKIPPED)])
 
     def _why_not(self, row: Waiting) -> DeliveryReason | None:
-        if row.client is None:
+        if row.current_email is None:
             return DeliveryReason.DELETED
         if row.suppressed == SuppressionReason.UNSUBSCRIBED:
             return DeliveryReason.UNSUBSCRIBED
