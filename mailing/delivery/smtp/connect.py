@@ -37,31 +37,31 @@ class SmtpTransport:
 
     async def open(self) -> Connection:
         implicit = self._tls if self.options.security == "tls" else None
-        introduction = await _within(self.options.connect_timeout, Phase.CONNECT, _connect(self.options, implicit))
+        protocol = await _within(self.options.connect_timeout, Phase.CONNECT, _connect(self.options, implicit))
         try:
-            return await self._introduce(introduction)
+            return await self._introduce(protocol)
         except BaseException:  # also when we are cancelled: no line is left behind
-            introduction.transport.abort()
+            protocol.transport.abort()
             raise
 
-    async def _introduce(self, introduction: Introduction) -> Connection:
-        hello = self.options.hello or _address_literal(introduction.transport)
+    async def _introduce(self, protocol: HandshakeProtocol) -> Connection:
+        hello = self.options.hello or _address_literal(protocol.transport)
         dialogue = handshake(self.options, hello)
         step = next(dialogue)
         try:
             while True:
-                step = dialogue.send(await self._answer(introduction, step))
+                step = dialogue.send(await self._answer(protocol, step))
         except StopIteration as end:
             abilities: Abilities = end.value
-        return Connection(self.options, abilities, introduction.transport)
+        return Connection(self.options, abilities, protocol.transport)
 
-    async def _answer(self, introduction: Introduction, step: Step) -> Answer:
+    async def _answer(self, protocol: HandshakeProtocol, step: Step) -> Answer:
         options = self.options
         try:
             if step.secure:
-                upgrade = introduction.secure(self._tls, options.host)
+                upgrade = protocol.secure(self._tls, options.host)
                 return await _within(options.connect_timeout, step.phase, upgrade)
-            return await _within(options.reply_timeout, step.phase, introduction.ask(step.command))
+            return await _within(options.reply_timeout, step.phase, protocol.ask(step.command))
         except Unheard as unheard:
             outcome = classify(step.phase, unheard.trouble, said=unheard.said, secrets=options.secrets)
             raise NotOpened(outcome) from None
@@ -87,17 +87,17 @@ async def _within(seconds: float, phase: Phase, doing: Awaitable[T]) -> T:
 # --- TCP --------------------------------------------------------------------------------------------
 
 
-async def _connect(options: Options, tls: ssl.SSLContext | None) -> Introduction:
+async def _connect(options: Options, tls: ssl.SSLContext | None) -> HandshakeProtocol:
     connection = await _dial(options)
     name = options.host if tls else None
     try:
-        _, introduction = await asyncio.get_running_loop().create_connection(
-            Introduction, sock=connection, ssl=tls, server_hostname=name
+        _, protocol = await asyncio.get_running_loop().create_connection(
+            HandshakeProtocol, sock=connection, ssl=tls, server_hostname=name
         )
     except BaseException:
         connection.close()
         raise
-    return introduction
+    return protocol
 
 
 async def _dial(options: Options) -> socket.socket:
@@ -140,7 +140,7 @@ class Unheard(Exception):
         self.trouble, self.said = trouble, said
 
 
-class Introduction(asyncio.Protocol):
+class HandshakeProtocol(asyncio.Protocol):
     """One question, one answer, and not a byte beyond it: what comes unasked spoils the line for good.
 
     So nothing said in the clear can pass for an answer under TLS (CVE-2011-0411).
