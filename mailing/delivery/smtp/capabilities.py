@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
+class Capabilities:
     """What the server announced after the last EHLO (RFC 5321 4.1.1.1)."""
 
     pipelining: bool = False
@@ -18,14 +18,14 @@ class Abilities:
     mechanisms: frozenset[str] = frozenset()
 
 
-def read_abilities(text: bytes) -> Abilities:
+def read_capabilities(text: bytes) -> Capabilities:
     """The announced extensions; what makes no sense counts as not announced."""
     words = [line.decode("ascii", "replace").upper().split() for line in text.split(b"\n")[1:]]
     offers = {word[0]: word[1:] for word in words if word}
     mechanisms = set(offers.get("AUTH", ()))
     mechanisms.update(w[0][5:] for w in words if w and w[0].startswith("AUTH="))  # old Exchange
     size = (offers.get("SIZE") or ["0"])[0]
-    return Abilities(
+    return Capabilities(
         pipelining="PIPELINING" in offers,
         eight_bit="8BITMIME" in offers,
         starttls="STARTTLS" in offers,

@@ -6,17 +6,17 @@ import re
 from functools import lru_cache
 
 from mailing.choices import DeliveryReason
-from mailing.delivery.smtp.capabilities import Abilities
+from mailing.delivery.smtp.capabilities import Capabilities
 from mailing.delivery.transport import Letter
 from mailing.replies import Outcome, Phase, Trouble, Verdict, classify
 
 ADDRESS = re.compile(r"[!-;=?-~]{1,320}")  # no spaces, brackets, line ends, nothing beyond ASCII: no way out of <>
 
 
-def mail(letter: Letter, abilities: Abilities) -> str:
+def mail(letter: Letter, capabilities: Capabilities) -> str:
     """MAIL with what the server can use: the size (RFC 1870), and BODY where there are bytes over 127 (RFC 6152)."""
-    size = f" SIZE={len(letter.data)}" if abilities.announces_size else ""
-    body = " BODY=8BITMIME" if abilities.eight_bit and not letter.data.isascii() else ""
+    size = f" SIZE={len(letter.data)}" if capabilities.announces_size else ""
+    body = " BODY=8BITMIME" if capabilities.eight_bit and not letter.data.isascii() else ""
     return f"MAIL FROM:<{letter.sender}>{size}{body}\r\n"
 
 
@@ -32,14 +32,14 @@ def body(letter: Letter) -> bytes:
     return (b"." if data.startswith(b".") else b"") + data.replace(b"\r\n.", b"\r\n..")
 
 
-def flaw(letter: Letter, abilities: Abilities) -> Outcome | None:
+def flaw(letter: Letter, capabilities: Capabilities) -> Outcome | None:
     """Why the letter is not even tried."""
     data = letter.data
-    if 0 < abilities.size < len(data):
+    if 0 < capabilities.size < len(data):
         return classify(Phase.MAIL, Trouble.TOO_BIG)
     if not (letter.composed or ADDRESS.fullmatch(letter.to)):
         return classify(Phase.RCPT, Trouble.BAD_ADDRESS)
-    sayable = _is_address(letter.sender) and (letter.composed or _is_sayable(data, abilities))
+    sayable = _is_address(letter.sender) and (letter.composed or _is_sayable(data, capabilities))
     return None if sayable else Outcome(Verdict.MESSAGE, DeliveryReason.MESSAGE, phase=Phase.MAIL)
 
 
@@ -49,8 +49,8 @@ def _is_address(sender: str) -> bool:
     return ADDRESS.fullmatch(sender) is not None
 
 
-def _is_sayable(data: bytes, abilities: Abilities) -> bool:
-    return data.endswith(b"\r\n") and (abilities.eight_bit or data.isascii()) and _has_whole_line_ends(data)
+def _is_sayable(data: bytes, capabilities: Capabilities) -> bool:
+    return data.endswith(b"\r\n") and (capabilities.eight_bit or data.isascii()) and _has_whole_line_ends(data)
 
 
 def _has_whole_line_ends(data: bytes) -> bool:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from mailing.delivery.detached_thread import run_apart
-from mailing.delivery.smtp.capabilities import Abilities
+from mailing.delivery.smtp.capabilities import Capabilities
 from mailing.delivery.smtp.connection import Connection
 from mailing.delivery.smtp.handshake import Step, handshake
 from mailing.delivery.smtp.options import Options
@@ -52,8 +52,8 @@ class SmtpTransport:
             while True:
                 step = dialogue.send(await self._answer(protocol, step))
         except StopIteration as end:
-            abilities: Abilities = end.value
-        return Connection(self.options, abilities, protocol.transport)
+            capabilities: Capabilities = end.value
+        return Connection(self.options, capabilities, protocol.transport)
 
     async def _answer(self, protocol: HandshakeProtocol, step: Step) -> Answer:
         options = self.options

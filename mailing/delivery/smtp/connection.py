@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from mailing.delivery.smtp.capabilities import Abilities
+from mailing.delivery.smtp.capabilities import Capabilities
 from mailing.delivery.smtp.options import Options
 from mailing.delivery.smtp.session import Session
 from mailing.delivery.transport import Ending, Source
@@ -21,10 +21,10 @@ QUIT_WAIT = 1.0  # seconds for the answer to QUIT and the end of TLS; no outcome
 class Connection(asyncio.Protocol):
     """See `transport.Line`."""
 
-    def __init__(self, options: Options, abilities: Abilities, transport: asyncio.Transport) -> None:
+    def __init__(self, options: Options, capabilities: Capabilities, transport: asyncio.Transport) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport = transport
-        self._session = Session(options, abilities, transport.write, self._loop.time)
+        self._session = Session(options, capabilities, transport.write, self._loop.time)
         self._shortest = min(options.reply_timeout, options.dot_timeout, options.letter_budget)
         self._asking: asyncio.Future[bool] | None = None  # what the source was asked and has not answered
         self._over = self._loop.create_future()  # resolved when the session is over

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from mailing import replies
-from mailing.delivery.smtp.capabilities import Abilities, read_abilities
+from mailing.delivery.smtp.capabilities import Capabilities, read_capabilities
 from mailing.delivery.smtp.options import Options
 from mailing.delivery.smtp.outcomes import judge
 from mailing.delivery.smtp.reply_parser import Answer
@@ -31,23 +31,23 @@ class Step:
 
 NO_EHLO = frozenset({500, 502, 504})  # no such command, not implemented, not with this parameter
 
-Dialogue = Generator[Step, Answer, Abilities]
+Dialogue = Generator[Step, Answer, Capabilities]
 Exchange = Generator[Step, Answer, None]
 
 
 def handshake(options: Options, hello: str) -> Dialogue:
     """From the greeting to the first MAIL."""
     _demand(options, Phase.CONNECT, (yield Step(Phase.CONNECT)), 220)
-    abilities = yield from _say_hello(options, hello)
+    capabilities = yield from _say_hello(options, hello)
     if options.security == "starttls":
-        if not abilities.starttls:
+        if not capabilities.starttls:
             raise NotOpened(replies.classify(Phase.STARTTLS, Trouble.NO_TLS))
         _demand(options, Phase.STARTTLS, (yield Step(Phase.STARTTLS, b"STARTTLS\r\n")), 220)
         yield Step(Phase.STARTTLS, secure=True)
-        abilities = yield from _say_hello(options, hello)  # what was said in the clear is forgotten (RFC 3207 4.2)
+        capabilities = yield from _say_hello(options, hello)  # what was said in the clear is forgotten (RFC 3207 4.2)
     if options.user:
-        yield from _log_in(options, abilities)
-    return abilities
+        yield from _log_in(options, capabilities)
+    return capabilities
 
 
 def _say_hello(options: Options, hello: str) -> Dialogue:
@@ -56,9 +56,9 @@ def _say_hello(options: Options, hello: str) -> Dialogue:
     plain = options.security != "starttls" and not options.user
     if plain and answer.code in NO_EHLO:
         _demand(options, Phase.EHLO, (yield Step(Phase.EHLO, b"HELO %b\r\n" % hello.encode())), 250)
-        return Abilities()
+        return Capabilities()
     _demand(options, Phase.EHLO, answer, 250)
-    return read_abilities(answer.text)
+    return read_capabilities(answer.text)
 
 
 def _demand(options: Options, phase: Phase, answer: Answer, code: int) -> None:
@@ -69,11 +69,11 @@ def _demand(options: Options, phase: Phase, answer: Answer, code: int) -> None:
 # --- AUTH (RFC 4954) --------------------------------------------------------------------------------
 
 
-def _log_in(options: Options, abilities: Abilities) -> Exchange:
+def _log_in(options: Options, capabilities: Capabilities) -> Exchange:
     """By the first mechanism both sides know. Without TLS (the operator's explicit choice) a challenge is better."""
     methods = {"PLAIN": _plain, "LOGIN": _login, "CRAM-MD5": _cram_md5}
     order = ("CRAM-MD5", "PLAIN", "LOGIN") if options.security == "none" else ("PLAIN", "LOGIN", "CRAM-MD5")
-    name = next((name for name in order if name in abilities.mechanisms), None)
+    name = next((name for name in order if name in capabilities.mechanisms), None)
     if name is None:
         raise NotOpened(replies.classify(Phase.AUTH, Trouble.NO_AUTH))
     yield from methods[name](options)

@@ -14,7 +14,7 @@ from math import inf
 from typing import Any
 
 from mailing.delivery.smtp import commands
-from mailing.delivery.smtp.capabilities import Abilities
+from mailing.delivery.smtp.capabilities import Capabilities
 from mailing.delivery.smtp.options import Options
 from mailing.delivery.smtp.outcomes import judge
 from mailing.delivery.smtp.reply_parser import Answer, ReplyParser
@@ -49,7 +49,7 @@ class Session:
     def __init__(
         self,
         options: Options,
-        abilities: Abilities,
+        capabilities: Capabilities,
         write: Callable[[bytes | memoryview], object],
         clock: Callable[[], float],
     ) -> None:
@@ -57,7 +57,7 @@ class Session:
         self.hungry = False
         self.orderly = True  # nothing is on its way: a QUIT would be understood
         self.deadline = inf
-        self._options, self._abilities, self._write, self._clock = options, abilities, write, clock
+        self._options, self._capabilities, self._write, self._clock = options, capabilities, write, clock
         self._secrets = options.secrets
         self._opened = clock()
         self._parser = ReplyParser()
@@ -151,7 +151,7 @@ class Session:
             self._end(End.RECYCLED)  # "idle for too long" crossed our MAIL
         elif 250 <= answer.code <= 259:
             self._granted = True
-            if not self._abilities.pipelining:
+            if not self._capabilities.pipelining:
                 self._next = (MAIL, transaction, self._say_rcpt)
         else:
             self._refuse(MAIL, transaction, answer)
@@ -160,7 +160,7 @@ class Session:
     def _rcpt_answered(self, transaction: Transaction, answer: Answer) -> None:
         if not 250 <= answer.code <= 259 or transaction.refusal is not None:
             self._refuse(RCPT, transaction, answer)
-        elif not self._abilities.pipelining:
+        elif not self._capabilities.pipelining:
             self._next = (RCPT, transaction, self._say_data)
 
     def _data_answered(self, transaction: Transaction, answer: Answer) -> None:
@@ -221,7 +221,7 @@ class Session:
         """Nothing is on its way, or only the answer to a final dot (RFC 2920 3.1: a body may begin a group)."""
         if self._sending is not None:
             return False
-        return not self._due or (self._abilities.pipelining and len(self._due) == 1 and self._due[0][0] is DOT)
+        return not self._due or (self._capabilities.pipelining and len(self._due) == 1 and self._due[0][0] is DOT)
 
     def _begin(self) -> None:
         group = self._group()
@@ -236,7 +236,7 @@ class Session:
     def _group(self) -> bytes:
         """The commands that begin the next letter, or nothing when there is none to begin."""
         self.hungry = False
-        if self._must_reset and not self._abilities.pipelining:
+        if self._must_reset and not self._capabilities.pipelining:
             return self._reset().encode("ascii")
         now = self._clock()
         letter = None if self._finishing or self._worn(now) else self._take()
@@ -247,17 +247,17 @@ class Session:
         self._letters += 1
         before = self._reset() if self._must_reset else ""
         self._due.append((MAIL, transaction, self._mail_answered))
-        if not self._abilities.pipelining:
-            return commands.mail(letter, self._abilities).encode("ascii")
+        if not self._capabilities.pipelining:
+            return commands.mail(letter, self._capabilities).encode("ascii")
         self._due.append((RCPT, transaction, self._rcpt_answered))
         self._due.append((DATA, transaction, self._data_answered))
-        group = f"{before}{commands.mail(letter, self._abilities)}{commands.rcpt(letter)}DATA\r\n"
+        group = f"{before}{commands.mail(letter, self._capabilities)}{commands.rcpt(letter)}DATA\r\n"
         return group.encode("ascii")
 
     def _take(self) -> Letter | None:
         """The next letter that can be said; the others are decided at once."""
-        while letter := self._source.take(self._abilities.eight_bit):
-            flaw = commands.flaw(letter, self._abilities)
+        while letter := self._source.take(self._capabilities.eight_bit):
+            flaw = commands.flaw(letter, self._capabilities)
             if flaw is None:
                 return letter
             self._source.done(letter, flaw)
@@ -308,7 +308,7 @@ class Session:
     def _send_end(self, transaction: Transaction, end: bytes | memoryview) -> None:
         """The end of the letter with its dot and, with PIPELINING, the beginning of the next letter."""
         self._due.append((DOT, transaction, self._dot_answered))
-        self._write(b"".join((end, b".\r\n", self._group() if self._abilities.pipelining else b"")))
+        self._write(b"".join((end, b".\r\n", self._group() if self._capabilities.pipelining else b"")))
 
     def _send_lone_dot(self, transaction: Transaction) -> None:
         """DATA was granted although nobody is left to receive anything: end it empty (RFC 2920 3.1)."""

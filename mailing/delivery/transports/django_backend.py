@@ -20,13 +20,13 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 from mailing.delivery.detached_thread import run_apart
 from mailing.delivery.smtp import commands
-from mailing.delivery.smtp.capabilities import Abilities
+from mailing.delivery.smtp.capabilities import Capabilities
 from mailing.delivery.transport import Ending, Letter, NotOpened, Source
 from mailing.delivery.transports import django_outcomes
 from mailing.delivery.transports.one_at_a_time import carry_all
 from mailing.replies import Outcome, Phase, Trouble, classify
 
-ABILITIES = Abilities(eight_bit=True)
+CAPABILITIES = Capabilities(eight_bit=True)
 GOODBYE_WAIT = 1.0  # seconds
 OF_THE_MESSAGE = frozenset({"from", "to", "subject", "reply-to", "mime-version"})  # Django writes these itself
 
@@ -61,7 +61,7 @@ class BackendLine:
         return await carry_all(source, self._carry)
 
     async def _carry(self, letter: Letter) -> Outcome:
-        flaw = commands.flaw(letter, ABILITIES)
+        flaw = commands.flaw(letter, CAPABILITIES)
         if flaw is not None:
             return flaw
         try:

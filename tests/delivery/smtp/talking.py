@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailing.delivery.smtp.capabilities import Abilities
+from mailing.delivery.smtp.capabilities import Capabilities
 from mailing.delivery.smtp.session import Session
 from mailing.delivery.transport import End
 from tests.delivery.carrying import Queue, options
 
-PIPED = Abilities(pipelining=True, eight_bit=True)
-PLAIN = Abilities(eight_bit=True)
+PIPED = Capabilities(pipelining=True, eight_bit=True)
+PLAIN = Capabilities(eight_bit=True)
 GROUP_OK = b"250 sender\r\n250 recipient\r\n354 go\r\n"
 
 
 class Talk:
     """`said` is what left since it was last read."""
 
-    def __init__(self, queue: Queue, abilities: Abilities = PIPED, **changes: Any) -> None:
+    def __init__(self, queue: Queue, capabilities: Capabilities = PIPED, **changes: Any) -> None:
         self.now = 0.0
         self.written: list[bytes] = []
         self.queue = queue
-        self.session = Session(options(25, **changes), abilities, self._write, lambda: self.now)
+        self.session = Session(options(25, **changes), capabilities, self._write, lambda: self.now)
         self.session.start(queue)
 
     def _write(self, data: bytes | memoryview) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailing.delivery.smtp.capabilities import Abilities
+from mailing.delivery.smtp.capabilities import Capabilities
 from mailing.delivery.transport import Letter
 from mailing.replies import Verdict
 from tests.delivery.carrying import Queue, letter
@@ -22,7 +22,7 @@ class TestWhatIsNotEvenTried:
         assert talk.said == group(1)
 
     def test_a_letter_larger_than_the_server_announced(self) -> None:
-        talk = Talk(Queue([letter(0, "x" * 500 + "\r\n")]), Abilities(announces_size=True, size=400))
+        talk = Talk(Queue([letter(0, "x" * 500 + "\r\n")]), Capabilities(announces_size=True, size=400))
 
         assert talk.queue.verdicts == {"c0@example.com": Verdict.MESSAGE}
         assert talk.said == b""
@@ -34,14 +34,14 @@ class TestWhatIsNotEvenTried:
         assert talk.queue.verdicts == {"c0@example.com": Verdict.MESSAGE}
 
     def test_bytes_over_127_where_the_server_takes_7_bit(self) -> None:
-        talk = Talk(Queue([letter(0, "Здравствуйте\r\n")]), Abilities(pipelining=True))
+        talk = Talk(Queue([letter(0, "Здравствуйте\r\n")]), Capabilities(pipelining=True))
 
         assert talk.queue.verdicts == {"c0@example.com": Verdict.MESSAGE}
 
 
 def test_mail_says_what_the_server_can_use() -> None:
     only = letter(0, "Здравствуйте\r\n")
-    talk = Talk(Queue([only]), Abilities(eight_bit=True, announces_size=True, size=10_000))
+    talk = Talk(Queue([only]), Capabilities(eight_bit=True, announces_size=True, size=10_000))
 
     assert talk.said == b"MAIL FROM:<a@example.org> SIZE=%d BODY=8BITMIME\r\n" % len(only.data)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailing.delivery.smtp.capabilities import Abilities
+from mailing.delivery.smtp.capabilities import Capabilities
 from mailing.delivery.transport import End
 from mailing.replies import Trouble, Verdict
 from tests.delivery.carrying import Queue, letter, letters
@@ -48,9 +48,9 @@ def test_no_more_than_one_letter_is_begun_behind_another() -> None:
     assert len(talk.queue.ready) == 3
 
 
-@pytest.mark.parametrize("abilities", [PIPED, PLAIN], ids=["piped", "plain"])
-def test_a_body_never_leaves_while_a_byte_is_unaccounted_for(abilities: Abilities) -> None:
-    talk = Talk(Queue(letters(1)), abilities)
+@pytest.mark.parametrize("capabilities", [PIPED, PLAIN], ids=["piped", "plain"])
+def test_a_body_never_leaves_while_a_byte_is_unaccounted_for(capabilities: Capabilities) -> None:
+    talk = Talk(Queue(letters(1)), capabilities)
     for answer in (b"250 sender\r\n", b"250 recipient\r\n"):
         talk.hear(answer)
     talk.said  # noqa: B018
@@ -265,11 +265,11 @@ WORDS = [
 ]
 
 
-@given(said=st.lists(st.sampled_from(WORDS), max_size=40), abilities=st.sampled_from([PIPED, PLAIN]))
+@given(said=st.lists(st.sampled_from(WORDS), max_size=40), capabilities=st.sampled_from([PIPED, PLAIN]))
 def test_whatever_the_server_says_every_letter_is_decided_or_given_back_once(
-    said: list[bytes], abilities: Abilities
+    said: list[bytes], capabilities: Capabilities
 ) -> None:
-    talk = Talk(queue := Queue(letters(4)), abilities)
+    talk = Talk(queue := Queue(letters(4)), capabilities)
     for word in said:
         talk.hear(word)
     talk.session.fail(Trouble.LOST)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from mailing.delivery.smtp import commands
-from mailing.delivery.smtp.capabilities import Abilities
+from mailing.delivery.smtp.capabilities import Capabilities
 from mailing.delivery.transport import Ending, Letter, NotOpened, Source
 from mailing.delivery.transports.one_at_a_time import carry_all
 from mailing.replies import Outcome, Phase, Reply, Trouble, classify, is_positive
@@ -18,7 +18,7 @@ from mailing.replies import Outcome, Phase, Reply, Trouble, classify, is_positiv
 Said = tuple[Phase, Reply | Trouble]
 
 ACCEPTED: Said = (Phase.DOT, Reply(250, "2.0.0", "2.0.0 queued"))
-ABILITIES = Abilities(eight_bit=True)
+CAPABILITIES = Capabilities(eight_bit=True)
 
 
 class MemoryTransport:
@@ -68,7 +68,7 @@ class MemoryLine:
 
     async def _carry(self, letter: Letter) -> Outcome:
         await asyncio.sleep(self._transport.delay)
-        return commands.flaw(letter, ABILITIES) or self._transport.answer(letter)
+        return commands.flaw(letter, CAPABILITIES) or self._transport.answer(letter)
 
     async def close(self) -> None:
         """Nothing to say goodbye to."""
