@@ -230,7 +230,7 @@ class MailingScreen(MailingPages):
         mailing, person = form.instance, user_of(request)
         try:
             if change:
-                return lifecycle.edited(mailing, by=person, changed=list(form.changed_data), was=form.was)
+                return lifecycle.apply_edit(mailing, by=person, changed=list(form.changed_data), before=form.was)
             return lifecycle.launch(mailing, by=person)
         except NotAllowed as refusal:
             raise PermissionDenied(str(refusal)) from refusal  # nothing of the form is stored

@@ -27,9 +27,9 @@ from mailing.services.mailings.start import NOBODY, hindrance, refusal, retry, r
 
 __all__ = [
     "Plan",
+    "apply_edit",
     "copy",
     "delete",
-    "edited",
     "finish",
     "hindrance",
     "launch",
@@ -57,17 +57,17 @@ def launch(mailing: Mailing, by: User | None = None, *, now: datetime | None = N
     return _activated(mailing, by, now or timezone.now())
 
 
-def edited(
+def apply_edit(
     mailing: Mailing,
     by: User | None = None,
     changed: Collection[str] = (),
     *,
-    was: Mailing | None = None,
+    before: Mailing | None = None,
     now: datetime | None = None,
 ) -> Mailing:
     """The saved mailing was changed. What fell due before the change and was not sent is recorded as missed.
 
-    `changed` are field names; `was` is the mailing as it stood before (without it only the one planned time
+    `changed` are field names; `before` is the mailing as it stood before (without it only the one planned time
     in `next_run_at` is known). A change never makes the past due. Raises NotAllowed.
     """
     moment = now or timezone.now()
@@ -75,10 +75,10 @@ def edited(
         return _touched(mailing, by, moment)
     with transaction.atomic():
         current = schedule_state.lock(mailing)
-        if was is not None and was.is_active:
+        if before is not None and before.is_active:
             permissions.require_send(by)
         reason = missed.PAUSED if current.held_at else missed.CHANGED
-        missed.record_before_change(current, was, moment, reason)
+        missed.record_before_change(current, before, moment, reason)
         return _activated(current, by, moment, reason)
 
 

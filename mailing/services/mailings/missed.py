@@ -86,7 +86,7 @@ def earlier(reason: Reason | None) -> Reason:
     return SKIPPED if reason is None else reason
 
 
-def record_before_change(mailing: Mailing, was: Mailing | None, now: datetime, reason: Reason) -> None:
+def record_before_change(mailing: Mailing, before: Mailing | None, now: datetime, reason: Reason) -> None:
     """Records what fell due before a change, a pause or the end, and had not been looked at yet.
 
     The latest occurrence of a mailing that never ran is held: it runs when the mailing is activated again, unless
@@ -96,9 +96,9 @@ def record_before_change(mailing: Mailing, was: Mailing | None, now: datetime, r
         return
     ran = occurrences.has_run(mailing)
     pending: Sequence[datetime] = (mailing.next_run_at,) if ran else ()
-    if was is not None:
-        was.active_since = mailing.active_since
-        pending = occurrences.due_state(was, now).pending
+    if before is not None:
+        before.active_since = mailing.active_since
+        pending = occurrences.due_state(before, now).pending
     if pending and not ran:
         pending, mailing.held_at = pending[:-1], pending[-1]
     record(mailing, pending, reason, now)

@@ -207,7 +207,7 @@ class World:
         mailing.end_at = self.chance.choice([None, max(mailing.start_at, now + timedelta(days=days))])
         changes = {name: getattr(mailing, name) for name in ("start_at", "periodicity", "end_at")}
         Mailing.objects.filter(pk=mailing.pk).update(**changes)
-        lifecycle.edited(mailing, changed=list(changes), was=was, now=now)
+        lifecycle.apply_edit(mailing, changed=list(changes), before=was, now=now)
         book.read()
         book.over = False
         if not book.paused:
@@ -216,7 +216,7 @@ class World:
         self.happened["edit"] += 1
 
     def rename(self, book: Book, now: datetime) -> None:
-        lifecycle.edited(book.mailing, changed=["name"], now=now)
+        lifecycle.apply_edit(book.mailing, changed=["name"], now=now)
 
 
 def rows_of(mailing: Mailing) -> dict[datetime, str]:

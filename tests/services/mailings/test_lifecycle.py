@@ -90,7 +90,7 @@ def test_an_edit_to_an_earlier_hour_never_makes_the_past_due(now: datetime) -> N
 
     was = Mailing.objects.get(pk=mailing.pk)
     Mailing.objects.filter(pk=mailing.pk).update(start_at=noon - timedelta(hours=3))
-    edited = lifecycle.edited(mailing, changed=["start_at"], was=was)
+    edited = lifecycle.apply_edit(mailing, changed=["start_at"], before=was)
     drain()
 
     assert mailing.attempts.count() == 1
@@ -101,7 +101,7 @@ def test_a_change_of_the_name_leaves_the_calendar_alone(now: datetime) -> None:
     mailing = lifecycle.launch(MailingFactory(clients=1, start_at=now + DAY))
     since = mailing.active_since
 
-    again = lifecycle.edited(mailing, changed=["name"])
+    again = lifecycle.apply_edit(mailing, changed=["name"])
 
     assert (again.active_since, again.next_run_at) == (since, mailing.next_run_at)
 
@@ -111,7 +111,7 @@ def test_a_finished_mailing_whose_end_is_moved_runs_again(now: datetime) -> None
     lifecycle.launch(mailing)
     Mailing.objects.filter(pk=mailing.pk).update(end_at=now + 30 * DAY)
 
-    again = lifecycle.edited(mailing, changed=["end_at"])
+    again = lifecycle.apply_edit(mailing, changed=["end_at"])
 
     assert again.status == MailingStatus.CREATED
     assert row_of(again) is not None

@@ -24,7 +24,7 @@ def test_what_fell_due_before_an_edit_and_was_not_sent_stands_as_missed(now: dat
 
     was = Mailing.objects.get(pk=mailing.pk)
     Mailing.objects.filter(pk=mailing.pk).update(start_at=now + timedelta(hours=5))
-    lifecycle.edited(mailing, changed=["start_at"], was=was, now=now + timedelta(hours=1))
+    lifecycle.apply_edit(mailing, changed=["start_at"], before=was, now=now + timedelta(hours=1))
 
     missed = mailing.attempts.get(status=AttemptStatus.MISSED)
     assert missed.occurrence == now
@@ -77,7 +77,7 @@ def test_a_first_run_whose_start_is_moved_away_stands_as_missed(now: datetime) -
     was = Mailing.objects.get(pk=mailing.pk)
     Mailing.objects.filter(pk=mailing.pk).update(start_at=now + DAY)
 
-    lifecycle.edited(mailing, changed=["start_at"], was=was, now=now + HOUR)
+    lifecycle.apply_edit(mailing, changed=["start_at"], before=was, now=now + HOUR)
 
     missed = mailing.attempts.get()
     assert (missed.occurrence, "changed" in missed.note) == (now, True)
@@ -90,7 +90,7 @@ def test_a_mailing_that_loses_its_last_recipient_keeps_account_of_what_was_due(n
     Attempt.objects.update(status=AttemptStatus.SUCCEEDED)
     mailing.clients.clear()
 
-    assert lifecycle.edited(mailing, changed=["name"], now=now + HOUR).is_paused
+    assert lifecycle.apply_edit(mailing, changed=["name"], now=now + HOUR).is_paused
     assert mailing.attempts.get(status=AttemptStatus.MISSED).occurrence == now
 
 
