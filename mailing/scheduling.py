@@ -129,7 +129,7 @@ def drop_row(mailing: Mailing) -> None:
     Schedule.objects.filter(mine).delete()
 
 
-def astray() -> QuerySet[Mailing]:
+def rows_out_of_sync() -> QuerySet[Mailing]:
     """Mailings whose row is missing, or says anything but what it should: one query over all mailings."""
     number = Cast(OuterRef("pk"), CharField())
     right = Schedule.objects.filter(
@@ -148,7 +148,7 @@ def astray() -> QuerySet[Mailing]:
     return Mailing.objects.active().exclude(next_run_at=None).exclude(Exists(right))
 
 
-def disputed() -> QuerySet[Schedule]:
+def orphan_rows() -> QuerySet[Schedule]:
     """Rows under our names which no active mailing owns."""
     owned = Mailing.objects.active().filter(schedule=OuterRef("pk")).exclude(next_run_at=None)
     return Schedule.objects.filter(Q(name__startswith=NAME) | Q(func=RUN_DUE)).exclude(Exists(owned))
@@ -161,7 +161,7 @@ def remove(row: Schedule) -> None:
 # --- Broken rows ------------------------------------------------------------------------------------
 
 
-def trouble(row: Schedule) -> str:
+def why_broken(row: Schedule) -> str:
     """Why this row would make django-q's scheduler fail for all rows; empty when it would not.
 
     The same steps as `django_q.scheduler.scheduler`: one exception there rolls back every due row, every time.
@@ -201,10 +201,10 @@ def _keywords(text: str) -> dict[str, Any]:
     return value
 
 
-def broken(now: datetime) -> list[tuple[Schedule, str]]:
+def broken_rows(now: datetime) -> list[tuple[Schedule, str]]:
     """Rows that are due, or about to be, and would stop the scheduler; with the reason."""
     rows = Schedule.objects.filter(next_run__lt=now + timedelta(seconds=10)).exclude(repeats=0)
-    return [(row, reason) for row in rows if (reason := trouble(row))]
+    return [(row, reason) for row in rows if (reason := why_broken(row))]
 
 
 def owner(row: Schedule) -> int | None:
@@ -218,10 +218,10 @@ def park(number: int, reason: str) -> None:
     logger.error("Schedule row %s is broken and was parked: %s", number, reason)
 
 
-def parked() -> list[tuple[Schedule, str]]:
+def parked_rows() -> list[tuple[Schedule, str]]:
     """Rows taken out of the scheduler's way, with the reason."""
     rows = Schedule.objects.filter(next_run=None).exclude(repeats=0)
-    return [(row, reason) for row in rows if (reason := trouble(row))]
+    return [(row, reason) for row in rows if (reason := why_broken(row))]
 
 
 def alias() -> str:

@@ -59,7 +59,7 @@ class ScheduleAdmin(Looking):
     def state(self, row: Any) -> str:
         if row.next_run is not None:
             return _("active")
-        reason = scheduling.trouble(row)
+        reason = scheduling.why_broken(row)
         return _("parked: %(reason)s") % {"reason": reason} if reason else _("has run")
 
 

@@ -100,7 +100,7 @@ def _service_banner(now: datetime) -> Banner | None:
 
 def _queue_banners(now: datetime) -> list[Banner]:
     found = []
-    if parked := len(scheduling.parked()):
+    if parked := len(scheduling.parked_rows()):
         text = ngettext(
             "%(count)s schedule row is broken and was parked.",
             "%(count)s schedule rows are broken and were parked.",

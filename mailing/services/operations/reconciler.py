@@ -151,7 +151,7 @@ def _attempt(report: TickReport, counter: str, step: Callable[[], Any]) -> None:
 
 
 def _broken_rows(now: datetime) -> Iterator[Finding]:
-    for row, reason in scheduling.broken(now):
+    for row, reason in scheduling.broken_rows(now):
         mailing_id, detail = scheduling.owner(row), f"{row.name}: {reason}"
         remedy: Callable[[], object] = partial(scheduling.park, row.pk, detail)
         if mailing_id is not None:
@@ -266,7 +266,7 @@ def _close(attempt: Attempt, now: datetime) -> None:
 
 
 def _astray_rows(now: datetime) -> Iterator[Finding]:
-    for pk in scheduling.astray().values_list("pk", flat=True):
+    for pk in scheduling.rows_out_of_sync().values_list("pk", flat=True):
         yield Finding("astray", pk, partial(lifecycle.refresh, pk, now))
-    for row in scheduling.disputed():
+    for row in scheduling.orphan_rows():
         yield Finding("disputed", row.pk, partial(scheduling.remove, row))
