@@ -14,7 +14,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from mailing.admin.common.base import Item, Looking
+from mailing.admin.common.base import Item, SuperuserReadOnly
 from mailing.admin.common.filters import DateRangeFilter
 from mailing.formatting import pill, spoken, when
 
@@ -28,7 +28,7 @@ class TriedFilter(DateRangeFilter):
         self.title = _("when")
 
 
-class LoginScreen(Looking):
+class LoginScreen(SuperuserReadOnly):
     actions = ()
     list_display: Any = ("person", "tried", "ip_address", "browser")
     list_filter: ClassVar[Any] = (("attempt_time", TriedFilter),)

@@ -190,7 +190,7 @@ class Unchangeable:
         return False
 
 
-class Looking(Unchangeable, SamovarModelAdmin):
+class SuperuserReadOnly(Unchangeable, SamovarModelAdmin):
     """A screen of the packages around us: superusers look, nobody changes."""
 
     actions: Any = None

@@ -25,7 +25,7 @@ from django_q import admin as stock  # registers its screens: ours is loaded fir
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from mailing import scheduling
-from mailing.admin.common.base import Looking
+from mailing.admin.common.base import SuperuserReadOnly
 from mailing.formatting import when
 
 assert stock
@@ -35,7 +35,7 @@ for model in (Success, Failure, Schedule, OrmQ):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(Looking):
+class ScheduleAdmin(SuperuserReadOnly):
     list_title = gettext_lazy("Queue: schedules")
     empty_text = gettext_lazy("Each active mailing has a row here; the tick makes it.")
     list_display = ("name", "mailing_link", "next_send", "state")
@@ -64,7 +64,7 @@ class ScheduleAdmin(Looking):
 
 
 @admin.register(Failure)
-class FailureAdmin(Looking):
+class FailureAdmin(SuperuserReadOnly):
     list_title = gettext_lazy("Queue: failures")
     empty_title = gettext_lazy("No failures")
     empty_text = gettext_lazy("What a worker could not do would stand here with the reason.")
@@ -89,7 +89,7 @@ class FailureAdmin(Looking):
         return format_html("<pre>{}</pre>", Truncator(text_of(row.stored)).chars(2000))
 
 
-class Harmless(pickle.Unpickler):
+class TextOnlyUnpickler(pickle.Unpickler):
     """Reads text and numbers; whatever names a class or function is refused."""
 
     def find_class(self, module: str, name: str) -> Any:
@@ -99,7 +99,7 @@ class Harmless(pickle.Unpickler):
 def text_of(stored: str | None) -> str:
     """The text of a stored result, which is a pickle in base64; empty when it is anything but text."""
     try:
-        value = Harmless(io.BytesIO(base64.b64decode(stored or ""))).load()
+        value = TextOnlyUnpickler(io.BytesIO(base64.b64decode(stored or ""))).load()
     except (pickle.UnpicklingError, binascii.Error, EOFError, ValueError, IndexError, KeyError, AttributeError):
         return ""
     return value if isinstance(value, str) else ""
