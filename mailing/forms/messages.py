@@ -83,7 +83,7 @@ class MessageForm(ModelForm):
         return data
 
 
-class TestLetterForm(forms.Form):
+class TrialLetterForm(forms.Form):
     __test__ = False  # not a test case, whatever pytest thinks of its name
 
     to = forms.CharField(

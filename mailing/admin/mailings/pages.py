@@ -19,7 +19,7 @@ from mailing.admin.common import delivery_text
 from mailing.admin.common.base import Item
 from mailing.admin.common.pages import View, undo, user_of
 from mailing.admin.mailings import plan_text
-from mailing.admin.messages.trial_letter import TestLetterPages
+from mailing.admin.messages.trial_letter import TrialLetterPages
 from mailing.choices import AttemptStatus, Audience
 from mailing.errors import NotStarted
 from mailing.formatting import num
@@ -35,7 +35,7 @@ POST = method_decorator(require_POST)
 GET = method_decorator(require_GET)
 
 
-class MailingPages(TestLetterPages):
+class MailingPages(TrialLetterPages):
     def get_pages(self) -> list[tuple[str, View]]:
         return [
             ("plan/", self.plan_view),

@@ -23,7 +23,7 @@ from mailing.admin.common.base import Item
 from mailing.admin.common.filters import DateRangeFilter, QuestionFilter, Questions
 from mailing.admin.common.pages import View, user_of
 from mailing.admin.messages import letter_frame
-from mailing.admin.messages.trial_letter import TestLetterPages
+from mailing.admin.messages.trial_letter import TrialLetterPages
 from mailing.formatting import num, when
 from mailing.forms.messages import MessageForm
 from mailing.models import Client, Message, searching
@@ -47,7 +47,7 @@ class UsedFilter(QuestionFilter):
 
 
 @admin.register(Message)
-class MessageAdmin(TestLetterPages):
+class MessageAdmin(TrialLetterPages):
     form = MessageForm
     list_title = gettext_lazy("Messages")
     add_label = gettext_lazy("New message")

@@ -14,20 +14,20 @@ from mailing.admin.common import delivery_text
 from mailing.admin.common.base import Item
 from mailing.admin.common.pages import Pages, user_of
 from mailing.errors import Refused
-from mailing.forms.messages import TestLetterForm
+from mailing.forms.messages import TrialLetterForm
 from mailing.models import Client, Mailing, Message
 from mailing.services.access import permissions
 from mailing.services.runs import trial_letters
 
 
-class TestLetterPages(Pages):
+class TrialLetterPages(Pages):
     """Never counts anywhere. Whoever may not send mailings may write to colleagues only."""
 
     def test_letter(self, request: HttpRequest, obj: Any, message: Message, mailing: Mailing | None) -> HttpResponse:
         if not self.may_prepare(request):
             raise PermissionDenied
         person = user_of(request)
-        form = TestLetterForm(request.POST or None, initial={"to": person.email})
+        form = TrialLetterForm(request.POST or None, initial={"to": person.email})
         results = None
         if request.method == "POST" and form.is_valid() and not self._strangers(form, person):
             addresses = form.cleaned_data["to"]
@@ -56,7 +56,7 @@ class TestLetterPages(Pages):
         """Whether the person writes messages or mailings at all; the rule about active ones does not matter here."""
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
-    def _strangers(self, form: TestLetterForm, person: User) -> bool:
+    def _strangers(self, form: TrialLetterForm, person: User) -> bool:
         if permissions.may_send(person):
             return False
         wanted = form.cleaned_data["to"]
