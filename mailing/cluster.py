@@ -27,7 +27,7 @@ from django_q.cluster import Cluster
 from django_q.conf import Conf
 from django_q.scheduler import scheduler
 
-from mailing import __version__, pulse, scheduling
+from mailing import __version__, process_signals, scheduling
 from mailing.models import Attempt
 from mailing.services.operations import health, reconciler
 
@@ -52,7 +52,7 @@ class MailCluster(Cluster):
     """
 
     def sig_handler(self, signum: int, frame: Any) -> None:
-        pulse.request_stop()
+        process_signals.request_stop()
 
     def order_stop(self) -> None:
         """What `stop` does, but for waiting without limit."""
@@ -103,7 +103,7 @@ class Ticker:
         moment = time.monotonic()
         due = [job for job in self.jobs if job.next_at <= moment]
         for job in due:
-            if pulse.stop_requested():
+            if process_signals.stop_requested():
                 break
             self._do(job)
             job.next_at = time.monotonic() + job.every
@@ -129,7 +129,7 @@ class Ticker:
         if purge:
             self.purged_at = time.monotonic()
         report = reconciler.tick(purge=purge)
-        while report.unfinished and not pulse.stop_requested():
+        while report.unfinished and not process_signals.stop_requested():
             self.heartbeat()
             report = reconciler.tick(purge=False)
         if report.findings:
@@ -142,33 +142,35 @@ class Ticker:
             pid=os.getpid(),
             version=__version__,
             workers=workers,
-            worker_seen=timezone.now() - timedelta(seconds=time.monotonic() - pulse.last_beat()),
+            worker_seen=timezone.now() - timedelta(seconds=time.monotonic() - process_signals.last_beat()),
         )
 
     def room(self) -> None:
         """An attempt that nobody took for a second while slices run: all workers are busy, one shall yield."""
-        if not pulse.slice_running():
+        if not process_signals.slice_running():
             self.waiting_before = frozenset()
             return
         ready = Attempt.objects.ready(timezone.now()).filter(mailing__is_paused=False)
         waiting = frozenset(ready.values_list("pk", flat=True)[:100])
         if waiting & self.waiting_before:
-            pulse.want_room()
+            process_signals.want_room()
         self.waiting_before = waiting
 
     def watch(self) -> None:
         """Silence may only mean that there is nothing to do: ask. Machines share the pings, so ask at each pass."""
         moment = time.monotonic()
-        if pulse.last_beat() >= self.first_unanswered:
+        if process_signals.last_beat() >= self.first_unanswered:
             self.first_unanswered = 0.0
-        if moment - pulse.last_beat() > PING_AFTER:
+        if moment - process_signals.last_beat() > PING_AFTER:
             scheduling.ping()
             self.first_unanswered = self.first_unanswered or moment
 
     def workers_dead(self) -> bool:
         """Pings could be queued for minutes, and no worker of ours took one."""
         asked = self.first_unanswered
-        return bool(asked) and pulse.last_beat() < asked and time.monotonic() - asked > DEAD_AFTER - PING_AFTER
+        return (
+            bool(asked) and process_signals.last_beat() < asked and time.monotonic() - asked > DEAD_AFTER - PING_AFTER
+        )
 
 
 def die_with_parent() -> None:
@@ -183,10 +185,10 @@ def run() -> int:
     """Runs the cluster until it is told to stop (0) or has died (1); a supervisor starts it again."""
     os.register_at_fork(after_in_child=die_with_parent)
     connections.close_all()  # nothing open across a fork
-    pulse.reset()
+    process_signals.reset()
     cluster, ticker = MailCluster(), Ticker()
     cluster.start()
-    while cluster.process.is_alive() and not pulse.stop_requested():
+    while cluster.process.is_alive() and not process_signals.stop_requested():
         if not ticker.round():
             logger.critical("The workers do not answer any more: leaving, so that a new cluster is started.")
             break
@@ -196,7 +198,7 @@ def run() -> int:
 
 
 def _leave(cluster: MailCluster) -> int:
-    ordered = pulse.stop_requested()
+    ordered = process_signals.stop_requested()
     if ordered and cluster.process.is_alive():
         cluster.order_stop()
         cluster.process.join(STOP_WITHIN)

@@ -21,7 +21,7 @@ from django_q.signals import pre_execute
 from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
-from mailing import pulse
+from mailing import process_signals
 from mailing.choices import Periodicity
 from mailing.models import Mailing
 
@@ -75,7 +75,7 @@ def listen() -> None:
 
 
 def _task_taken(**signal_arguments: Any) -> None:
-    pulse.beat()
+    process_signals.beat()
 
 
 # --- Rows -------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from types import FrameType
 from django.db import close_old_connections
 from django.utils import timezone
 
-from mailing import pulse, scheduling
+from mailing import process_signals, scheduling
 from mailing.models import Attempt
 from mailing.services import runs
 from mailing.services.access import site_guard
@@ -31,7 +31,7 @@ def run_due(mailing_id: int, due: str | None = None) -> None:
 
 def run_slice(attempt_id: int, queued: float | None = None) -> None:
     """Sends letters of an attempt for a while, and asks for the next slice if any are left."""
-    if pulse.stop_requested() or site_guard.closed() or (queued and _has_successor(attempt_id, queued)):
+    if process_signals.stop_requested() or site_guard.closed() or (queued and _has_successor(attempt_id, queued)):
         return
     parent = os.getppid()
     with _told_to_stop(parent) as stop:
@@ -78,10 +78,10 @@ def _told_to_stop(parent: int) -> Iterator[Callable[[], bool]]:
         told.append(signum)
 
     def stop() -> bool:
-        pulse.beat(in_slice=True)
-        if time.monotonic() - begun > ROOM_AFTER and pulse.room_wanted_since(begun):
+        process_signals.beat(in_slice=True)
+        if time.monotonic() - begun > ROOM_AFTER and process_signals.room_wanted_since(begun):
             return True
-        return bool(told) or pulse.stop_requested() or os.getppid() != parent
+        return bool(told) or process_signals.stop_requested() or os.getppid() != parent
 
     previous = signal.signal(signal.SIGTERM, remember)
     try:

@@ -10,8 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from mailing.choices import DeliveryReason, DeliveryStatus
-from mailing.explanations import LOGIN, explain
 from mailing.replies import Outcome, Phase, Trouble, Verdict
+from mailing.reply_help import LOGIN, explain
 
 Sentence = str | Promise
 

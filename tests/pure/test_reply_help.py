@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from mailing.explanations import explain
 from mailing.replies import Phase, Reply, classify
+from mailing.reply_help import explain
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ LOGIN = _("The server did not accept the user name or password. Check the mail s
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class HelpRow:
     """The first row that fits speaks: codes by their beginning, enhanced codes as in `replies` (none given: any)."""
 
     codes: tuple[str, ...]
@@ -32,26 +32,26 @@ class Row:
         return code.startswith(self.codes) and any(enhanced_fits(pattern, enhanced) for pattern in self.enhanced)
 
 
-ROWS: tuple[Row, ...] = (
-    Row(("2",), _("The server accepted the letter.")),
-    Row(("421",), _("The server closes the line and asks to come back later. The letters wait.")),
-    Row(("4",), FULL, ("4.2.2",)),
-    Row(("4",), WAIT),
-    Row(("530", "534", "535", "538"), LOGIN),
-    Row(("552",), TOO_BIG, ("",)),
-    Row(("5",), TOO_BIG, ("5.3.4",)),
-    Row(("5",), FULL, ("5.2.2",)),
-    Row(("5",), NO_MAILBOX, ("5.1.1", "5.1.6", "5.1.10", "5.2.1")),
-    Row(("5",), _("The server does not like the sender's address. Check the mail settings."), ("5.1.7", "5.1.8")),
-    Row(("5",), _("The domain of this address takes no letters. Check the address."), ("5.1.2", "5.4.*")),
-    Row(("5",), _("The server did not like the content of the letter. Change the message."), ("5.6.*",)),
-    Row(
+ROWS: tuple[HelpRow, ...] = (
+    HelpRow(("2",), _("The server accepted the letter.")),
+    HelpRow(("421",), _("The server closes the line and asks to come back later. The letters wait.")),
+    HelpRow(("4",), FULL, ("4.2.2",)),
+    HelpRow(("4",), WAIT),
+    HelpRow(("530", "534", "535", "538"), LOGIN),
+    HelpRow(("552",), TOO_BIG, ("",)),
+    HelpRow(("5",), TOO_BIG, ("5.3.4",)),
+    HelpRow(("5",), FULL, ("5.2.2",)),
+    HelpRow(("5",), NO_MAILBOX, ("5.1.1", "5.1.6", "5.1.10", "5.2.1")),
+    HelpRow(("5",), _("The server does not like the sender's address. Check the mail settings."), ("5.1.7", "5.1.8")),
+    HelpRow(("5",), _("The domain of this address takes no letters. Check the address."), ("5.1.2", "5.4.*")),
+    HelpRow(("5",), _("The server did not like the content of the letter. Change the message."), ("5.6.*",)),
+    HelpRow(
         ("5",),
         _("The server refuses by its own rules: it takes the letter for spam, or does not trust the sender."),
         ("5.7.*",),
     ),
-    Row(("550", "551", "553"), NO_MAILBOX),
-    Row(("5",), _("The server refused the letter for good.")),
+    HelpRow(("550", "551", "553"), NO_MAILBOX),
+    HelpRow(("5",), _("The server refused the letter for good.")),
 )
 
 
