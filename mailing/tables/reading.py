@@ -40,7 +40,7 @@ _SHOWN_HEADINGS = 10
 
 
 @dataclass(slots=True)
-class Row:
+class SheetRow:
     """One row of the file; `line` is the number Excel shows for it. An empty text means: the file says nothing."""
 
     line: int
@@ -56,14 +56,14 @@ class Sheet:
 
     kind: str  # "CSV" or "XLSX"
     columns: Columns
-    rows: Iterator[Row]
+    rows: Iterator[SheetRow]
     encoding: str = ""
     delimiter: str = ""
     cut: list[int] = field(
         default_factory=list
     )  # rows with filled cells beyond the last heading; grows while reading
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[SheetRow]:
         return self.rows
 
 
@@ -115,7 +115,7 @@ def _limited(lines: Iterator[tuple[int, list[Any]]]) -> Iterator[tuple[int, list
         yield number, row
 
 
-def _filled(lines: Iterator[tuple[int, list[Any]]], found: Columns, cut: list[int]) -> Iterator[Row]:
+def _filled(lines: Iterator[tuple[int, list[Any]]], found: Columns, cut: list[int]) -> Iterator[SheetRow]:
     """The rows that hold anything, short ones padded and long ones cut."""
     pick = _picker(found)
     number = 0
@@ -132,16 +132,16 @@ def _filled(lines: Iterator[tuple[int, list[Any]]], found: Columns, cut: list[in
         raise Unreadable(NO_ROWS)
 
 
-def _picker(found: Columns) -> Callable[[int, list[Any]], Row]:
+def _picker(found: Columns) -> Callable[[int, list[Any]], SheetRow]:
     greeting, comment = found.greeting, found.comment
     width = 1 + max(
         found.email, *found.full_name, -1 if greeting is None else greeting, -1 if comment is None else comment
     )
 
-    def pick(line: int, row: list[Any]) -> Row:
+    def pick(line: int, row: list[Any]) -> SheetRow:
         if len(row) < width:
             row = [*row, *[""] * (width - len(row))]
-        return Row(
+        return SheetRow(
             line,
             cells.line(row[found.email]),
             " ".join(filter(None, [cells.line(row[place]) for place in found.full_name])),

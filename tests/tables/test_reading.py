@@ -15,7 +15,7 @@ from mailing.tables.errors import Unreadable
 from tests.tables import files
 
 
-def rows(data: bytes) -> list[reading.Row]:
+def rows(data: bytes) -> list[reading.SheetRow]:
     return list(reading.read(data))
 
 

@@ -161,7 +161,7 @@ class MailingActions(MailingScreen):
 
 def _asked(chosen: list[Mailing]) -> list[Asked]:
     latest = {attempt.mailing_id: attempt.pk for attempt in statistics.latest_attempts([m.pk for m in chosen], 1)}
-    numbers = statistics.rows(chosen)
+    numbers = statistics.numbers_of(chosen)
     return [Asked(mailing, numbers[mailing.pk].recipients, latest.get(mailing.pk, 0)) for mailing in chosen]
 
 

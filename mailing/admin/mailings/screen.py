@@ -35,7 +35,7 @@ class MailingList(ChangeList):
         """The numbers of the rows on this page, in five queries however many they are."""
         super().get_results(request)
         self.result_list: Any = list(self.result_list)
-        numbers = statistics.rows(self.result_list)
+        numbers = statistics.numbers_of(self.result_list)
         for mailing in self.result_list:
             mailing.numbers = numbers[mailing.pk]
 
@@ -99,7 +99,7 @@ class MailingAdmin(Suggesting, MailingActions):
 
     @admin.display(description=gettext_lazy("reliability"))
     def trend(self, mailing: Any) -> SafeString | str:
-        row: statistics.Row = mailing.numbers
+        row: statistics.MailingNumbers = mailing.numbers
         if not row.results:
             return "—"
         words = ngettext("%(good)s of %(all)s", "%(good)s of the last %(all)s", len(row.results))

@@ -19,7 +19,7 @@ from mailing import addresses
 from mailing.models import Client
 from mailing.models.fields import fold
 from mailing.tables import cells
-from mailing.tables.reading import Row, Sheet
+from mailing.tables.reading import Sheet, SheetRow
 
 SLICE = 2000  # rows per transaction: sending waits a tenth of a second at most
 ROOM = 32_000  # KB
@@ -146,7 +146,7 @@ class Judge:
         self.problems = problems
         self.seen: dict[str, int] = {}
 
-    def address(self, row: Row) -> str:
+    def address(self, row: SheetRow) -> str:
         """The address of a good row; empty for a bad one, which is then named in `problems`."""
         address = addresses.extract(row.email)
         reason = self._objection(address, row)
@@ -156,7 +156,7 @@ class Judge:
         self.seen[address] = row.line
         return address
 
-    def _objection(self, address: str, row: Row) -> str:
+    def _objection(self, address: str, row: SheetRow) -> str:
         if not address:
             return gettext("There is no address in this row.")
         if not addresses.is_valid(address):
@@ -170,7 +170,7 @@ class Judge:
         return ""
 
 
-def _compare(good: dict[str, Row]) -> Iterator[Merged]:
+def _compare(good: dict[str, SheetRow]) -> Iterator[Merged]:
     stored = {
         email: texts
         for email, *texts in Client.objects.filter(email__in=list(good)).order_by().values_list("email", *TEXTS)

@@ -52,7 +52,7 @@ def recipients(mailing: Mailing) -> int:
 
 
 @dataclass
-class Row:
+class MailingNumbers:
     """What the list of mailings shows about one mailing."""
 
     recipients: int = 0
@@ -64,9 +64,9 @@ class Row:
         return self.results.count(AttemptStatus.SUCCEEDED)
 
 
-def rows(mailings: Sequence[Mailing]) -> dict[int, Row]:
+def numbers_of(mailings: Sequence[Mailing]) -> dict[int, MailingNumbers]:
     """The numbers of these mailings (one page of the list) in at most five queries."""
-    found = {mailing.pk: Row() for mailing in mailings}
+    found = {mailing.pk: MailingNumbers() for mailing in mailings}
     for mailing_id, number in chosen_counts(found).items():
         found[mailing_id].recipients = number
     everyone = [mailing.pk for mailing in mailings if mailing.audience == Audience.EVERYONE]
@@ -99,7 +99,7 @@ def latest_attempts(mailing_ids: Iterable[int], number: int = TREND_RUNS + 1) ->
     return found.order_by("mailing", "-started_at", "-pk")
 
 
-def _add_run(row: Row, attempt: Attempt) -> None:
+def _add_run(row: MailingNumbers, attempt: Attempt) -> None:
     row.last = row.last or attempt
     counts = attempt.status != AttemptStatus.RUNNING and attempt.trigger != Trigger.RETRY
     if counts and len(row.results) < TREND_RUNS:

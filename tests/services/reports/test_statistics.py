@@ -47,7 +47,7 @@ def test_only_clients_who_receive_mail_are_counted() -> None:
 
     assert statistics.receiving() == 3
     assert statistics.recipients(mailing) == 3
-    assert statistics.rows([mailing])[mailing.pk].recipients == 3
+    assert statistics.numbers_of([mailing])[mailing.pk].recipients == 3
 
 
 def test_a_mailing_to_everyone_counts_all_who_receive_mail() -> None:
@@ -55,7 +55,7 @@ def test_a_mailing_to_everyone_counts_all_who_receive_mail() -> None:
     ClientFactory.create_batch(4)
 
     assert statistics.recipients(mailing) == 4
-    assert statistics.rows([mailing])[mailing.pk].recipients == 4
+    assert statistics.numbers_of([mailing])[mailing.pk].recipients == 4
 
 
 def test_the_trend_counts_closed_runs_and_no_retries() -> None:
@@ -63,7 +63,7 @@ def test_the_trend_counts_closed_runs_and_no_retries() -> None:
     history(mailing, "succeeded", "failed", "succeeded", "missed", "running")
     AttemptFactory(mailing=mailing, status="succeeded", trigger=Trigger.RETRY)
 
-    row = statistics.rows([mailing])[mailing.pk]
+    row = statistics.numbers_of([mailing])[mailing.pk]
 
     assert row.results == ["succeeded", "failed", "succeeded", "missed"]
     assert row.succeeded == 2
@@ -73,7 +73,7 @@ def test_the_trend_looks_at_the_last_ten_runs_only() -> None:
     mailing = MailingFactory()
     history(mailing, "failed", "failed", *["succeeded"] * 9, "failed")
 
-    row = statistics.rows([mailing])[mailing.pk]
+    row = statistics.numbers_of([mailing])[mailing.pk]
 
     assert (row.succeeded, len(row.results)) == (9, 10)
 
@@ -82,7 +82,7 @@ def test_the_last_attempt_is_the_newest_one_running_or_not() -> None:
     mailing = MailingFactory()
     *_older, newest = history(mailing, "succeeded", "running")
 
-    assert statistics.rows([mailing])[mailing.pk].last == newest
+    assert statistics.numbers_of([mailing])[mailing.pk].last == newest
 
 
 def test_totals_sum_up_and_average_what_has_a_result() -> None:
@@ -150,4 +150,4 @@ def test_a_page_of_mailings_costs_the_same_queries_however_long(number: int, dja
         history(mailing, "succeeded", "failed")
 
     with django_assert_num_queries(5):
-        statistics.rows(mailings)
+        statistics.numbers_of(mailings)
