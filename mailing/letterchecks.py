@@ -25,7 +25,7 @@ class Level(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Remark:
     """One thing found. `field` is the form's; `sentence` is translated when it is printed."""
 
     code: str
@@ -58,7 +58,7 @@ _WARNINGS: dict[str, str | Promise] = {
 }
 
 
-def check(*, subject: str, body: str, is_html: bool, text_body: str = "") -> list[Finding]:
+def check(*, subject: str, body: str, is_html: bool, text_body: str = "") -> list[Remark]:
     """Everything found, errors first, each thing once."""
     found = [
         *_errors("body", _body_errors(body, is_html)),
@@ -71,17 +71,17 @@ def check(*, subject: str, body: str, is_html: bool, text_body: str = "") -> lis
     return sorted(found, key=lambda finding: not finding.is_error)
 
 
-def _errors(field: str, codes: Iterator[str]) -> Iterator[Finding]:
-    return (Finding(code, Level.ERROR, field, _ERRORS[code]) for code in codes)
+def _errors(field: str, codes: Iterator[str]) -> Iterator[Remark]:
+    return (Remark(code, Level.ERROR, field, _ERRORS[code]) for code in codes)
 
 
-def _warnings(field: str, codes: Iterator[str]) -> Iterator[Finding]:
-    return (Finding(code, Level.WARNING, field, _WARNINGS[code]) for code in codes)
+def _warnings(field: str, codes: Iterator[str]) -> Iterator[Remark]:
+    return (Remark(code, Level.WARNING, field, _WARNINGS[code]) for code in codes)
 
 
-def _field_problems(field: str, text: str) -> Iterator[Finding]:
+def _field_problems(field: str, text: str) -> Iterator[Remark]:
     for problem in dict.fromkeys(placeholders.problems(text)):
-        yield Finding(f"placeholder_{problem.code}", Level.ERROR, field, problem.sentence)
+        yield Remark(f"placeholder_{problem.code}", Level.ERROR, field, problem.sentence)
 
 
 def _body_errors(body: str, is_html: bool) -> Iterator[str]:

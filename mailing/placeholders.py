@@ -43,7 +43,7 @@ Code = Literal["unknown", "filter", "broken", "tag"]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FieldProblem:
     """Something that looks like a field and is none. `sentence` is translated when it is printed."""
 
     code: Code
@@ -55,7 +55,7 @@ class Problem:
 class Invalid(ValueError):
     """A text with problems; each says what to do."""
 
-    def __init__(self, errors: list[Problem]) -> None:
+    def __init__(self, errors: list[FieldProblem]) -> None:
         super().__init__("; ".join(problem.text for problem in errors))
         self.errors = errors
 
@@ -86,7 +86,7 @@ def parse(text: str) -> list[Part]:
     return parts
 
 
-def problems(text: str) -> list[Problem]:
+def problems(text: str) -> list[FieldProblem]:
     """Everything in the text that looks like a field and is none."""
     return _scan(text)[1]
 
@@ -137,13 +137,13 @@ def _is_text(char: str) -> bool:
 _BREAKS = "\u2028\u2029\u202a\u202b\u202d\u202e"
 
 
-def _scan(text: str) -> tuple[list[Part], list[Problem]]:
+def _scan(text: str) -> tuple[list[Part], list[FieldProblem]]:
     parts: list[Part] = []
-    errors: list[Problem] = []
+    errors: list[FieldProblem] = []
     position = 0
     for found in _LOOKS_LIKE_A_FIELD.finditer(text):
         part = _read(found)
-        if isinstance(part, Problem):
+        if isinstance(part, FieldProblem):
             errors.append(part)
             if len(errors) == MAX_PROBLEMS:
                 break
@@ -157,7 +157,7 @@ def _scan(text: str) -> tuple[list[Part], list[Problem]]:
     return parts, errors
 
 
-def _read(found: re.Match[str]) -> Field | Problem:
+def _read(found: re.Match[str]) -> Field | FieldProblem:
     whole, inside = found[0], found["inside"]
     if whole.startswith(("{%", "{#")):
         return _problem("tag", whole)
@@ -184,14 +184,14 @@ _SENTENCES: dict[Code, str] = {
 _DID_YOU_MEAN = gettext_noop("There is no field “%(name)s”. Did you mean {{ %(nearest)s }}?")
 
 
-def _problem(code: Code, text: str, name: str = "") -> Problem:
+def _problem(code: Code, text: str, name: str = "") -> FieldProblem:
     nearest = next(iter(difflib.get_close_matches(name.casefold(), FIELDS, n=1, cutoff=0.5)), "") if name else ""
     text = " ".join(text.split())
     snippet = text if len(text) <= MAX_SNIPPET else text[: MAX_SNIPPET - 1] + "…"
     msgid = _DID_YOU_MEAN if code == "unknown" and nearest else _SENTENCES[code]
     fields = ", ".join(f"{{{{ {field} }}}}" for field in FIELDS)
     params = {"name": name[:MAX_SNIPPET], "nearest": nearest, "text": snippet, "fields": fields}
-    return Problem(code, snippet, _sentence(partial(_translate, msgid, params)), nearest)
+    return FieldProblem(code, snippet, _sentence(partial(_translate, msgid, params)), nearest)
 
 
 def _translate(msgid: str, params: Mapping[str, str]) -> str:
