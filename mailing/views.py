@@ -30,7 +30,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if email is None:
         return render(request, "mailing/unsubscribe_unknown.html", status=404)
     if request.method == "POST" and request.POST.get(ONE_CLICK) == "One-Click":
-        suppression.leave(email)
+        suppression.unsubscribe(email)
         return HttpResponse("OK", content_type="text/plain")
     return _page(request, email)
 
@@ -39,9 +39,9 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 def _page(request: HttpRequest, email: str) -> HttpResponse:
     if request.method == "POST":
         if request.POST.get("answer") == "return":
-            suppression.come_back(email)
+            suppression.resubscribe(email)
         elif request.POST.get("answer") == "leave":
-            suppression.leave(email)
+            suppression.unsubscribe(email)
         return HttpResponseRedirect(request.path)
     reason = Suppression.objects.filter(email=email).values_list("reason", flat=True).first()
     context = {

@@ -115,7 +115,7 @@ def known() -> str:
 
 def _left(stage: Stage) -> None:
     email = Client.objects.order_by("pk")[1].email
-    suppression.leave(email)
+    suppression.unsubscribe(email)
     stage.go(urlsplit(links.unsubscribe_url(email)).path)
 
 

@@ -95,13 +95,13 @@ def of_attempt(attempt: Attempt) -> QuerySet[Suppression]:
     return Suppression.objects.filter(attempt=attempt, reason=SuppressionReason.HARD_BOUNCE)
 
 
-def leave(email: str) -> None:
+def unsubscribe(email: str) -> None:
     """The client unsubscribes by the link in a letter."""
     suppress(email, SuppressionReason.UNSUBSCRIBED)
 
 
 @transaction.atomic
-def come_back(email: str) -> bool:
+def resubscribe(email: str) -> bool:
     """The client changes their mind. Only what they did themselves is undone: what staff decided stands again."""
     own = Suppression.objects.filter(email=email, reason=SuppressionReason.UNSUBSCRIBED)
     covered = own.filter(manual_note__isnull=False)

@@ -82,7 +82,7 @@ def test_undoing_an_attempt_spares_those_who_left_since(superuser: User) -> None
     attempt, other = AttemptFactory(), AttemptFactory()
     suppression.suppress_many(["a@b.ru", "gone@b.ru"], R.HARD_BOUNCE, attempt=attempt)
     suppression.suppress("other@b.ru", R.HARD_BOUNCE, attempt=other)
-    suppression.leave("gone@b.ru")
+    suppression.unsubscribe("gone@b.ru")
     assert suppression.of_attempt(attempt).count() == 1
     assert suppression.lift_all_of_attempt(attempt, by=superuser) == 1
     assert suppression.lift_all_of_attempt(attempt, by=superuser) == 0
@@ -92,23 +92,23 @@ def test_undoing_an_attempt_spares_those_who_left_since(superuser: User) -> None
 @pytest.mark.parametrize(("reason", "back"), [(R.UNSUBSCRIBED, True), (R.COMPLAINT, False), (R.HARD_BOUNCE, False)])
 def test_a_client_undoes_only_what_they_did(reason: R, back: bool) -> None:
     suppression.suppress("a@b.ru", reason)
-    assert suppression.come_back("a@b.ru") is back
+    assert suppression.resubscribe("a@b.ru") is back
     assert (reason_of("a@b.ru") is None) is back
 
 
 def test_who_was_listed_by_hand_stays_listed_after_leaving_and_coming_back() -> None:
     suppression.suppress("a@b.ru", R.MANUAL, note="asked by phone")
-    suppression.leave("a@b.ru")
+    suppression.unsubscribe("a@b.ru")
     assert reason_of("a@b.ru") == R.UNSUBSCRIBED
 
-    assert suppression.come_back("a@b.ru")
+    assert suppression.resubscribe("a@b.ru")
     entry = Suppression.objects.get()
     assert (entry.reason, entry.note, entry.manual_note) == (R.MANUAL, "asked by phone", None)
 
 
 @pytest.mark.parametrize("by_the_client_list", [True, False])
 def test_who_had_left_and_is_then_listed_by_hand_stays_listed_after_coming_back(by_the_client_list: bool) -> None:
-    suppression.leave("a@b.ru")
+    suppression.unsubscribe("a@b.ru")
     if by_the_client_list:
         ClientFactory.create(email="a@b.ru")
         bulk_suppression.stop_clients(Client.objects.all(), by=None)
@@ -116,5 +116,5 @@ def test_who_had_left_and_is_then_listed_by_hand_stays_listed_after_coming_back(
         suppression.suppress("a@b.ru", R.MANUAL)
     assert reason_of("a@b.ru") == R.UNSUBSCRIBED
 
-    suppression.come_back("a@b.ru")
+    suppression.resubscribe("a@b.ru")
     assert reason_of("a@b.ru") == R.MANUAL
