@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from mailing.choices import DeliveryReason, DeliveryStatus
 from mailing.delivery.engine.records import Batch, Claim, DeliveryUpdate
-from mailing.delivery.engine.refusal_streak import Streak
+from mailing.delivery.engine.refusal_streak import RefusalStreak
 from mailing.delivery.transport import Letter
 from mailing.replies import Outcome, Verdict
 
@@ -71,7 +71,7 @@ class Dispatcher:
         self._accepted: deque[tuple[int, str]] = deque()  # with 250: the delivery and the server's words
         self._updates: deque[DeliveryUpdate] = deque()  # everything else
         self._waiting: deque[asyncio.Future[bool]] = deque()
-        self._streak = Streak(welcome=welcome)
+        self._streak = RefusalStreak(welcome=welcome)
         self._timer: asyncio.TimerHandle | None = None
         self._eight_bit = True  # what the last line asked for
         self._may_prepare = True

@@ -10,7 +10,7 @@ LENGTH = 20
 QUEUED, FAILED = DeliveryStatus.QUEUED, DeliveryStatus.FAILED
 
 
-class Streak:
+class RefusalStreak:
     """`welcome`: the service took letters of others since it refused ours. Clear `claims` when it is broken."""
 
     def __init__(self, *, welcome: bool) -> None:
