@@ -59,7 +59,7 @@ class ClientActions(StreamedExport, Pages):
             words = ngettext("%(n)s client added to “%(mailing)s”.", "%(n)s clients added to “%(mailing)s”.", number)
             self._say(request, words, number, mailing)
             return None
-        forecast = recipients.forecast(mailing, queryset) if mailing else None
+        forecast = recipients.preview(mailing, queryset) if mailing else None
         context = {"form": form, "mailing": mailing, "forecast": forecast, "title": _("Add to a mailing")}
         return self._page(request, queryset, "add_to_mailing", context)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class AdditionPreview:
     """What adding these clients to this mailing would do."""
 
     chosen: int
@@ -41,10 +41,10 @@ def open_mailings(by: User | None) -> MailingQuerySet:
     return found if permissions.may_send(by) else found.filter(is_paused=True)
 
 
-def forecast(mailing: Mailing, clients: ClientQuerySet) -> Forecast:
+def preview(mailing: Mailing, clients: ClientQuerySet) -> AdditionPreview:
     """Three counts; nothing is changed."""
     chosen = clients.order_by()
-    return Forecast(
+    return AdditionPreview(
         chosen=chosen.count(),
         already=among(mailing, clients),
         not_receiving=chosen.filter(email__in=Suppression.objects.values("email")).count(),
