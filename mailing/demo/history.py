@@ -11,7 +11,7 @@ from random import Random
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, Trigger
 from mailing.models import Attempt, Client, Delivery, Mailing, Suppression
 from mailing.services.mailings.missed import DOWN
-from mailing.services.runs.result import Groups
+from mailing.services.runs import RefusalGroups
 
 SECONDS_PER_LETTER = 0.02
 
@@ -152,7 +152,7 @@ def _count(attempt: Attempt, deliveries: list[Delivery]) -> None:
 
 
 def _group(attempt: Attempt) -> None:
-    groups = Groups(attempt)
+    groups = RefusalGroups(attempt)
     attempt.reasons = groups.as_json()
     attempt.response = groups.most_frequent_refusal() or attempt.response
     attempt.save(update_fields=["reasons", "response"])

@@ -23,8 +23,7 @@ from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num
 from mailing.forms.clients import ClientFileForm, ConfirmFileForm
 from mailing.models import ClientImport
-from mailing.services.clients import imports
-from mailing.services.clients.merge import Merged, MergeReport
+from mailing.services.clients import Merged, MergeReport, imports
 from mailing.tables.reading import Sheet
 
 SHOWN_PROBLEMS = 100

@@ -29,7 +29,7 @@ from mailing.services import runs
 from mailing.services.access import permissions
 from mailing.services.mailings import lifecycle, occurrences, start
 from mailing.services.reports import statistics
-from mailing.services.runs import creation, dry_run
+from mailing.services.runs import dry_run
 
 POST = method_decorator(require_POST)
 GET = method_decorator(require_GET)
@@ -70,7 +70,7 @@ class MailingPages(TrialLetterPages):
             "running": attempt,
             "is_worked_on": refusal is None and attempt is not None and runs.is_worked_on(attempt),
             "next_step": self._instead_of_sending(mailing, refusal, attempt),
-            "sender": creation.sender(mailing),
+            "sender": runs.sender(mailing),
         }
         return self.page(request, mailing, "send", _("Send now"), context)
 

@@ -1,0 +1,10 @@
+"""A letter: what an attempt keeps of its message, and its bytes for one client.
+
+`templates` cut it at the places that differ, `encoding` writes them.
+"""
+
+from __future__ import annotations
+
+from mailing.delivery.letters import mime, prepare
+
+__all__ = ["mime", "prepare"]

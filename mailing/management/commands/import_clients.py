@@ -11,8 +11,7 @@ from django.utils.translation import gettext as _
 
 from mailing.errors import Refused
 from mailing.models import ClientImport, Mailing
-from mailing.services.clients import imports
-from mailing.services.clients.merge import MergeReport
+from mailing.services.clients import MergeReport, imports
 
 SHOWN_PROBLEMS = 100
 NOTHING_USABLE, REFUSED = 1, 2

@@ -1,0 +1,22 @@
+"""Mailings and their calendar.
+
+`lifecycle` is every change of a mailing, the starting of runs included; `start` has the words it refuses with.
+`occurrences` says what is due, `recipients` who gets it, `forecast` what the next run will be like, `copies` make a
+second one. `schedule_state` keeps the columns of the clock together with the Schedule row, `missed` says what did not
+run and why.
+"""
+
+from __future__ import annotations
+
+from mailing.services.mailings import (
+    copies,
+    forecast,
+    lifecycle,
+    missed,
+    occurrences,
+    recipients,
+    schedule_state,
+    start,
+)
+
+__all__ = ["copies", "forecast", "lifecycle", "missed", "occurrences", "recipients", "schedule_state", "start"]

@@ -1,0 +1,7 @@
+"""What keeps the installation going: the tick that puts things right, its health, and what staff are told."""
+
+from __future__ import annotations
+
+from mailing.services.operations import health, reconciler, staff_notices
+
+__all__ = ["health", "reconciler", "staff_notices"]

@@ -1,26 +1,35 @@
-"""Sending, as the rest of the house knows it: start a run, work on it, close it. The rooms behind are small.
+"""Runs, as the rest of the house knows them: started, worked on, closed.
 
-`snapshots` begins runs, `slices` works on them, `leaving` and `closing` let go of them.
+`creation` begins a run, `slice` works on it under a lease, `release` gives the lease back; `wait_notes` says what an
+open run waits for, `result` ends it with `refusal_groups`, and `retention` forgets its deliveries. `dry_run` and
+`trial_letters` try a message without a run.
 """
 
 from __future__ import annotations
 
-from mailing.services.runs.creation import start, start_retry
+from mailing.services.runs import dry_run, trial_letters
+from mailing.services.runs.creation import sender, start, start_retry
+from mailing.services.runs.refusal_groups import RefusalGroups
 from mailing.services.runs.release import SliceResult, SliceState
-from mailing.services.runs.result import close, cut_short, is_worked_on, purge
+from mailing.services.runs.result import close, cut_short, is_worked_on
+from mailing.services.runs.retention import purge
 from mailing.services.runs.slice import NO_LIMIT, Progress, compose_attempt, run_slice
 
 __all__ = [
     "NO_LIMIT",
     "Progress",
+    "RefusalGroups",
     "SliceResult",
     "SliceState",
     "close",
     "compose_attempt",
     "cut_short",
+    "dry_run",
     "is_worked_on",
     "purge",
     "run_slice",
+    "sender",
     "start",
     "start_retry",
+    "trial_letters",
 ]

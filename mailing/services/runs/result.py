@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import Count, Exists, F, OuterRef
+from django.db import transaction
+from django.db.models import Count, F
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -19,12 +14,10 @@ from mailing.choices import HARMLESS_SKIPS, AttemptStatus, DeliveryReason, Deliv
 from mailing.delivery.guards import lease
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Delivery, Mailing
+from mailing.services.runs.refusal_groups import RefusalGroups
 
 logger = logging.getLogger(__name__)
 
-EXAMPLES = 20  # addresses shown per group of refusals
-GROUPS = 100  # kept per attempt
-PURGE_BATCH = 5000
 
 SENT, FAILED = DeliveryStatus.SENT, DeliveryStatus.FAILED
 UNCONFIRMED, SKIPPED = DeliveryStatus.UNCONFIRMED, DeliveryStatus.SKIPPED
@@ -78,20 +71,6 @@ def cut_short(mailing: Mailing) -> None:
         close(attempt, reason=DeliveryReason.FINISHED)
 
 
-def purge(now: datetime | None = None, *, batch: int = PURGE_BATCH) -> int:
-    """Deletes a batch of deliveries of attempts that ended long ago; counters and grouped reasons stay."""
-    limit = (now or timezone.now()) - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
-    kept = Delivery.objects.filter(attempt=OuterRef("pk"))
-    old = Attempt.objects.filter(Exists(kept), finished_at__lt=limit).order_by("finished_at").first()
-    if old is None:
-        return 0
-    with transaction.atomic():
-        last = list(old.deliveries.order_by("pk").values_list("pk", flat=True)[:batch])[-1]
-        doomed = Delivery.objects.filter(attempt=old, pk__lte=last)
-        Delivery.objects.filter(retry_of__in=doomed).update(retry_of=None)
-        return int(doomed._raw_delete(connection.alias))
-
-
 # --- Steps, for whoever holds the lease --------------------------------------------------------------
 
 
@@ -112,7 +91,7 @@ def conclude(attempt_id: int, owner: str) -> Attempt:
         _fence(attempt_id, owner)
         attempt = Attempt.objects.get(pk=attempt_id)
         _balance(attempt)
-        groups = Groups(attempt)
+        groups = RefusalGroups(attempt)
         attempt.status = _result(attempt)
         attempt.reasons = groups.as_json()
         attempt.response = groups.most_frequent_refusal() or _last_reply(attempt) or attempt.response
@@ -170,56 +149,3 @@ def _note(attempt: Attempt) -> tuple[str, dict[str, Any]]:
 def _last_reply(attempt: Attempt) -> str:
     answered = Delivery.objects.filter(attempt=attempt).exclude(response="")
     return answered.order_by("-updated_at", "-pk").values_list("response", flat=True).first() or ""
-
-
-# --- Refusals in groups ------------------------------------------------------------------------------
-
-
-class _Key(NamedTuple):
-    status: str
-    reason: str
-    code: int | None
-    words: str  # the server's, without what differs from letter to letter
-
-
-_DIFFERENT = re.compile(r"\S+@\S+|[0-9A-Za-z.-]*\d[0-9A-Za-z.-]{5,}|\d{4,}")
-
-
-class Groups:
-    """What was not sent, grouped by what the server said: "451 greylisting: 12 addresses"."""
-
-    def __init__(self, attempt: Attempt) -> None:
-        self.counts: Counter[_Key] = Counter()
-        self.examples: dict[_Key, list[str]] = {}
-        self.words: dict[_Key, str] = {}  # of the first in the group
-        for row, response, email in self._rows(attempt):
-            is_one_too_many = row not in self.examples and len(self.examples) >= GROUPS
-            key = row._replace(words="…") if is_one_too_many else row
-            self.counts[key] += 1
-            self.words.setdefault(key, response)
-            examples = self.examples.setdefault(key, [])
-            if len(examples) < EXAMPLES:
-                examples.append(email)
-
-    def _rows(self, attempt: Attempt) -> Iterator[tuple[_Key, str, str]]:
-        rows = Delivery.objects.filter(attempt=attempt).exclude(status=SENT).order_by("pk")
-        fields = ("status", "reason", "code", "response", "email")
-        for status, reason, code, response, email in rows.values_list(*fields).iterator():
-            yield _Key(status, reason, code, _DIFFERENT.sub("…", response)), response, email
-
-    def as_json(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "status": key.status,
-                "reason": key.reason,
-                "code": key.code,
-                "response": self.words[key],
-                "count": count,
-                "examples": self.examples[key],
-            }
-            for key, count in self.counts.most_common()
-        ]
-
-    def most_frequent_refusal(self) -> str:
-        refusals = (self.words[key] for key, _ in self.counts.most_common() if key.status == FAILED)
-        return next((words for words in refusals if words), "")
