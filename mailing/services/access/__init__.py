@@ -1,4 +1,4 @@
-"""Who may do what: groups and their rights, whether this installation may write at all, and the log of what was done."""
+"""Who may do what: groups and their rights, whether this installation may write at all, the log of what was done."""
 
 from __future__ import annotations
 
