@@ -1,6 +1,6 @@
 """The stop list for many at once: clients chosen in the list, and addresses of a file.
 
-What an entry means, and which reason outweighs which, is `suppressing`'s; here is only how not to load 100 000 rows.
+What an entry means, and which reason outweighs which, is `suppression`'s; here is only how not to load 100 000 rows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Feed, pool and writer at work, with the in-memory twin as the mail server and the real ledger."""
+"""Dispatcher, pool and writer at work, with the in-memory twin as the mail server and the real ledger."""
 
 from __future__ import annotations
 

@@ -216,7 +216,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 class TestOneLetterAtOnce:
-    """`single`, which is synchronous and brings a loop of its own."""
+    """`one_letter`, which is synchronous and brings a loop of its own."""
 
     @in_a_loop
     async def test_is_sent(self, stage: Stage) -> None:
