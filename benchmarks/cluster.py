@@ -17,7 +17,7 @@ START = """
 import time
 from django.utils import timezone
 from mailing.models import Mailing
-from mailing.services import lifecycle
+from mailing.services.mailings import lifecycle
 for pk in {mailings}:
     print(time.time(), flush=True)
     lifecycle.resume(Mailing.objects.get(pk=pk), by=None)

@@ -24,7 +24,7 @@ class Letter:
     `data` is the plain message (RFC 5322): CRLF line ends only, the last line ended, no dot-stuffing and no final
     dot; both belong to the dialogue and are added by the session. With `composed` the sender of the letter vouches
     for all of that, for its addresses and for its being as `Source.take` was asked, and that no line begins with a
-    dot: `letters.mime` does for its letters. Looking again costs 7-10 µs per 2 KB, a third of all else the session does.
+    dot: `letters.mime` does for its letters. Looking again costs 7-10 µs per 2 KB, a third of the session.
     """
 
     key: int  # the delivery's id, opaque for the transport

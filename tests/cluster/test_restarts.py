@@ -42,7 +42,7 @@ def test_a_signal_to_the_whole_group_leaves_nothing_in_doubt(start: Start, mail:
 
 FILL = """
 import django; django.setup()
-from mailing.services import lifecycle
+from mailing.services.mailings import lifecycle
 from tests.factories import MailingFactory
 print(lifecycle.launch(MailingFactory(clients=300)).pk)
 """
