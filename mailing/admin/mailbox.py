@@ -21,7 +21,7 @@ from mailing import demo
 from mailing.admin.messages import letter_frame
 from mailing.demo import faults
 from mailing.demo.faults import Fault
-from mailing.demo.outbox import Letter, Outbox
+from mailing.demo.maildir import Letter, StoredLetters
 from mailing.models import Attempt, Delivery, Mailing
 
 PER_PAGE = 50
@@ -62,12 +62,12 @@ def demo_page(permission: str) -> Callable[[View], View]:
 
 @demo_page(SEE)
 def listing(request: HttpRequest) -> HttpResponse:
-    outbox = Outbox(demo.mailbox_directory())
+    kept = StoredLetters(demo.mailbox_directory())
     # The paginator counts; only the letters of the page are read.
-    page = Paginator(range(len(outbox)), PER_PAGE).get_page(request.GET.get("p"))
+    page = Paginator(range(len(kept)), PER_PAGE).get_page(request.GET.get("p"))
     context = {
         "title": _("Mail (demo)"),
-        "rows": _with_mailings(outbox.page(page.number, PER_PAGE)),
+        "rows": _with_mailings(kept.page(page.number, PER_PAGE)),
         "page": page,
         "faults": Fault.choices,
         "fault": faults.current(demo.mailbox_directory()),
@@ -79,7 +79,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 @require_POST
 @demo_page(CHANGE_IT)
 def clear(request: HttpRequest) -> HttpResponse:
-    removed = Outbox(demo.mailbox_directory()).clear()
+    removed = StoredLetters(demo.mailbox_directory()).clear()
     said = ngettext("%(n)s letter removed.", "%(n)s letters removed.", removed) % {"n": removed}
     return _done(request, DELETION, said)
 
@@ -125,7 +125,7 @@ def _with_mailings(found: list[Letter]) -> list[tuple[Letter, Mailing | None]]:
 
 
 def _find(key: str) -> Letter:
-    found = Outbox(demo.mailbox_directory()).get(key)
+    found = StoredLetters(demo.mailbox_directory()).get(key)
     if found is None:
         raise Http404
     return found

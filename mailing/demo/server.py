@@ -13,7 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailing.demo import faults
 from mailing.demo.faults import Fault
-from mailing.demo.outbox import MAILDIR
+from mailing.demo.maildir import MAILDIR
 
 ACCEPTED = "250 2.0.0 Ok: queued"
 SILENCE = 3600  # seconds: longer than anybody waits

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import LazySettings
 
-from mailing.demo.outbox import Outbox
+from mailing.demo.maildir import StoredLetters
 from tests.processes import environment, running, wait_for
 
 # As Excel in Russia saves it: cp1251, semicolons, CRLF. Rows 4 and 6 cannot be used.
@@ -31,18 +31,18 @@ def file_of_excel(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def outbox(transactional_db: None, settings: LazySettings, tmp_path: Path) -> Iterator[Outbox]:
+def kept(transactional_db: None, settings: LazySettings, tmp_path: Path) -> Iterator[StoredLetters]:
     """The demo mail server as a process; yields what it has taken."""
     settings.VAR_DIR, log = tmp_path, tmp_path / "mailbox.log"
     directory = tmp_path / "mailbox"
     with running("mailbox", "--port", "0", "--directory", str(directory), log=log):
         line = wait_for(lambda: re.search(r"127\.0\.0\.1:(\d+)", log.read_text()), what="the mailbox")
         settings.EMAIL_PORT = int(line[1])
-        yield Outbox(directory)
+        yield StoredLetters(directory)
 
 
 @pytest.fixture
-def qcluster(outbox: Outbox, tmp_path: Path) -> Iterator[Path]:
+def qcluster(kept: StoredLetters, tmp_path: Path) -> Iterator[Path]:
     """The worker as a process, quick enough for a test; yields its log."""
     log = tmp_path / "qcluster.log"
     quick = environment(MAILING_TICK_SECONDS="1", MAILING_SLICE_SECONDS="5", Q_WORKERS="2")
@@ -51,9 +51,9 @@ def qcluster(outbox: Outbox, tmp_path: Path) -> Iterator[Path]:
         assert process.poll() is None, log.read_text()[-2000:]
 
 
-def greeted(outbox: Outbox) -> dict[str, str]:
+def greeted(kept: StoredLetters) -> dict[str, str]:
     """Who got a letter, and how it addresses them; a second letter to anybody fails."""
-    letters = outbox.page(1, 1000)
+    letters = kept.page(1, 1000)
     assert len({letter.to for letter in letters}) == len(letters), "somebody got two letters"
     for letter in letters:
         assert letter.message["To"].addresses[0].addr_spec == letter.to

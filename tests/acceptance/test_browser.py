@@ -12,7 +12,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from mailing.demo.outbox import Outbox
+from mailing.demo.maildir import StoredLetters
 from mailing.models import Client, Mailing
 from tests.acceptance.conftest import NAMES, greeted
 from tests.browser.chromium import launched
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.cluster, pytest.mark.slow]
 
 
 @pytest.fixture
-def page(live_server: LiveServer, outbox: Outbox, settings: LazySettings) -> Iterator[Page]:
+def page(live_server: LiveServer, kept: StoredLetters, settings: LazySettings) -> Iterator[Page]:
     """A manager's browser, in Russian, at the login page of the demo."""
     settings.DEBUG = True  # as after `make run`; the test runner turns it off
     manager = User.objects.create_user("anna", "anna@samovar.example", "secret", is_staff=True)
@@ -43,7 +43,7 @@ def log_in(page: Page) -> None:
 
 @pytest.mark.usefixtures("qcluster")
 def test_from_a_file_of_excel_to_letters_with_the_right_names(
-    page: Page, outbox: Outbox, file_of_excel: Path
+    page: Page, kept: StoredLetters, file_of_excel: Path
 ) -> None:
     log_in(page)
     import_clients(page, file_of_excel)
@@ -51,9 +51,9 @@ def test_from_a_file_of_excel_to_letters_with_the_right_names(
     create_mailing(page)
 
     mailing = wait_for(lambda: Mailing.objects.filter(name="Чай").first(), what="the mailing")
-    wait_for(lambda: len(outbox) == 3, seconds=60, what="three letters")
+    wait_for(lambda: len(kept) == 3, seconds=60, what="three letters")
     attempt = wait_for(lambda: mailing.attempts.exclude(status="running").first(), what="the end of the attempt")
-    assert greeted(outbox) == NAMES
+    assert greeted(kept) == NAMES
     assert (attempt.audience, attempt.sent, attempt.status) == (3, 3, "succeeded")
     see_the_attempt(page)
     find_the_letters(page)

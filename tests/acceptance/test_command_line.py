@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from mailing.choices import Periodicity
-from mailing.demo.outbox import Outbox
+from mailing.demo.maildir import StoredLetters
 from mailing.models import Mailing
 from tests.acceptance.conftest import NAMES, greeted
 from tests.factories import MailingFactory, MessageFactory
@@ -33,7 +33,7 @@ def shown(*command: str) -> dict[str, Any]:
     return found
 
 
-def test_a_file_of_excel_becomes_letters_one_each_and_never_twice(outbox: Outbox, file_of_excel: Path) -> None:
+def test_a_file_of_excel_becomes_letters_one_each_and_never_twice(kept: StoredLetters, file_of_excel: Path) -> None:
     mailing = weekly(is_paused=True)
     imported = manage("import_clients", str(file_of_excel), "--mailing", str(mailing.pk))
     assert imported.returncode == 0, imported.stderr
@@ -43,7 +43,7 @@ def test_a_file_of_excel_becomes_letters_one_each_and_never_twice(outbox: Outbox
 
     first = manage("run_mailing", str(mailing.pk))
     assert first.returncode == 0, first.stdout + first.stderr
-    assert greeted(outbox) == NAMES
+    assert greeted(kept) == NAMES
 
     number = shown("show_mailing", str(mailing.pk))["attempts"][0]
     attempt = shown("show_attempt", str(number), "--deliveries")
@@ -58,16 +58,16 @@ def test_a_file_of_excel_becomes_letters_one_each_and_never_twice(outbox: Outbox
         0,
         0,
     ]
-    arrived = {letter.to: letter.message["Message-ID"] for letter in outbox.page(1, 10)}
+    arrived = {letter.to: letter.message["Message-ID"] for letter in kept.page(1, 10)}
     assert {row["email"]: row["message_id"] for row in attempt["deliveries"]} == arrived
 
     again = manage("run_mailing", str(mailing.pk))
     assert again.returncode == 2
     assert str(number) in again.stdout + again.stderr
-    assert len(outbox) == 3
+    assert len(kept) == 3
 
 
-def test_again_makes_an_extra_run_that_leaves_the_schedule_alone(outbox: Outbox) -> None:
+def test_again_makes_an_extra_run_that_leaves_the_schedule_alone(kept: StoredLetters) -> None:
     mailing = weekly(clients=2)
     assert manage("run_mailing", str(mailing.pk)).returncode == 0
     planned = shown("show_mailing", str(mailing.pk))["next_run_at"]
@@ -77,23 +77,23 @@ def test_again_makes_an_extra_run_that_leaves_the_schedule_alone(outbox: Outbox)
     assert after["next_run_at"] == planned
     assert len(after["attempts"]) == 2
     assert shown("show_attempt", str(after["attempts"][0]))["occurrence"] is None
-    assert len(outbox) == 4
+    assert len(kept) == 4
 
 
-def test_due_only_says_when_the_next_occurrence_is(outbox: Outbox) -> None:
+def test_due_only_says_when_the_next_occurrence_is(kept: StoredLetters) -> None:
     mailing = weekly(clients=1)
     assert manage("run_mailing", str(mailing.pk), "--due-only").returncode == 0
     nothing = manage("run_mailing", str(mailing.pk), "--due-only")
     assert nothing.returncode == 2
     coming = timezone.localtime(mailing.start_at + timedelta(days=7))
     assert date_format(coming, "SHORT_DATETIME_FORMAT") in nothing.stdout + nothing.stderr
-    assert len(outbox) == 1
+    assert len(kept) == 1
 
 
 @pytest.mark.usefixtures("qcluster")
-def test_a_mailing_whose_start_lies_ahead_runs_by_itself(outbox: Outbox) -> None:
+def test_a_mailing_whose_start_lies_ahead_runs_by_itself(kept: StoredLetters) -> None:
     mailing = weekly(clients=3, start_at=timezone.now() + timedelta(seconds=8))
-    wait_for(lambda: len(outbox) == 3, seconds=60, what="three letters")
+    wait_for(lambda: len(kept) == 3, seconds=60, what="three letters")
     assert timezone.now() >= mailing.start_at
     attempt = wait_for(lambda: mailing.attempts.exclude(status="running").first(), what="the end of the attempt")
     assert (attempt.status, attempt.trigger, attempt.sent) == ("succeeded", "schedule", 3)

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from mailing.demo import faults
 from mailing.demo.faults import Fault
-from mailing.demo.outbox import Outbox
+from mailing.demo.maildir import StoredLetters
 from tests.processes import running, wait_for
 
 STRUCK = next(f"c{n}@a.example" for n in range(99) if zlib.crc32(f"c{n}@a.example".encode()) % 3 == 0)
@@ -38,7 +38,7 @@ def send(port: int, to: str) -> smtplib.SMTP:
 
 def test_keeps_every_letter_as_it_came(mailbox: int, tmp_path: Path) -> None:
     send(mailbox, SPARED).quit()
-    (letter,) = Outbox(tmp_path / "box").page(1, 10)
+    (letter,) = StoredLetters(tmp_path / "box").page(1, 10)
     assert (letter.to, letter.subject) == (SPARED, "Чай")
     assert letter.text.splitlines() == ["Hello", ".", "..dots"]
 
@@ -80,7 +80,7 @@ def test_the_line_is_cut_before_or_after_the_letter_is_kept(
     with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionError)):
         send(mailbox, STRUCK)
     send(mailbox, SPARED).quit()
-    assert len(Outbox(tmp_path / "box")) == kept + 1
+    assert len(StoredLetters(tmp_path / "box")) == kept + 1
 
 
 def test_hanging_answers_nobody_of_the_third(mailbox: int, tmp_path: Path) -> None:
@@ -113,20 +113,20 @@ def test_a_port_in_use_is_answered_with_a_sentence(mailbox: int, tmp_path: Path)
 def test_pages_are_newest_first_and_clearing_removes_all(mailbox: int, tmp_path: Path) -> None:
     for number in range(3):
         send(mailbox, f"c{number}@b.example").quit()
-    outbox = Outbox(tmp_path / "box")
-    assert [letter.to for letter in outbox.page(1, 2)] == ["c2@b.example", "c1@b.example"]
-    assert [letter.to for letter in outbox.page(2, 2)] == ["c0@b.example"]
-    assert outbox.get("../../etc/passwd") is None
-    assert (outbox.clear(), len(outbox)) == (3, 0)
+    kept = StoredLetters(tmp_path / "box")
+    assert [letter.to for letter in kept.page(1, 2)] == ["c2@b.example", "c1@b.example"]
+    assert [letter.to for letter in kept.page(2, 2)] == ["c0@b.example"]
+    assert kept.get("../../etc/passwd") is None
+    assert (kept.clear(), len(kept)) == (3, 0)
 
 
-def test_an_outbox_that_never_received_anything_is_empty(tmp_path: Path) -> None:
-    assert Outbox(tmp_path / "nothing").page(1, 10) == []
+def test_a_mailbox_that_never_received_anything_is_empty(tmp_path: Path) -> None:
+    assert StoredLetters(tmp_path / "nothing").page(1, 10) == []
 
 
 def test_a_name_in_two_encoded_words_stays_one_name(tmp_path: Path) -> None:
     words = "=?utf-8?b?0JTQvNC40YLRgNC40LXQstC4?=\n =?utf-8?b?0Yc=?=\n <d@a.example>"
     Maildir(tmp_path / "letters").add(f"To: {words}\nSubject: =?no-such?b?0Yc=?=\n\nHello\n".encode())
-    (letter,) = Outbox(tmp_path).page(1, 1)
+    (letter,) = StoredLetters(tmp_path).page(1, 1)
     assert letter.recipient == "Дмитриевич <d@a.example>"
     assert letter.subject == "=?no-such?b?0Yc=?="

@@ -89,7 +89,7 @@ class Letter:
             return payload.decode(errors="replace") if isinstance(payload, bytes) else ""
 
 
-class Outbox:
+class StoredLetters:
     """The letters below a directory; empty while nothing was ever received."""
 
     def __init__(self, directory: Path) -> None:
