@@ -13,10 +13,9 @@ from datetime import date
 from pathlib import Path
 from statistics import median
 
-from benchmarks import cluster
+from benchmarks import cluster, postgres
 from benchmarks.contestants import Result, Samovar, SmtpSource, peers
 from benchmarks.sinks import DistantSink, SmtpSink
-from tests import postgres
 
 FAR_AHEAD = 300  # three times the default of SMTP_CLAIMS_AHEAD: larger groups, more letters in doubt after a crash
 FAR = f"{FAR_AHEAD} claims ahead"

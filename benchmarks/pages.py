@@ -28,7 +28,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
-from tests import postgres
+from benchmarks import postgres
 
 ROUNDS = 5
 SIZES = (1_000, 100_000)

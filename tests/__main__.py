@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from tests import postgres
+from benchmarks import postgres
 
 SQLITE = "sqlite:///var/samovar.sqlite3"
 ON_POSTGRESQL = "not once and not browser"

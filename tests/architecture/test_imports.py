@@ -134,3 +134,10 @@ def test_a_clock_is_read_in_no_pure_module() -> None:
         source = (PROJECT / "mailing" / f"{name}.py").read_text()
         assert ".now(" not in source, name
         assert ".today(" not in source, name
+
+
+def test_the_benchmarks_import_nothing_of_the_tests() -> None:
+    sources = (path.read_text() for path in (PROJECT / "benchmarks").rglob("*.py"))
+    imported = {module for source in sources for node in ast.walk(ast.parse(source)) for module in _imported(node)}
+    assert "mailing.models" in imported  # else nothing was read
+    assert not {module for module in imported if module.split(".")[0] == "tests"}

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from benchmarks import postgres
 from mailing.choices import AttemptStatus
 from mailing.services.mailings import lifecycle
-from tests import postgres
 from tests.cluster.conftest import QUICK, Start, descendants
 from tests.factories import MailingFactory
 from tests.processes import PROJECT, environment, manage, running, wait_for

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server of the test run's own: started from the installed binaries, gone afterwards.
+"""A real PostgreSQL of one's own, for benchmarks and tests: started from the installed programs, gone afterwards.
 
 `initdb` and `postgres` refuse to run as root, so root hands them to the user `postgres` (Debian's package makes it).
 """
