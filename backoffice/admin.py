@@ -5,22 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import ADDITION, LogEntry
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from mailing import demo
-from mailing.demo import seeding
+from mailing import guests
 from mailing.errors import NotAllowed
-from mailing.formatting import num
 from mailing.services.access import site_guard
-
-EXAMPLE_CLIENTS = 600  # as many as `seed_demo` makes
 
 
 class SamovarAdminSite(admin.AdminSite):
@@ -31,11 +26,10 @@ class SamovarAdminSite(admin.AdminSite):
     enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
-        from mailing.admin import mailbox  # late: the screens of mailing.admin register with this very site
-
         confirm = path("confirm-site/", self.admin_view(require_POST(confirm_site)), name="confirm_site")
-        fill = path("examples/", self.admin_view(require_POST(fill_with_examples)), name="fill_with_examples")
-        return [confirm, fill, *mailbox.urls(self), *super().get_urls()]
+        brought = [page for guest in guests.installed() for page in guest.pages()]
+        pages = [path(page.route, self.admin_view(page.view), name=page.name) for page in brought]
+        return [confirm, *pages, *super().get_urls()]
 
     def app_index(  # type: ignore[override]  # the stubs know Django's own answer only
         self, request: HttpRequest, app_label: str, extra_context: Any = None
@@ -56,23 +50,4 @@ def confirm_site(request: HttpRequest) -> HttpResponse:
     except NotAllowed as refusal:
         raise PermissionDenied(str(refusal)) from refusal
     messages.success(request, gettext("Confirmed: this installation writes to the clients now."))
-    return HttpResponseRedirect(reverse("admin:index"))
-
-
-def fill_with_examples(request: HttpRequest) -> HttpResponse:
-    """The second way out of an empty demo: clients, messages and mailings to look around in."""
-    if not demo.is_on():
-        raise Http404
-    if not request.user.is_superuser:
-        raise PermissionDenied
-    seeded = seeding.seed(clients=EXAMPLE_CLIENTS)
-    said = gettext("Filled with examples: %(clients)s clients, %(mailings)s mailings.")
-    said %= {"clients": num(seeded.clients), "mailings": num(seeded.mailings)}
-    LogEntry.objects.create(
-        user=request.user,
-        object_repr=gettext("Examples"),
-        action_flag=ADDITION,
-        change_message=said,
-    )
-    messages.success(request, said)
     return HttpResponseRedirect(reverse("admin:index"))

@@ -17,7 +17,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext
 
-from mailing import demo
+from mailing import guests
+from mailing.guests import Mode, Offer
 from mailing.models import Attempt
 from mailing.services.operations import health
 
@@ -39,14 +40,6 @@ class Link:
     badge: int = 0
     is_sub: bool = False
     is_extra: bool = False  # not among the five at the bottom of the phone
-
-
-@dataclass(frozen=True)
-class Mode:
-    """What makes this installation different from production."""
-
-    label: str
-    tone: str
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -73,8 +66,8 @@ class Shell:
             self._list(_("Stop list"), "suppression", "stop", is_sub=True),
             self._list(_("Attempts"), "attempt", "history"),
         ]
-        if demo.is_on():
-            links.append(self._page(_("Mail (demo)"), "admin:mailing_mailbox", "inbox", is_extra=True))
+        brought = [section for guest in guests.installed() for section in guest.sections()]
+        links += [self._page(section.label, section.page, section.icon, is_extra=True) for section in brought]
         return [link for link in links if link]
 
     @cached_property
@@ -114,9 +107,16 @@ class Shell:
     def mode(self) -> Mode | None:
         if not settings.MAILING_SENDING_ENABLED:
             return Mode(_("Sending is switched off"), "red")
-        if demo.is_on():
-            return Mode(_("Demo: no letters leave this machine"), "amber")
+        if of_guest := next(filter(None, (guest.mode() for guest in guests.installed())), None):
+            return of_guest
         return Mode(pgettext("mode", "Test"), "amber") if settings.DEBUG else None
+
+    @cached_property
+    def offers(self) -> list[Offer]:
+        """What an empty installation may be begun with, beside the first steps."""
+        if not (self.user and self.is_staff):
+            return []
+        return [offer for guest in guests.installed() for offer in guest.offers(self.user)]
 
     def _page(self, label: str, name: str, icon: str, *, is_extra: bool = False) -> Link | None:
         try:

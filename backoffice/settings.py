@@ -110,6 +110,12 @@ if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).
 if not all("@" in address for _name, address in ADMINS):
     raise refused("ADMINS", "give addresses separated by commas: Anna <anna@example.com>, boris@example.com.")
 
+# The demo is a guest: the image has no such folder, and DEMO=false leaves it out where there is one.
+_demo_is_here = (BASE_DIR / "mailing/demo/apps.py").is_file()
+DEMO = flag("DEMO", default=_demo_is_here)
+if DEMO and not _demo_is_here:
+    raise refused("DEMO", "this installation has no folder mailing/demo. Leave DEMO out.")
+
 ROOT_URLCONF = "backoffice.urls"
 WSGI_APPLICATION = "backoffice.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -126,6 +132,7 @@ INSTALLED_APPS = [
     "import_export",
     "django_q",
     "axes",
+    *(["mailing.demo.apps.DemoConfig"] if DEMO else []),
 ]
 
 MIDDLEWARE = [

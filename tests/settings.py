@@ -14,6 +14,7 @@ environ.Env.read_env = staticmethod(lambda *args, **kwargs: None)  # a developer
 os.environ.setdefault("DATABASE_URL", "sqlite:///var/samovar.sqlite3")  # a test database is made beside it
 os.environ |= {
     "DEBUG": "true",
+    "DEMO": "true",
     "LANGUAGE_CODE": "en",
     "TIME_ZONE": "Europe/Moscow",
     "DEFAULT_FROM_EMAIL": "Samovar <samovar@example.com>",

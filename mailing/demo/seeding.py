@@ -18,6 +18,7 @@ from mailing.choices import Audience, MailingStatus, Periodicity, SuppressionRea
 from mailing.demo import history, letters, people
 from mailing.models import Client, Mailing, Message, Suppression
 
+CLIENTS = 600
 PASSWORD = "demo"  # for a machine of one's own only: settings refuse DEBUG anywhere but on loopback
 STAFF = (
     ("admin", "", "Администратор", ""),

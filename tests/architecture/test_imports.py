@@ -94,6 +94,13 @@ def test_the_contracts_hold() -> None:
             ".wait_notes -> .release (1 import)",
         ),
         ("services/cellar/__init__.py", "", "cellar"),
+        (
+            "services/access/groups.py",
+            "import mailing.demo.people",
+            "mailing.services.access.groups -> mailing.demo.people",
+        ),
+        ("../backoffice/context.py", "from mailing import demo", "backoffice.context -> mailing.demo"),
+        ("../backoffice/context.py", "import aiosmtpd.smtp", "backoffice.context -> aiosmtpd"),
         ("drawer.py", "", "drawer"),
     ],
     ids=lambda value: value if value.endswith(".py") else "",

@@ -67,6 +67,7 @@ def test_the_sample_itself_is_a_valid_configuration() -> None:
         ({"DEBUG": "false", "SECRET_KEY": "a" * 60}, "SECRET_KEY is missing or weak"),
         ({"DEBUG": "false", "SECRET_KEY": "demo-only-" + "samovar" * 8}, "SECRET_KEY is missing or weak"),
         ({"ALLOWED_HOSTS": "letters.example.com"}, "DEBUG=true is a demo"),
+        ({"DEMO": "perhaps"}, "DEMO"),
         ({"SITE_URL": "letters.example.com"}, "SITE_URL"),
         ({"TIME_ZONE": "Moscow/Europe"}, "TIME_ZONE"),
         ({"TIME_ZONE": "../etc/passwd"}, "TIME_ZONE"),

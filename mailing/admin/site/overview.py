@@ -15,7 +15,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from mailing import demo
 from mailing.choices import AttemptStatus
 from mailing.formatting import num, percent, when
 from mailing.services.reports import overview
@@ -44,7 +43,6 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "steps": list(steps(seen.first_steps)) if seen.first_steps else [],
         "new_mailing": _url("mailing_add") if user.has_perm("mailing.add_mailing") else "",
         "may_pause": user.has_perm("mailing.change_mailing") and user.has_perm("mailing.send_mailing"),
-        "may_fill": user.is_superuser and demo.is_on(),
     }
 
 

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.contrib import messages
-from django.contrib.admin import AdminSite
 from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
@@ -22,6 +21,7 @@ from mailing.admin.messages import letter_frame
 from mailing.demo import faults
 from mailing.demo.faults import Fault
 from mailing.demo.maildir import Letter, StoredLetters
+from mailing.guests import Page
 from mailing.models import Attempt, Delivery, Mailing
 
 PER_PAGE = 50
@@ -29,18 +29,6 @@ SEE, CHANGE_IT = "mailing.view_delivery", "mailing.send_mailing"
 TABS = ("html", "text", "source")
 
 View = Callable[..., HttpResponse]
-
-
-def urls(site: AdminSite) -> list[URLPattern]:
-    """Addresses below /admin/, named mailing_mailbox…"""
-    routes: list[tuple[str, str, View]] = [
-        ("mailbox/", "mailing_mailbox", listing),
-        ("mailbox/clear/", "mailing_mailbox_clear", clear),
-        ("mailbox/fault/", "mailing_mailbox_fault", choose_fault),
-        ("mailbox/<str:key>/", "mailing_mailbox_letter", letter),
-        ("mailbox/<str:key>/html/", "mailing_mailbox_html", letter_html),
-    ]
-    return [path(route, site.admin_view(view), name=name) for route, name, view in routes]
 
 
 def demo_page(permission: str) -> Callable[[View], View]:
@@ -134,7 +122,7 @@ def _find(key: str) -> Letter:
 def _page(request: HttpRequest, name: str, context: dict[str, object]) -> HttpResponse:
     # The site's own context would be `admin.site.each_context`; the shell comes from the context processor.
     shell = {"has_permission": True, "is_popup": False, "list_title": _("Mail (demo)")}
-    return TemplateResponse(request, f"admin/mailing/mailbox/{name}.html", shell | context)
+    return TemplateResponse(request, f"demo/{name}.html", shell | context)
 
 
 def _done(request: HttpRequest, flag: int, said: str) -> HttpResponse:
@@ -146,3 +134,12 @@ def _done(request: HttpRequest, flag: int, said: str) -> HttpResponse:
     )
     messages.success(request, said)
     return HttpResponseRedirect(reverse("admin:mailing_mailbox"))
+
+
+PAGES = (
+    Page("mailbox/", "mailing_mailbox", listing),
+    Page("mailbox/clear/", "mailing_mailbox_clear", clear),
+    Page("mailbox/fault/", "mailing_mailbox_fault", choose_fault),
+    Page("mailbox/<str:key>/", "mailing_mailbox_letter", letter),
+    Page("mailbox/<str:key>/html/", "mailing_mailbox_html", letter_html),
+)

@@ -18,7 +18,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--clients", type=int, default=600, help="how many clients there should be (600)")
+        parser.add_argument(
+            "--clients", type=int, default=seeding.CLIENTS, help="how many clients there should be (600)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:

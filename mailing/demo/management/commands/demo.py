@@ -51,7 +51,7 @@ class Command(BaseCommand):
         call_command("sync_groups", stdout=open(os.devnull, "w"))  # noqa: SIM115 (replaced by exec in a moment)
         if not seeding.is_seeded():
             self.stdout.write(_("Preparing the demo…"))
-            seeding.seed(clients=600)
+            seeding.seed(clients=seeding.CLIENTS)
 
     def _greet(self, port: int) -> None:
         logins = ", ".join(username for username, *_rest in seeding.STAFF)
