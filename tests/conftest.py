@@ -16,7 +16,7 @@ from backoffice import screens  # noqa: F401  (rooms look at the admin's registr
 from tests.delivery.transports.in_memory import MemoryTransport
 
 # Rooms whose tests would see the same in any database: `python -m tests` runs them on SQLite only.
-ONCE = ("architecture", "browser", "demo", "doors", "pure", "smtp")
+ONCE = ("architecture", "browser", "doors", "pure", "smtp")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

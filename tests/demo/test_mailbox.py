@@ -15,6 +15,8 @@ from mailing.demo.faults import Fault
 from mailing.demo.maildir import StoredLetters
 from tests.processes import running, wait_for
 
+pytestmark = pytest.mark.once  # letters lie in files, in no database
+
 STRUCK = next(f"c{n}@a.example" for n in range(99) if zlib.crc32(f"c{n}@a.example".encode()) % 3 == 0)
 SPARED = next(f"c{n}@a.example" for n in range(99) if zlib.crc32(f"c{n}@a.example".encode()) % 3 == 1)
 LETTER = "Subject: =?utf-8?B?0KfQsNC5?=\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nHello\r\n.\r\n..dots\r\n"

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client as Browser
@@ -164,17 +163,3 @@ def test_a_run_says_about_how_long_it_still_takes(audience: int, sent: int, minu
     started = NOW() - timedelta(minutes=minutes_ago)
     attempt = AttemptFactory(started_at=started, audience=audience, sent=sent)
     assert time_left(attempt) == words
-
-
-def test_an_empty_demo_is_filled_with_examples_by_one_button(browser: Browser, settings: LazySettings) -> None:
-    settings.DEBUG, settings.EMAIL_HOST = True, "127.0.0.1"
-    assert "/admin/examples/" in browser.get("/admin/").content.decode()
-    page = browser.post("/admin/examples/", follow=True)
-    assert "Filled with examples" in page.content.decode()
-    assert Mailing.objects.count() > 4
-
-
-def test_nothing_offers_examples_outside_the_demo(browser: Browser, settings: LazySettings) -> None:
-    settings.DEBUG = False
-    assert "/admin/examples/" not in browser.get("/admin/").content.decode()
-    assert browser.post("/admin/examples/").status_code == 404

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
+from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
+
+from tests.processes import environment, running, wait_for
 
 pytestmark = pytest.mark.django_db
 
@@ -33,3 +38,35 @@ def test_a_real_installation_is_not_started_as_a_demo(settings: LazySettings, na
     setattr(settings, name, value)
     with pytest.raises(CommandError, match=r"docs/operations\.md"):
         call_command("demo")
+
+
+@pytest.mark.once
+@pytest.mark.cluster
+def test_it_starts_the_web_server_the_worker_and_the_mail_server_and_ends_them(tmp_path: Path) -> None:
+    web, mail = free_port(), free_port()
+    own = environment(DATABASE_URL=f"sqlite:///{tmp_path}/demo.sqlite3", EMAIL_PORT=str(mail), DEMO="")
+    log = tmp_path / "demo.log"
+    with running("demo", "--port", str(web), log=log, env=own):
+        wait_for(lambda: is_healthy(web), seconds=120, what="a page and a worker")
+        wait_for(lambda: is_open(mail), what="the mail server")
+        assert f"http://127.0.0.1:{web}/admin/" in log.read_text()
+    assert not is_open(web)
+    assert not is_open(mail)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def is_healthy(port: int) -> bool:
+    """Whether /healthz knows of a worker."""
+    with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+        return bool(answer.status == 200)
+    return False
