@@ -1,4 +1,5 @@
 # One image for web, qcluster and one-off commands; compose.yaml shows them together.
+# .dockerignore leaves the demo out.
 FROM python:3.11-slim
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -52,10 +52,10 @@ messages: $(STAMP)  ## collect the strings, then compile the catalogues (needs g
 		--ignore .venv --ignore var --ignore tests --ignore benchmarks --ignore staticfiles
 	$(BIN)/python manage.py compilemessages --ignore .venv
 
-$(RUNTIME): requirements.txt
+$(RUNTIME): requirements.txt mailing/demo/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Samovar needs Python 3.11 or newer; name it: make PYTHON=python3.12 …")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --requirement requirements.txt --requirement mailing/demo/requirements.txt
 	@touch $@
 
 $(STAMP): $(RUNTIME) requirements-dev.txt

@@ -9,6 +9,7 @@ import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
+from mailing.demo.management import packages
 from tests.processes import environment, running, wait_for
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +39,13 @@ def test_a_real_installation_is_not_started_as_a_demo(settings: LazySettings, na
     setattr(settings, name, value)
     with pytest.raises(CommandError, match=r"docs/operations\.md"):
         call_command("demo")
+
+
+@pytest.mark.parametrize("command", ["demo", "mailbox"])
+def test_without_its_packages_a_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
+    with pytest.raises(CommandError, match=r"aiosmtpd .*pip install --requirement mailing/demo/requirements\.txt"):
+        call_command(command)
 
 
 @pytest.mark.once

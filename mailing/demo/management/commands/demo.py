@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from mailing import demo
 from mailing.demo import seeding
+from mailing.demo.management import packages
 
 
 class Command(BaseCommand):
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             raise CommandError(
                 _("make run is a demo: DEBUG=true, mail server on this machine. See docs/operations.md.")
             )
+        packages.require("aiosmtpd", "honcho")
         self._require_free(port, _("Choose another one: make run PORT=%(other)s") % {"other": port + 1})
         other = settings.EMAIL_PORT + 1
         self._require_free(settings.EMAIL_PORT, _("Choose another one: EMAIL_PORT=%(n)s make run") % {"n": other})

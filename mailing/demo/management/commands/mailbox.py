@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from mailing.demo import faults, mailbox_directory
 from mailing.demo.faults import Fault
-from mailing.demo.server import serve
+from mailing.demo.management import packages
 
 
 class Command(BaseCommand):
@@ -25,6 +25,9 @@ class Command(BaseCommand):
         parser.add_argument("--directory", type=Path, help="where letters are kept (var/mailbox)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        packages.require("aiosmtpd")
+        from mailing.demo.server import serve
+
         directory = options["directory"] or mailbox_directory()
         port = settings.EMAIL_PORT if options["port"] is None else options["port"]
         if options["fault"]:
