@@ -1,4 +1,4 @@
-"""*When*: the occurrences of a mailing, always counted from its start.
+"""*When*: the occurrences of a mailing, always counted from its start (rule 1 of the calendar).
 
 occurrence(n) = the start's wall-clock time in the zone + n periods, never a period after the last run:
 31 Jan → 28 Feb → 31 Mar. Pure: the zone and the moment are arguments; all moments are aware and come back in UTC.

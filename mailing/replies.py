@@ -1,6 +1,6 @@
-"""*What the server meant*: phase + reply (or trouble) → outcome, as a table.
+"""*What the server meant*: phase + reply (or trouble) → outcome, as a table (rules 5 and 6 of a run).
 
-Everything the server says is hostile input: `clean` bounds it before anybody stores or shows it.
+Everything the server says is hostile input (rule 11 of a run): `clean` bounds it before anybody stores or shows it.
 Sources: RFC 5321 (SMTP), 3463 (enhanced codes), 1870 (SIZE), 3207 (STARTTLS), 4954 (AUTH), 7504 (521, 556).
 """
 

@@ -97,6 +97,7 @@ class Attempt(models.Model):
         verbose_name_plural = _("attempts")
         ordering = ("-started_at", "-pk")
         constraints = (
+            # Rule 4 of the calendar: the database decides who runs.
             models.UniqueConstraint(fields=["mailing", "occurrence"], name="attempt_once_per_occurrence"),
             models.UniqueConstraint(
                 fields=["mailing"], condition=Q(status=AttemptStatus.RUNNING), name="attempt_one_running"

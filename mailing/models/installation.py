@@ -13,7 +13,7 @@ class MailService(models.Model):
     until = models.DateTimeField(null=True, blank=True)  # the breaker is open until then
     response = models.TextField(blank=True, default="")  # what the server said last when it failed
     next_send_at = models.DateTimeField(null=True, blank=True)  # rate limit: the first free send time
-    site_url = models.CharField(max_length=500, blank=True, default="")  # rule 13: a copy must not write
+    site_url = models.CharField(max_length=500, blank=True, default="")  # rule 13 of a run
 
     class Meta:
         verbose_name = _("mail service")

@@ -1,8 +1,9 @@
 """The ledger of one attempt: what is claimed, and what became of it.
 
-A letter is claimed (`sending`, durably) before anything about it is composed; its outcome is written by the same
-thread. Outcomes and new claims share one transaction, which first moves the attempt's counters under the fence of
-the lease: the balance is exact at every commit, and who lost the lease writes nothing more.
+A letter is claimed (`sending`, durably) before anything about it is composed (rule 4 of a run); its outcome is
+written by the same thread. Outcomes and new claims share one transaction, which first moves the attempt's counters
+under the fence of the lease: the balance is exact at every commit (rule 7 of a run), and who lost the lease writes
+nothing more.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The queue of one attempt: its deliveries in the order of their ids, then the deferred whose time has come.
 
-Each client is looked at again before a letter is claimed: who left, was deleted or removed meanwhile is skipped, a
-changed address is used.
+Each client is looked at again before a letter is claimed (rule 2 of a run): who left, was deleted or removed
+meanwhile is skipped, a changed address is used.
 """
 
 from __future__ import annotations

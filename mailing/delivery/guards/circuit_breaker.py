@@ -1,6 +1,6 @@
 """The breaker: while the mail service is in trouble nobody knocks at its door, and then one probe at a time.
 
-Its state is one row of `MailService`, shared by all workers and moved by conditional updates.
+Rule 6 of a run. Its state is one row of `MailService`, shared by all workers and moved by conditional updates.
 """
 
 from __future__ import annotations

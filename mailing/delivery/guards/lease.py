@@ -1,7 +1,7 @@
 """The lease: at most one process works on an attempt, and every write proves that it still does.
 
-Taking it is a conditional UPDATE: one row changed means it is ours. The owner's name carries host and process, so a
-process of this machine that is dead need not be waited for.
+So a run survives whoever worked on it (rule 8 of a run). Taking it is a conditional UPDATE: one row changed means it
+is ours. The owner's name carries host and process, so a process of this machine that is dead need not be waited for.
 """
 
 from __future__ import annotations

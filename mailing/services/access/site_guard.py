@@ -1,7 +1,7 @@
 """May this installation write to its clients at all?
 
-A copy of the database (a restore, a staging machine) must not: the address of the site is remembered in the
-database, and when the settings name another one, sending stays off until a superuser confirms.
+A copy of the database (a restore, a staging machine) must not (rule 13 of a run): the address of the site is
+remembered in the database, and when the settings name another one, sending stays off until a superuser confirms.
 """
 
 from __future__ import annotations

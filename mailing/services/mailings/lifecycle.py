@@ -68,7 +68,7 @@ def apply_edit(
     """The saved mailing was changed. What fell due before the change and was not sent is recorded as missed.
 
     `changed` are field names; `before` is the mailing as it stood before (without it only the one planned time
-    in `next_run_at` is known). A change never makes the past due. Raises NotAllowed.
+    in `next_run_at` is known). A change never makes the past due (rule 5 of the calendar). Raises NotAllowed.
     """
     moment = now or timezone.now()
     if SCHEDULE_FIELDS.isdisjoint(changed):
@@ -172,7 +172,7 @@ def _forget_deliveries(mailing: Mailing) -> None:
 
 
 def _activated(mailing: Mailing, by: User | None, now: datetime, why: missed.Reason = missed.CHANGED) -> Mailing:
-    """The schedule of the mailing is new: `active_since` is now, and what is due by rule 2 starts at once."""
+    """The schedule is new: `active_since` is now, and what is due starts at once (rule 2 of the calendar)."""
     with transaction.atomic():
         current = schedule_state.lock(mailing)
         current.status = _status_after_change(current)

@@ -1,4 +1,4 @@
-"""Occurrences that did not run: why, and the rows that say so. Nothing is ever missed in silence."""
+"""Occurrences that did not run: why, and the rows that say so. None is silent (rule 6 of the calendar)."""
 
 from __future__ import annotations
 
@@ -63,8 +63,9 @@ def _closed_gate() -> Reason:
 
 
 def _make_way(previous: Attempt, now: datetime) -> Reason | None:
-    """Rule 6, overlap. Handing over: fresh letters, and somebody at work or about to be (between two slices).
+    """Rule 6 of the calendar, overlap: a run that hands over letters goes on, one that only waits is closed.
 
+    Handing over: fresh letters, and somebody at work or about to be (between two slices).
     Waiting: for deferred letters or the service (`resume_at`), or left behind by a dead worker. While a worker
     holds the lease only for deferred letters, the decision waits for the few seconds that takes.
     """

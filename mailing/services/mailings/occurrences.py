@@ -81,7 +81,7 @@ def _pending(mailing: Mailing, now: datetime, *, ran: bool) -> tuple[datetime, .
     found = tuple(moment for moment in _between(mailing, floor, now) if moment not in known)
     if found or ran or ended(mailing, now) or (decided and decided > since):
         return found
-    # Rule 2, and the exception in rule 5: the first run of a mailing starts late rather than never.
+    # The exception in rule 5 of the calendar: the first run of a mailing starts late rather than never.
     latest = recurrence.latest_due(mailing.start_at, mailing.periodicity, now, zone(), end=mailing.end_at)
     if latest is None or (decided and mailing.attempts.filter(occurrence=latest).exists()):
         return ()
@@ -106,7 +106,7 @@ def _decided_after(mailing: Mailing, moment: datetime) -> set[datetime | None]:
 
 
 def too_late(mailing: Mailing, due: datetime, now: datetime) -> bool:
-    """Rule 6: late counts from the later of the occurrence and the activation."""
+    """Rule 6 of the calendar: late counts from the later of the occurrence and the activation."""
     return now - max(due, mailing.active_since or now) >= timedelta(seconds=settings.MAILING_MAX_LATENESS)
 
 

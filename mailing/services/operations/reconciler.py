@@ -1,4 +1,4 @@
-"""The tick: what should have happened and did not is found, and put right.
+"""The tick: what should have happened and did not is found, and put right (rule 3 of the calendar).
 
 Independent of django-q's scheduler, idempotent, safe on every machine at once. Each finding knows its remedy;
 the findings are looked for lazily, one kind after the other, so that a later kind sees what an earlier remedy did.

@@ -1,4 +1,7 @@
-"""The start of a run: a row under its unique constraints, what is sent, and to whom. All in one transaction."""
+"""The start of a run: a row under its unique constraints, what is sent, and to whom (rule 1 of a run).
+
+All in one transaction.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ ORDER BY c.id
 SELECTED = "c.id IN (SELECT m.client_id FROM mailing_mailing_clients m WHERE m.mailing_id = %s)"
 EVERYONE = "s.id IS NULL"
 
-# The Message-ID stays: a reader whose mail program got the letter after all sees it once.
+# The Message-ID stays (rule 3 of a run): a reader whose mail program got the letter after all sees it once.
 AGAIN = """
 INSERT INTO mailing_delivery
     (attempt_id, client_id, email, status, reason, response, tries, message_id, retry_of_id, updated_at)
@@ -90,7 +93,7 @@ def start(mailing: Mailing, *, occurrence: datetime | None, trigger: str, by: Us
 
 
 def start_retry(attempt: Attempt, *, by: User | None, unconfirmed: bool = False) -> Attempt:
-    """A new attempt for those whom this one did not reach, the unconfirmed only when asked for.
+    """Rule 10 of a run: a new attempt for those whom this one did not reach, the unconfirmed only when asked for.
 
     Raises AlreadyRunning, and Refused when there is nobody (or nothing is known any more).
     """
@@ -135,7 +138,7 @@ def _keep(attempt: Attempt, prepared: Prepared) -> None:
 
 
 def _insert(attempt: Attempt) -> None:
-    """The constraints decide who runs: one attempt per occurrence, one running attempt per mailing."""
+    """The constraints decide who runs (rule 4 of the calendar)."""
     try:
         with transaction.atomic():
             attempt.save(force_insert=True)

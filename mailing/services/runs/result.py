@@ -128,7 +128,7 @@ def _balance(attempt: Attempt) -> None:
 
 
 def _result(attempt: Attempt) -> AttemptStatus:
-    """Rule 7: somebody got the letter, and whoever did not must not be written to."""
+    """Rule 7 of a run: somebody got the letter, and whoever did not must not be written to."""
     harmful = Delivery.objects.filter(attempt=attempt, status=SKIPPED).exclude(reason__in=HARMLESS_SKIPS)
     spoilt = attempt.failed or attempt.unconfirmed or (attempt.skipped and harmful.exists())
     return AttemptStatus.SUCCEEDED if attempt.sent and not spoilt else AttemptStatus.FAILED

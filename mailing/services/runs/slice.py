@@ -162,7 +162,7 @@ class _Slice:
         return self._wish()
 
     def _wish(self) -> Stop | None:
-        """What staff or the calendar want of this run."""
+        """What staff or the calendar want of this run (rule 9 of a run)."""
         row = Attempt.objects.select_related("mailing").only(
             "cut_short", "mailing__is_paused", "mailing__status", "mailing__end_at"
         )
@@ -179,7 +179,7 @@ class _Slice:
         return None
 
     def _is_over(self, mailing: Mailing) -> bool:
-        """The end stops a run in its middle; a retry goes on after it."""
+        """The end stops a run in its middle (rule 8 of the calendar); a retry goes on after it."""
         finished = mailing.status == MailingStatus.FINISHED
         self.reason = DeliveryReason.FINISHED if finished else DeliveryReason.ENDED
         return finished or (mailing.end_at is not None and mailing.end_at < timezone.now())
