@@ -1,7 +1,7 @@
 """The process behind `manage.py qcluster`: django-q's cluster, and the ticker beside it.
 
-With `scheduling` the only module that knows django-q. Its main process, which idles in django-q, keeps the time:
-a pass of django-q's scheduler each 5 s (its own comes each 30 s), the tick, the heartbeat, and the watchdog.
+Its main process, which idles in django-q, keeps the time: a pass of django-q's scheduler each 5 s (its own comes
+each 30 s), the tick, the heartbeat, and the watchdog.
 docs/decisions/ has the measurements behind each of them.
 """
 

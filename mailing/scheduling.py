@@ -1,6 +1,7 @@
 """The gateway to django-q: one Schedule row per active mailing, and tasks put into the queue.
 
-With `cluster` the only module that knows django-q. django-q says *now*; our calendar says *when* and *whether*.
+django-q says *now*; our calendar says *when* and *whether* (rule 3 of the calendar). Beside this module only the
+worker process and the queue's own screens know django-q; an import contract keeps it so.
 Rows are written with `update()`, never `save()`: an update waits for the scheduler's transaction and wins.
 """
 

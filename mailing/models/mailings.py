@@ -63,7 +63,7 @@ class Mailing(models.Model):
     """One message + many clients + start, end and periodicity.
 
     `active_since` empty: saved, but never seen by the calendar (a draft, or a row made by a script).
-    `next_run_at` and `schedule` are written by `services.lifecycle` alone.
+    `status`, `active_since`, `next_run_at` and `held_at` are the clock's: services write them, forms never.
     """
 
     name = models.CharField(_("name"), max_length=200, blank=True, help_text=_("Empty: the subject of the message."))

@@ -20,7 +20,7 @@ class Waiting(NamedTuple):
 
     `current_email` None: the client was deleted.
     `ordinary`: the client's address is still the row's, nothing forbids the letter, and it was not put back because
-    of a refusal that may have meant the sender (deferred without a try: see `services.runs.slice`).
+    of a refusal that may have meant the sender (deferred without a try; its claim is `refused_before`).
     """
 
     id: int

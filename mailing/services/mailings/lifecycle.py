@@ -1,7 +1,7 @@
-"""The life of a mailing: the only writer of `status`, `active_since`, `next_run_at` and the Schedule row.
+"""The life of a mailing: what staff and the clock do to it, from its first save to its deletion.
 
-Each function re-reads its mailing inside one transaction, decides, and updates only these columns (and
-`is_paused`, `end_at` where that is its job). `by=None` is the system or the command line.
+Each function re-reads its mailing inside one transaction, decides, and updates only the columns that are the clock's
+(`schedule_state.save`), and `is_paused`, `end_at` where that is its job. `by=None` is the system or the command line.
 """
 
 from __future__ import annotations
