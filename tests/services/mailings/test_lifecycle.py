@@ -1,4 +1,4 @@
-"""The life of a mailing, in the words of product.md."""
+"""The life of a mailing: saved, changed, paused, finished, copied, deleted."""
 
 from __future__ import annotations
 

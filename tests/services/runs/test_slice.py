@@ -34,8 +34,8 @@ def test_everybody_gets_a_letter_of_their_own_and_the_run_succeeds(server: Serve
     books.check(attempt, server.log.path)
 
 
-def test_the_acceptance_of_issue_2(server: Server) -> None:
-    """Two of twenty refused, one line dropped before and one after the dot: exact, and nobody twice."""
+def test_two_refused_one_lost_before_and_one_lost_after_the_dot_are_told_apart(server: Server) -> None:
+    """Exactly, and nobody gets two letters."""
     attempt = start(20)
     refused, lost, unknown = emails(attempt)[3:5], emails(attempt)[8], emails(attempt)[12]
     misbehave(
