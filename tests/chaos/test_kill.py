@@ -95,6 +95,7 @@ def finish(mailing: Mailing, env: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_a_killed_run_goes_on_and_writes_to_nobody_twice(seed: int, tmp_path: Path, told: Told) -> None:
+    """Rule 8 of a run."""
     dice = random.Random(seed)
     mailing = MailingFactory.create(clients=ClientFactory.create_batch(CLIENTS))
     log = tmp_path / "accepted.jsonl"

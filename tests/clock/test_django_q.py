@@ -46,6 +46,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
 def test_every_occurrence_runs_once_while_the_real_scheduler_rings(
     clock: list[datetime], settings: LazySettings, carrier: MemoryTransport, ticking: bool
 ) -> None:
+    """Rules 1 and 3 of the calendar."""
     settings.TIME_ZONE = ZONE
     client = ClientFactory()
     mailings = [

@@ -58,6 +58,7 @@ def test_a_start_in_the_past_is_sent_within_a_moment_of_the_save(start: Start) -
 
 
 def test_a_broken_schedule_row_stops_nobody(start: Start) -> None:
+    """Rule 3 of the calendar."""
     begin = timezone.now() + timedelta(seconds=5)
     mailing = lifecycle.launch(MailingFactory(clients=1, start_at=begin, periodicity=Periodicity.DAILY))
     mine = lifecycle.launch(MailingFactory(clients=1, start_at=begin, periodicity=Periodicity.DAILY))
@@ -76,6 +77,7 @@ def test_a_broken_schedule_row_stops_nobody(start: Start) -> None:
 
 
 def test_two_clusters_start_thirty_mailings_of_the_same_second_once_each(start: Start, mail: Server) -> None:
+    """Rule 4 of the calendar."""
     begin = timezone.now() + timedelta(seconds=8)
     client = ClientFactory()
     for _ in range(30):
@@ -141,6 +143,7 @@ def can_write() -> bool:
 
 
 def test_a_stopped_worker_that_comes_back_doubles_nobody(start: Start, mail: Server) -> None:
+    """Rule 8 of a run."""
     cluster = start(MAILING_RATE_LIMIT="60/s", MAILING_LEASE_SECONDS="3")
     mailing = lifecycle.launch(MailingFactory(clients=900))
     wait_for(lambda: len(mail.accepted) > 20)
@@ -162,6 +165,7 @@ def test_a_stopped_worker_that_comes_back_doubles_nobody(start: Start, mail: Ser
 
 
 def test_a_killed_worker_is_replaced_and_its_run_goes_on(start: Start, mail: Server) -> None:
+    """Rule 8 of a run."""
     cluster = start(MAILING_RATE_LIMIT="60/s")
     mailing = lifecycle.launch(MailingFactory(clients=200))
     wait_for(lambda: len(mail.accepted) > 20)
@@ -220,6 +224,7 @@ def test_the_heartbeat_comes_and_goes_with_the_cluster(start: Start) -> None:
 
 
 def test_six_commands_the_schedule_and_two_presses_make_one_run(start: Start, mail: Server, tmp_path: object) -> None:
+    """Rule 4 of the calendar."""
     start()
     mailing = MailingFactory(clients=20)
     number = str(mailing.pk)

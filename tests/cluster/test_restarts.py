@@ -57,6 +57,7 @@ def mail_alone() -> Iterator[smtp.Server]:
 @pytest.mark.slow
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no server to restart")
 def test_a_restarted_and_a_crashed_database_cost_nobody_a_letter(mail_alone: smtp.Server, tmp_path: Path) -> None:
+    """Rule 8 of a run."""
     programs = postgres.binaries()
     assert programs is not None
     changes = QUICK | {"MAILING_LEASE_SECONDS": "30", "MAILING_RATE_LIMIT": "60/s"}  # longer than it is away

@@ -82,6 +82,7 @@ def test_all_letters_accepted_is_0(server: Server, run: Run) -> None:
 
 
 def test_sent_a_moment_ago_is_2_and_names_the_attempt_unless_asked_again(server: Server, run: Run) -> None:
+    """Rule 7 of the calendar."""
     mailing = MailingFactory.create(clients=2)
     run(mailing)
     told = run(mailing)
@@ -238,6 +239,7 @@ def test_a_signal_stops_it_after_the_letters_in_flight(server: Server, number: i
 
 
 def test_six_at_once_make_one_attempt_and_the_others_say_which(server: Server) -> None:
+    """Rule 4 of the calendar."""
     mailing = MailingFactory.create(clients=200)
     processes = [spawn(mailing, server.port) for _ in range(6)]
     texts = [process.communicate(timeout=60)[0] for process in processes]

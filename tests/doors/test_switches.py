@@ -90,6 +90,7 @@ def test_while_sending_is_switched_off_every_page_says_so(switched_off: World) -
 def test_a_copy_of_the_database_sends_nothing_until_a_superuser_confirms(
     switched_off: World, settings: LazySettings
 ) -> None:
+    """Rule 13 of a run."""
     settings.MAILING_SENDING_ENABLED = True
     MailService.load()
     MailService.objects.update(site_url="https://letters.example.com")

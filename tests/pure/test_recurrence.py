@@ -64,6 +64,7 @@ def at(text: str, zone: ZoneInfo) -> datetime:
 def test_an_occurrence_keeps_the_wall_clock_of_the_start(
     zone: ZoneInfo, periodicity: str, start: str, n: int, expected: str
 ) -> None:
+    """Rule 1 of the calendar."""
     found = recurrence.occurrence(at(start, zone), periodicity, n, zone)
     assert found is not None
     assert found.astimezone(zone).strftime("%Y-%m-%d %H:%M") == expected
@@ -78,6 +79,7 @@ def test_an_occurrence_keeps_the_wall_clock_of_the_start(
     ],
 )
 def test_a_time_that_exists_twice_happens_the_first_time(zone: ZoneInfo, day: str, wall: str, offset: int) -> None:
+    """Rule 1 of the calendar."""
     found = recurrence.occurrence(at(f"{day} {wall}", zone), "daily", 1, zone)
     assert found is not None
     local = found.astimezone(zone)
@@ -223,6 +225,7 @@ def _start(wall: datetime, zone: ZoneInfo) -> datetime:
 def test_every_question_is_answered_as_a_walk_over_the_calendar_answers_it(
     zone: ZoneInfo, wall: datetime, periodicity: str, days: int, seconds: int
 ) -> None:
+    """Rule 1 of the calendar."""
     start = _start(wall, zone)
     moment = start + timedelta(days=days, seconds=seconds)
     walked = list(walk(start, periodicity, zone, moment + timedelta(days=70)))

@@ -1,4 +1,4 @@
-"""What the server meant: every rule of a run (5, 6, 11) as rows."""
+"""What the server meant, as rows; and its words as the hostile input they are."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BEFORE = [P.CONNECT, P.EHLO, P.STARTTLS, P.AUTH, P.MAIL]
 
 # phase, the server's words, verdict, reason
 REPLIES = [
-    # rule 5: this recipient
+    # this recipient
     (P.DOT, "250 2.0.0 Ok: queued as 4F2", V.SENT, None),
     (P.DOT, "251 whatever", V.SENT, None),
     (P.RCPT, "550 5.1.1 no such user", V.FAILED, R.NO_SUCH_MAILBOX),
@@ -52,7 +52,7 @@ REPLIES = [
     (P.DATA, "250 ok", V.DEFERRED, None),
     (P.DOT, "354 go ahead", V.UNCONFIRMED, R.UNINTELLIGIBLE),
     (P.MAIL, "354 go ahead", V.SERVICE, None),
-    # rule 6: the service
+    # the service
     *((phase, "421 4.3.2 closing", V.SERVICE, None) for phase in P),
     *((phase, "451 later", V.SERVICE, None) for phase in BEFORE),
     *((phase, "554 5.7.1 go away", V.CONFIGURATION, R.CONFIGURATION) for phase in BEFORE),
@@ -63,7 +63,7 @@ REPLIES = [
     (P.MAIL, "550 5.1.8 sender refused", V.CONFIGURATION, R.CONFIGURATION),
     (P.MAIL, "530 authentication required", V.CONFIGURATION, R.CONFIGURATION),
     (P.MAIL, "452 4.3.1 no space", V.SERVICE, None),
-    # rule 6: the message
+    # the message
     (P.MAIL, "552 too big", V.MESSAGE, R.MESSAGE),
     (P.MAIL, "552 5.3.4 too big", V.MESSAGE, R.MESSAGE),
     (P.DATA, "552 5.3.4 too big", V.MESSAGE, R.MESSAGE),
@@ -80,6 +80,7 @@ def reply(words: str) -> Reply:
 
 @pytest.mark.parametrize(("phase", "words", "verdict", "reason"), REPLIES)
 def test_a_reply_is_read_by_the_table(phase: Phase, words: str, verdict: Verdict, reason: R | None) -> None:
+    """Rules 5 and 6 of a run."""
     outcome = classify(phase, reply(words))
     assert (outcome.verdict, outcome.reason) == (verdict, reason)
     assert (outcome.code, outcome.response) == (int(words[:3]), words)
@@ -88,6 +89,7 @@ def test_a_reply_is_read_by_the_table(phase: Phase, words: str, verdict: Verdict
 @pytest.mark.parametrize("trouble", [None, Trouble.LOST, Trouble.TIMEOUT, Trouble.GARBAGE])
 @pytest.mark.parametrize("phase", P)
 def test_silence_and_garbage_mean_what_the_phase_makes_of_them(phase: Phase, trouble: Trouble | None) -> None:
+    """Rules 5 and 6 of a run."""
     outcome = classify(phase, trouble, said=b"\xff\x00what?")
     expected = {P.RCPT: V.DEFERRED, P.DATA: V.DEFERRED, P.DOT: V.UNCONFIRMED}.get(phase, V.SERVICE)
     assert outcome.verdict is expected
@@ -117,6 +119,7 @@ ENHANCED = ["", *(f"5.{subject}.{detail}" for subject in range(8) for detail in 
 
 @pytest.mark.parametrize("phase", P)
 def test_only_four_codes_put_an_address_on_the_stop_list(phase: Phase) -> None:
+    """Rule 5 of a run."""
     suppressing = {code for code in ENHANCED if classify(phase, Reply(550, code, f"{code} no")).suppress}
     expected = {"5.1.1", "5.1.6", "5.1.10", "5.2.1"} if phase in (P.RCPT, P.DOT) else set()
     assert suppressing == expected
@@ -125,6 +128,7 @@ def test_only_four_codes_put_an_address_on_the_stop_list(phase: Phase) -> None:
 
 @pytest.mark.parametrize("phase", P)
 def test_only_at_rcpt_a_refusal_may_mean_the_sender(phase: Phase) -> None:
+    """Rule 5 of a run."""
     ours = {code for code in ENHANCED if classify(phase, Reply(550, code, f"{code} no")).sender_side}
     expected = {"", "5.1.7", "5.1.8", *(f"5.7.{detail}" for detail in range(13))} if phase is P.RCPT else set()
     assert ours == expected
@@ -175,7 +179,7 @@ def test_an_enhanced_code_stands_first_and_agrees_with_the_code(code: int, text:
     assert enhanced_code(code, text) == found
 
 
-# --- rule 11: hostile words -----------------------------------------------------------------------------
+# --- hostile words ---------------------------------------------------------------------------------------
 
 SECRETS = ("mailer@example.com", "pässword-123")
 
@@ -193,6 +197,7 @@ SECRETS = ("mailer@example.com", "pässword-123")
     ],
 )
 def test_our_own_credentials_are_blanked_in_every_form(words: str) -> None:
+    """Rule 11 of a run."""
     cleaned = clean(words, SECRETS)
     assert "***" in cleaned
     assert "ssword" not in cleaned
@@ -209,6 +214,7 @@ def test_words_without_credentials_stay_as_they_are() -> None:
 
 @given(st.one_of(st.binary(max_size=3000), st.text(max_size=3000)), st.integers(1, 40))
 def test_anything_becomes_bounded_text_without_controls(words: bytes | str, times: int) -> None:
+    """Rule 11 of a run."""
     cleaned = clean(words * times)
     assert len(cleaned.encode()) <= MAX_STORED
     assert all(len(line.encode()) <= 2_000 for line in cleaned.split("\n"))

@@ -39,6 +39,7 @@ def press(browser: Browser, answer: str) -> HttpResponse:
 
 
 def test_looking_changes_nothing(browser: Browser) -> None:
+    """Rule 12 of a run."""
     page = browser.get(PATH)
     assert page.status_code == 200
     assert "m•••@example.ru" in page.content.decode()
@@ -66,6 +67,7 @@ def test_a_post_without_the_pages_token_is_refused(browser: Browser) -> None:
 
 @pytest.mark.parametrize("multipart", [True, False])
 def test_a_mail_program_leaves_by_one_post_without_cookies(browser: Browser, multipart: bool) -> None:
+    """Rule 12 of a run."""
     for _again in range(2):
         if multipart:
             answer = browser.post(PATH, ONE_CLICK)

@@ -202,6 +202,7 @@ def test_whoever_may_not_export_gets_no_file(failed: Attempt) -> None:
 
 
 def test_the_page_shows_the_balance_the_words_and_the_sentence_above_them(staff: Browser, failed: Attempt) -> None:
+    """Rule 11 of a run."""
     page = staff.get(change(failed)).content.decode()
 
     assert "4 recipients = 1 accepted + 1 refused + 1 unconfirmed + 1 skipped + 0 not sent yet" in page
@@ -221,6 +222,7 @@ def test_what_was_sent_is_shown_in_a_sandbox(staff: Browser, failed: Attempt) ->
 
 
 def test_a_retry_takes_the_refused_and_only_on_request_the_unconfirmed(staff: Browser, failed: Attempt) -> None:
+    """Rule 10 of a run."""
     page = staff.get(change(failed)).content.decode()
     assert "Retry for 1 unsent" in page
     assert "…and for 1 unconfirmed" in page

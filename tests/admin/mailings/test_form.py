@@ -61,6 +61,7 @@ def future(days: int = 3) -> datetime:
 
 
 def test_a_start_in_the_past_sends_right_after_saving_and_offers_a_pause(staff: Browser) -> None:
+    """Rule 2 of the calendar."""
     message, clients = MessageFactory(subject="Tea"), ClientFactory.create_batch(2)
     past = timezone.now() - timedelta(hours=1)
 
@@ -132,6 +133,7 @@ def test_more_than_fifty_clients_at_once_are_sent_to_the_list(staff: Browser) ->
 
 
 def test_the_zone_is_printed_and_each_picker_has_a_name(staff: Browser) -> None:
+    """Rule 1 of the calendar."""
     page = staff.get(f"{LIST}add/").content.decode()
 
     assert "Europe/Moscow, UTC+3" in page
@@ -163,6 +165,7 @@ def test_an_untouched_save_changes_nothing_but_the_time_of_change(staff: Browser
 
 
 def test_a_save_never_overwrites_what_the_runner_writes(staff: Browser) -> None:
+    """Rule 9 of a run."""
     mailing = MailingFactory(clients=1, name="Old")
     url = f"{LIST}{mailing.pk}/change/"
     fields = filled(staff.get(url).content.decode(), "mailing_form", name="New", version="")
@@ -289,6 +292,7 @@ def test_the_sentence_explains_short_months(staff: Browser) -> None:
 
 
 def test_the_button_says_to_how_many_it_sends_when_the_start_is_past(staff: Browser) -> None:
+    """Rule 2 of the calendar."""
     clients = ClientFactory.create_batch(2)
 
     text = plan(staff, audience=Audience.EVERYONE, periodicity="daily", start_at_0="2020-01-01", start_at_1="10:00")

@@ -93,6 +93,7 @@ def test_send_now_begins_one_run_and_leaves_the_plan_alone(staff: Browser, maili
 
 
 def test_a_double_press_makes_one_attempt_and_is_answered(staff: Browser, mailing: Mailing) -> None:
+    """Rule 7 of the calendar."""
     seen = {"seen": latest(mailing).pk}
     staff.post(url(mailing, "send"), seen)
 

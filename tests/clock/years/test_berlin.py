@@ -12,4 +12,5 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 def test_each_occurrence_of_two_years_ran_once_or_stands_as_missed(
     settings: LazySettings, carrier: MemoryTransport
 ) -> None:
+    """Rule 6 of the calendar."""
     two_years("Europe/Berlin", settings, carrier)

@@ -52,6 +52,7 @@ def reason_of(attempt: Attempt, email: str) -> tuple[str, str]:
 
 
 def test_claims_are_handed_out_once_and_in_order(attempt: Attempt) -> None:
+    """Rule 4 of a run."""
     ledger = Ledger(attempt, OWNER)
     first, second = ledger.exchange(Batch(), 3), ledger.exchange(Batch(), 3)
     assert [claim.email for claim in first + second] == [client.email for client in clients_of(attempt)]
@@ -71,6 +72,7 @@ def test_a_claim_brings_what_composing_needs(attempt: Attempt) -> None:
 
 
 def test_outcomes_and_counters_are_written_together(attempt: Attempt) -> None:
+    """Rule 7 of a run."""
     ledger = Ledger(attempt, OWNER)
     one, two, three, *_ = ledger.exchange(Batch(), 4)
     ledger.exchange(
@@ -89,6 +91,7 @@ def test_outcomes_and_counters_are_written_together(attempt: Attempt) -> None:
 
 
 def test_who_lost_the_lease_writes_nothing(attempt: Attempt) -> None:
+    """Rule 8 of a run."""
     ledger = Ledger(attempt, OWNER)
     claims = ledger.exchange(Batch(), 2)
     Attempt.objects.filter(pk=attempt.pk).update(lease_owner="somebody else")
@@ -130,6 +133,7 @@ class TestEachClientIsLookedAtAgain:
         return [claim.email for claim in Ledger(attempt, OWNER).exchange(Batch(), 10)]
 
     def test_a_deleted_one_is_skipped(self, attempt: Attempt) -> None:
+        """Rule 2 of a run."""
         gone = clients_of(attempt)[1]
         email = gone.email
         gone.delete()
@@ -138,6 +142,7 @@ class TestEachClientIsLookedAtAgain:
         balance(attempt)
 
     def test_one_removed_from_the_mailing_is_skipped(self, attempt: Attempt) -> None:
+        """Rule 2 of a run."""
         gone = clients_of(attempt)[1]
         attempt.mailing.clients.remove(gone)
         assert len(self.claimed(attempt)) == 4
@@ -152,6 +157,7 @@ class TestEachClientIsLookedAtAgain:
         ],
     )
     def test_one_on_the_stop_list_is_skipped(self, attempt: Attempt, why: str, reason: str) -> None:
+        """Rule 2 of a run."""
         client = clients_of(attempt)[2]
         SuppressionFactory.create(email=client.email, reason=why)
         assert client.email not in self.claimed(attempt)
@@ -163,6 +169,7 @@ class TestEachClientIsLookedAtAgain:
         assert len(self.claimed(attempt)) == 3
 
     def test_a_changed_address_is_used(self, attempt: Attempt) -> None:
+        """Rule 2 of a run."""
         client = clients_of(attempt)[0]
         Client.objects.filter(pk=client.pk).update(email="new@example.ru")
         assert "new@example.ru" in self.claimed(attempt)
@@ -240,6 +247,7 @@ def test_refusals_that_meant_the_sender_return_to_the_queue(attempt: Attempt) ->
 
 
 def test_a_hard_bounce_puts_the_address_on_the_stop_list(attempt: Attempt) -> None:
+    """Rule 5 of a run."""
     ledger = Ledger(attempt, OWNER)
     claim = ledger.exchange(Batch(), 1)[0]
     words = "550 5.1.1 no such user"

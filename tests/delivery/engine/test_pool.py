@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 from django.utils import timezone
 
 from mailing.delivery.engine import runner
@@ -19,7 +21,7 @@ from mailing.delivery.guards import circuit_breaker
 from mailing.delivery.transport import Transport
 from mailing.delivery.transports.django_backend import BackendTransport
 from mailing.errors import LeaseLost
-from mailing.models import Attempt, MailService
+from mailing.models import Attempt, Delivery, MailService
 from mailing.replies import Phase, Reply, Trouble, Verdict
 from mailing.services import runs
 from tests.chaos.books import balance
@@ -86,6 +88,7 @@ def test_everybody_gets_one_letter_over_as_many_lines_as_allowed() -> None:
 
 
 def test_a_wrong_password_is_tried_once_and_touches_nobody() -> None:
+    """Rule 6 of a run."""
     attempt = an_attempt()
     transport = MemoryTransport(greetings=[said(Phase.AUTH, 535, "5.7.8 wrong")] * 5)
     report = work(attempt, transport)
@@ -98,6 +101,7 @@ def test_a_wrong_password_is_tried_once_and_touches_nobody() -> None:
 
 
 def test_the_breaker_opens_after_three_failures_in_a_row() -> None:
+    """Rule 6 of a run."""
     attempt = an_attempt()
     transport = MemoryTransport(greetings=[(Phase.CONNECT, Trouble.LOST)] * 5)
     report = work(attempt, transport)
@@ -124,6 +128,7 @@ def test_trouble_in_mid_dialogue_gives_the_letter_back_without_a_try() -> None:
 
 
 def test_a_deferred_letter_is_tried_again_after_all_others() -> None:
+    """Rule 5 of a run."""
     attempt = an_attempt()
     first = emails(attempt)[0]
     transport = MemoryTransport({first: [said(Phase.RCPT, 451, "4.7.1 greylisted")]}, delay=0.001)
@@ -133,6 +138,7 @@ def test_a_deferred_letter_is_tried_again_after_all_others() -> None:
 
 
 def test_after_the_last_try_it_fails_with_the_servers_words() -> None:
+    """Rule 5 of a run."""
     attempt = an_attempt(2)
     first = emails(attempt)[0]
     work(attempt, MemoryTransport({first: [said(Phase.RCPT, 451, "4.7.1 greylisted")] * 3}))
@@ -142,6 +148,7 @@ def test_after_the_last_try_it_fails_with_the_servers_words() -> None:
 
 
 def test_a_letter_lost_after_the_dot_is_never_sent_again() -> None:
+    """Rule 5 of a run."""
     attempt = an_attempt(3)
     first = emails(attempt)[0]
     transport = MemoryTransport({first: [(Phase.DOT, Trouble.LOST)]})
@@ -205,6 +212,7 @@ def test_a_probe_accepted_by_a_backend_that_gives_no_code_closes_the_breaker() -
 
 
 def test_twenty_refusals_in_a_row_that_may_mean_us_mark_nobody() -> None:
+    """Rule 5 of a run."""
     attempt = an_attempt()
     transport = MemoryTransport(told(emails(attempt), said(Phase.RCPT, 550, "5.7.1 relay access denied")))
     report = work(attempt, transport)
@@ -237,6 +245,7 @@ def test_who_was_refused_before_is_believed_unless_one_of_them_is_accepted_now(
 
 
 def test_a_message_that_is_refused_stops_the_run_at_once() -> None:
+    """Rule 6 of a run."""
     attempt = an_attempt()
     transport = MemoryTransport({emails(attempt)[0]: [said(Phase.DOT, 552, "too big")]})
     report = work(attempt, transport, lines=1)
@@ -245,7 +254,29 @@ def test_a_message_that_is_refused_stops_the_run_at_once() -> None:
     assert counts(attempt)["sent"] <= 1
 
 
+def test_a_letter_is_composed_only_when_its_claim_is_in_the_database() -> None:
+    """Rule 4 of a run."""
+    attempt = an_attempt()
+    found: list[str] = []
+
+    def look(pk: int) -> None:
+        """By a connection of its own, which sees what is committed."""
+        found.append(Delivery.objects.values_list("status", flat=True).get(pk=pk))
+        connection.close()
+
+    def compose(claim: Claim, eight_bit: bool) -> bytes:
+        stranger = threading.Thread(target=look, args=[claim.id])
+        stranger.start()
+        stranger.join()
+        return b"Hello\r\n"
+
+    work(attempt, MemoryTransport(), compose=compose)
+    assert counts(attempt)["sent"] == 30
+    assert found == ["sending"] * 30
+
+
 def test_a_client_whose_letter_cannot_be_composed_does_not_hold_up_the_others() -> None:
+    """Rule 4 of a run."""
     attempt = an_attempt()
     poison = emails(attempt)[3]
 
@@ -270,6 +301,7 @@ def after(calls: int) -> Callable[[], bool]:
 
 
 def test_who_is_asked_to_stop_finishes_the_letters_in_flight_and_returns_the_rest() -> None:
+    """Rule 9 of a run."""
     attempt, transport = an_attempt(200), MemoryTransport(delay=0.02)
     report = work(attempt, transport, stop=after(1))
     assert report.stopped is Stop.ASKED
@@ -311,6 +343,7 @@ def test_a_rate_of_a_few_a_day_does_not_hold_the_worker(settings: LazySettings) 
 
 @pytest.mark.parametrize("ahead", [0, 5, 100])
 def test_claims_run_ahead_of_the_lines_by_no_more_than_the_setting(settings: LazySettings, ahead: int) -> None:
+    """Rule 2 of a run."""
     settings.SMTP_CLAIMS_AHEAD = ahead
     attempt, transport = an_attempt(300), MemoryTransport(delay=0.01)
     seen: list[int] = []

@@ -32,6 +32,7 @@ def pause(until: datetime | None, now: datetime = NOW) -> float:
 
 
 def test_it_opens_at_the_third_failure_in_a_row() -> None:
+    """Rule 6 of a run."""
     assert fail() is None
     assert fail() is None
     assert 60 <= pause(fail()) <= 66
@@ -48,10 +49,12 @@ def test_a_letter_that_was_answered_begins_the_count_anew() -> None:
 
 
 def test_trouble_that_needs_somebody_opens_it_at_once() -> None:
+    """Rule 6 of a run."""
     assert 60 <= pause(fail(at_once=True)) <= 66
 
 
 def test_after_a_pause_one_probes_and_the_others_wait() -> None:
+    """Rule 6 of a run."""
     fail(at_once=True)
     later = NOW + timedelta(seconds=70)
     assert circuit_breaker.admit(later) == circuit_breaker.Admission(probe=True)

@@ -68,6 +68,7 @@ def test_a_process_number_that_has_a_new_bearer_is_a_dead_process() -> None:
 
 
 def test_what_a_dead_process_left_on_its_way_becomes_unconfirmed() -> None:
+    """Rule 8 of a run."""
     attempt = with_letters_on_their_way(held_by("elsewhere", lease_until=NOW - timedelta(seconds=1)))
     assert lease.take(attempt, "two", NOW) == 2
     rows = attempt.deliveries.order_by("pk").values_list("status", "reason", "tries")

@@ -47,6 +47,7 @@ class TestReserving:
         assert times == [self.now + n * timedelta(seconds=0.1) for n in range(5)]
 
     def test_nothing_is_reserved_more_than_a_second_ahead(self) -> None:
+        """Rule 2 of a run."""
         rate = Rate(timedelta(seconds=0.1))
         times = [time for _ in range(10) for time in rate.reserve(100, self.now)]
         assert max(times) <= self.now + timedelta(seconds=1)

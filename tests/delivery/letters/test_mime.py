@@ -44,6 +44,7 @@ def body(data: bytes, kind: str = "plain") -> str:
 
 
 def test_a_letter_carries_its_headers() -> None:
+    """Rule 12 of a run."""
     composed = compose("Новости", "", "Здравствуйте, {{ greeting }}!", SENDER, "reply@example.com")
     data = composed.letter(recipient(), DATE)
     message = read(data)

@@ -71,6 +71,7 @@ def test_a_plain_message_has_no_html() -> None:
 
 
 def test_every_version_without_a_way_to_leave_gets_one() -> None:
+    """Rule 12 of a run."""
     prepared = prepare(page("<html><body><p>x</p></body></html>", text_body="x"))
     assert prepared.html_body.count("{{ unsubscribe_url }}") == 1
     assert prepared.html_body.index("{{ unsubscribe_url }}") < prepared.html_body.index("</body>")

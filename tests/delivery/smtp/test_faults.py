@@ -194,6 +194,7 @@ def monkeypatch_module() -> Any:
 def test_each_fault_hurts_only_whom_it_must(
     results: dict[tuple[Row, bool], Result], row: Row, pipelining: bool
 ) -> None:
+    """Rules 5 and 6 of a run."""
     result = results[row, pipelining]
     expected = {letter.to: SENT for letter in letters(5)} | {VICTIM: row.victim, NEXT: row.next}
 

@@ -51,6 +51,7 @@ def test_replies_are_read_whole_and_in_any_pieces(data: bytes, answers: list[Ans
     ],
 )
 def test_anything_else_breaks_the_parser_for_good(data: bytes) -> None:
+    """Rule 11 of a run."""
     parser = ReplyParser()
 
     assert parser.feed(data) == []

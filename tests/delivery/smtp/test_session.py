@@ -230,6 +230,7 @@ class TestAnIdleLine:
 
 
 def test_our_credentials_are_blanked_in_what_the_server_says() -> None:
+    """Rule 11 of a run."""
     talk = Talk(Queue(letters(1)), user="somebody", password="open-sesame")
     talk.hear(b"250 sender\r\n550 5.7.1 open-sesame is no password, somebody\r\n503 no\r\n")
 

@@ -36,6 +36,7 @@ def missed(mailing: Mailing) -> list[datetime | None]:
 
 
 def test_after_downtime_the_latest_runs_once_and_the_earlier_stand_as_missed(now: datetime) -> None:
+    """Rule 6 of the calendar."""
     mailing = daily(now - 4 * DAY)
 
     attempt = lifecycle.run_due(mailing.pk, now + HOUR)
@@ -48,6 +49,7 @@ def test_after_downtime_the_latest_runs_once_and_the_earlier_stand_as_missed(now
 
 
 def test_what_is_a_day_late_does_not_run_any_more(now: datetime) -> None:
+    """Rule 6 of the calendar."""
     mailing = MailingFactory(clients=1, start_at=now)
     lifecycle.launch(mailing, now=now - HOUR)
 
@@ -59,6 +61,7 @@ def test_what_is_a_day_late_does_not_run_any_more(now: datetime) -> None:
 
 
 def test_late_counts_from_the_activation_when_that_came_later(now: datetime) -> None:
+    """Rule 6 of the calendar."""
     mailing = MailingFactory(clients=1, start_at=now - 30 * DAY)
     lifecycle.launch(mailing, now=now)
 
@@ -66,6 +69,7 @@ def test_late_counts_from_the_activation_when_that_came_later(now: datetime) -> 
 
 
 def test_a_long_absence_is_summed_up_after_a_hundred_rows(now: datetime) -> None:
+    """Rule 6 of the calendar."""
     mailing = daily(now - 150 * DAY)
 
     lifecycle.run_due(mailing.pk, now + HOUR)
@@ -106,6 +110,7 @@ def running_attempt(mailing: Mailing, **fields: object) -> Attempt:
 
 
 def test_an_occurrence_while_the_previous_run_hands_over_letters_is_missed(now: datetime) -> None:
+    """Rule 6 of the calendar."""
     mailing = daily(now - DAY)
     previous = running_attempt(mailing, lease_owner="elsewhere:1:1:1", lease_until=now + HOUR)
 
@@ -117,6 +122,7 @@ def test_an_occurrence_while_the_previous_run_hands_over_letters_is_missed(now: 
 
 
 def test_a_previous_run_that_only_waits_makes_way(now: datetime) -> None:
+    """Rule 6 of the calendar."""
     mailing = daily(now - DAY)
     previous = running_attempt(mailing, resume_at=now + HOUR)
 
@@ -175,6 +181,7 @@ def test_what_falls_due_while_sending_is_switched_off_is_missed(now: datetime, s
 
 
 def test_a_copy_of_the_data_writes_to_nobody_until_it_is_confirmed(now: datetime, settings: LazySettings) -> None:
+    """Rule 13 of a run."""
     mailing = daily(now - DAY)
     settings.SITE_URL = "https://staging.example.com"
 
@@ -187,6 +194,7 @@ def test_a_copy_of_the_data_writes_to_nobody_until_it_is_confirmed(now: datetime
 
 
 def test_a_run_that_was_open_when_the_data_were_copied_does_not_go_on(now: datetime, settings: LazySettings) -> None:
+    """Rule 13 of a run."""
     attempt = running_attempt(daily(now - DAY))
     settings.SITE_URL = "https://staging.example.com"
 
@@ -218,6 +226,7 @@ def carry_tasks() -> None:
 def test_a_site_is_known_by_its_host_and_all_loopback_addresses_are_one(
     remembered: str, here: str, same: bool, settings: LazySettings
 ) -> None:
+    """Rule 13 of a run."""
     MailService.objects.update_or_create(pk=1, defaults={"site_url": remembered})
     settings.SITE_URL = here
 

@@ -28,6 +28,7 @@ def row_of(mailing: Mailing) -> Schedule | None:
 
 
 def test_a_start_in_the_past_runs_at_once_when_it_is_saved() -> None:
+    """Rule 2 of the calendar."""
     mailing = lifecycle.launch(MailingFactory(clients=1))
 
     drain()
@@ -38,6 +39,7 @@ def test_a_start_in_the_past_runs_at_once_when_it_is_saved() -> None:
 
 
 def test_a_start_in_the_future_waits_with_a_row_of_its_own(now: datetime) -> None:
+    """Rules 2 and 3 of the calendar."""
     mailing = lifecycle.launch(MailingFactory(clients=1, start_at=now + DAY, periodicity=Periodicity.WEEKLY))
 
     drain()
@@ -50,7 +52,16 @@ def test_a_start_in_the_future_waits_with_a_row_of_its_own(now: datetime) -> Non
     assert (row.next_run, row.schedule_type, row.repeats) == (now + DAY, Schedule.WEEKLY, -1)
 
 
+def test_a_mailing_that_runs_once_has_a_row_that_django_q_does_not_delete(now: datetime) -> None:
+    """Rule 3 of the calendar."""
+    row = row_of(lifecycle.launch(MailingFactory(clients=1, start_at=now + DAY)))
+
+    assert row is not None
+    assert row.schedule_type == Schedule.DAILY
+
+
 def test_a_draft_sends_nothing_and_has_no_row() -> None:
+    """Rule 2 of the calendar."""
     mailing = lifecycle.launch(MailingFactory(clients=1, is_paused=True))
 
     assert drain() == []
@@ -69,6 +80,7 @@ def test_a_mailing_without_any_send_left_is_finished_when_it_is_saved(now: datet
 
 
 def test_a_mailing_that_runs_once_is_finished_after_its_run() -> None:
+    """Rule 8 of the calendar."""
     mailing = lifecycle.launch(MailingFactory(clients=1))
     drain()
     mailing.refresh_from_db()
@@ -82,6 +94,7 @@ def test_a_mailing_that_runs_once_is_finished_after_its_run() -> None:
 
 
 def test_an_edit_to_an_earlier_hour_never_makes_the_past_due(now: datetime) -> None:
+    """Rule 5 of the calendar."""
     noon = now
     mailing = MailingFactory(clients=1, start_at=noon - timedelta(hours=2), periodicity=Periodicity.DAILY)
     lifecycle.launch(mailing)
@@ -118,6 +131,7 @@ def test_a_finished_mailing_whose_end_is_moved_runs_again(now: datetime) -> None
 
 
 def test_a_mailing_paused_before_its_first_run_starts_when_it_is_resumed() -> None:
+    """Rule 5 of the calendar."""
     mailing = lifecycle.launch(MailingFactory(clients=1))
     lifecycle.pause(mailing)
     assert "mailing.tasks.run_due" in drain()
@@ -159,6 +173,7 @@ def test_a_mailing_that_has_not_begun_can_be_finished(now: datetime) -> None:
 
 
 def test_a_copy_is_a_draft_with_the_same_recipients(manager: User) -> None:
+    """Rule 2 of the calendar."""
     mailing = MailingFactory(clients=3, name="Новости")
 
     twin = lifecycle.copy(mailing, by=manager)
@@ -171,6 +186,7 @@ def test_a_copy_is_a_draft_with_the_same_recipients(manager: User) -> None:
 
 
 def test_a_mailing_that_is_being_sent_is_not_deleted() -> None:
+    """Rule 9 of a run."""
     mailing = MailingFactory(clients=1)
     attempt = Attempt.objects.create(mailing=mailing)
 

@@ -17,6 +17,7 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 def test_what_fell_due_before_an_edit_and_was_not_sent_stands_as_missed(now: datetime) -> None:
+    """Rules 5 and 6 of the calendar."""
     mailing = MailingFactory(clients=1, start_at=now - DAY, periodicity=Periodicity.DAILY)
     lifecycle.launch(mailing, now=now - DAY)
     lifecycle.run_due(mailing.pk, now - DAY)
@@ -32,6 +33,7 @@ def test_what_fell_due_before_an_edit_and_was_not_sent_stands_as_missed(now: dat
 
 
 def test_occurrences_passed_while_paused_leave_no_rows(now: datetime) -> None:
+    """Rule 6 of the calendar."""
     mailing = MailingFactory(clients=1, start_at=now - 9 * DAY, periodicity=Periodicity.DAILY)
     lifecycle.launch(mailing, now=now - 9 * DAY)
     lifecycle.run_due(mailing.pk, now - 9 * DAY)

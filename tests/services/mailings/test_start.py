@@ -24,12 +24,14 @@ def closed(attempt: Attempt, status: AttemptStatus = AttemptStatus.SUCCEEDED, **
 
 
 def test_send_now_runs_what_is_due() -> None:
+    """Rule 7 of the calendar."""
     mailing = MailingFactory(clients=1)
 
     assert lifecycle.send_now(mailing).occurrence == mailing.start_at
 
 
 def test_send_now_without_anything_due_makes_an_extra_run_and_leaves_the_schedule_alone(now: datetime) -> None:
+    """Rule 7 of the calendar."""
     mailing = MailingFactory(clients=1, start_at=now - timedelta(hours=2), periodicity=Periodicity.DAILY)
     lifecycle.launch(mailing)
     drain()
@@ -45,6 +47,7 @@ def test_send_now_without_anything_due_makes_an_extra_run_and_leaves_the_schedul
 
 
 def test_pressing_twice_is_answered_with_the_number_of_the_run() -> None:
+    """Rule 7 of the calendar."""
     mailing = MailingFactory(clients=1)
     first = lifecycle.send_now(mailing)
 
@@ -56,6 +59,7 @@ def test_pressing_twice_is_answered_with_the_number_of_the_run() -> None:
 
 
 def test_who_has_seen_the_last_attempt_may_send_again() -> None:
+    """Rule 7 of the calendar."""
     mailing = MailingFactory(clients=1)
     first = lifecycle.send_now(mailing)
     closed(first)
@@ -64,6 +68,7 @@ def test_who_has_seen_the_last_attempt_may_send_again() -> None:
 
 
 def test_a_run_nobody_is_working_on_is_taken_up() -> None:
+    """Rule 7 of the calendar."""
     mailing = MailingFactory(clients=1)
     first = lifecycle.send_now(mailing)
     old = timezone.now() - timedelta(hours=1)
@@ -78,6 +83,7 @@ def test_a_run_nobody_is_working_on_is_taken_up() -> None:
 def test_a_person_who_presses_send_now_need_not_wait_for_the_pause_of_the_mail_server(
     trigger: Trigger, tries_at_once: bool
 ) -> None:
+    """Rule 7 of the calendar."""
     mailing = MailingFactory(clients=1)
     first = lifecycle.send_now(mailing)
     later = timezone.now() + HOUR
@@ -106,6 +112,7 @@ def test_due_only_says_when_the_next_send_is(now: datetime) -> None:
     ],
 )
 def test_send_now_is_refused_outside_the_window_and_while_paused(change: dict[str, object], sentence: str) -> None:
+    """Rule 8 of the calendar."""
     moments = {name: timezone.now() + value for name, value in change.items() if isinstance(value, timedelta)}
     mailing = MailingFactory(clients=1, **(change | moments))
 

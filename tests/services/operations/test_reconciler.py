@@ -68,6 +68,7 @@ def test_with_nothing_due_a_tick_is_a_handful_of_queries_for_any_number(mailing:
     ],
 )
 def test_a_wrong_schedule_row_is_put_right(mailing: Mailing, now: datetime, damage: dict[str, object]) -> None:
+    """Rule 3 of the calendar."""
     right = Schedule.objects.filter(pk=mailing.schedule_id).values().get()
     Schedule.objects.filter(pk=mailing.schedule_id).update(**damage)
 
@@ -77,6 +78,7 @@ def test_a_wrong_schedule_row_is_put_right(mailing: Mailing, now: datetime, dama
 
 
 def test_a_missing_schedule_row_is_made_again(mailing: Mailing, now: datetime) -> None:
+    """Rule 3 of the calendar."""
     Schedule.objects.all().delete()
 
     reconciler.tick(now)
@@ -104,6 +106,7 @@ def test_the_row_of_a_mailing_that_is_gone_is_removed(mailing: Mailing, now: dat
 
 
 def test_foreign_rows_are_left_alone_unless_they_would_stop_the_scheduler(now: datetime) -> None:
+    """Rule 3 of the calendar."""
     good = Schedule.objects.create(func="os.getcwd", next_run=now - HOUR)
     broken = [
         Schedule(func="os.getcwd", next_run=now - HOUR, **damage)
@@ -138,6 +141,7 @@ def test_a_start_moved_by_a_script_is_noticed(mailing: Mailing, now: datetime) -
 
 
 def test_a_run_that_stalled_gets_a_worker(now: datetime) -> None:
+    """Rule 3 of the calendar."""
     attempt = AttemptFactory(lease_owner="elsewhere:1:1:1", lease_until=now - HOUR)
 
     reconciler.tick(now)
@@ -164,6 +168,7 @@ def test_a_run_of_a_paused_mailing_is_left_alone(now: datetime) -> None:
 
 
 def test_a_waiting_run_is_closed_when_its_mailing_has_ended(now: datetime) -> None:
+    """Rule 8 of the calendar."""
     mailing = MailingFactory(clients=1, start_at=now - DAY, end_at=now - HOUR, active_since=now - DAY)
     attempt = lifecycle_attempt(mailing, now)
 
@@ -244,6 +249,7 @@ def test_a_wait_made_by_a_clock_that_ran_ahead_is_cut_short(now: datetime) -> No
 
 
 def test_a_start_moved_into_the_past_by_a_script_makes_nothing_due(now: datetime) -> None:
+    """Rule 5 of the calendar."""
     mailing = MailingFactory(clients=1, start_at=now - 20 * DAY - HOUR, periodicity=Periodicity.DAILY)
     lifecycle.launch(mailing, now=now - 20 * DAY - HOUR)
     lifecycle.run_due(mailing.pk, now - 20 * DAY - HOUR)

@@ -56,6 +56,7 @@ def test_there_is_one_letter_per_cause_and_day(now: datetime) -> None:
 
 
 def test_many_missed_runs_make_one_letter_per_reader(now: datetime) -> None:
+    """Rule 6 of the calendar."""
     for _ in range(5):
         AttemptFactory(status=AttemptStatus.MISSED, finished_at=now, note="x", mailing__is_paused=True)
 
@@ -113,6 +114,7 @@ def test_a_run_that_waits_for_the_mail_server_for_an_hour_is_told(now: datetime)
 
 
 def test_a_copy_writes_to_no_staff_either(now: datetime, settings: LazySettings) -> None:
+    """Rule 13 of a run."""
     ended(AttemptStatus.FAILED, now)
     MailService.objects.update_or_create(pk=1, defaults={"site_url": "https://mail.example.com"})
 

@@ -41,6 +41,7 @@ def test_csv_has_the_mark_semicolons_and_local_times() -> None:
 
 @pytest.mark.parametrize("evil", ["=1+1", "+7", "-2", "@SUM(A1)", "\t=1"])
 def test_no_cell_becomes_a_formula(evil: str) -> None:
+    """Rule 11 of a run."""
     AttemptFactory(mailing__name="x", response=evil)
     table = list(tables.attempts_table(Attempt.objects.all()))
 

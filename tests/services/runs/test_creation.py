@@ -38,6 +38,7 @@ def rows(attempt: Attempt) -> list[tuple[str, str, str]]:
 
 
 def test_the_audience_is_one_delivery_per_selected_client() -> None:
+    """Rule 1 of a run."""
     mailing = MailingFactory.create(clients=3)
     ClientFactory.create()
     attempt = start(mailing)
@@ -69,6 +70,7 @@ def test_everyone_means_everyone_who_receives_mail() -> None:
 
 
 def test_the_message_id_is_made_with_the_row_and_differs_from_client_to_client() -> None:
+    """Rule 3 of a run."""
     attempt = start(MailingFactory.create(clients=3))
     ids = set(attempt.deliveries.values_list("message_id", flat=True))
     assert len(ids) == 3
@@ -76,6 +78,7 @@ def test_the_message_id_is_made_with_the_row_and_differs_from_client_to_client()
 
 
 def test_the_run_keeps_what_it_sends(settings: LazySettings) -> None:
+    """Rule 1 of a run."""
     settings.DEFAULT_FROM_EMAIL = "Samovar <samovar@example.com>"
     message = MessageFactory.create(subject="Привет, {{ full_name }}", body="<p>Текст</p>", is_html=True)
     attempt = start(
@@ -101,6 +104,7 @@ def test_the_first_run_makes_a_mailing_running() -> None:
 
 
 def test_a_second_run_beside_a_running_one_is_answered_with_its_number() -> None:
+    """Rule 4 of the calendar."""
     mailing = MailingFactory.create(clients=1)
     first = start(mailing)
     with pytest.raises(AlreadyRunning, match=str(first.pk)) as refused:
@@ -110,6 +114,7 @@ def test_a_second_run_beside_a_running_one_is_answered_with_its_number() -> None
 
 
 def test_an_occurrence_runs_once() -> None:
+    """Rule 4 of the calendar."""
     mailing = MailingFactory.create(clients=1)
     first = start(mailing, NOW, "schedule")
     runs.close(first, reason=DeliveryReason.NEXT_RUN)
@@ -136,6 +141,7 @@ def test_a_scheduled_run_of_a_broken_message_stands_as_failed() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_six_who_start_the_same_mailing_at_once_make_one_run() -> None:
+    """Rule 4 of the calendar."""
     mailing = MailingFactory.create(clients=3)
     gate, started, refused = threading.Barrier(6), [], []
 
@@ -185,12 +191,15 @@ class TestRetry:
         )
 
     def test_it_is_for_the_failed_and_the_unsent(self) -> None:
+        """Rule 10 of a run."""
         assert self.retried(self.mixed()) == ["refused", "cut"]
 
     def test_the_unconfirmed_are_asked_for_separately(self) -> None:
+        """Rule 10 of a run."""
         assert self.retried(self.mixed(), unconfirmed=True) == ["refused", "cut", "unknown"]
 
     def test_it_keeps_message_and_message_id_and_leaves_the_old_rows_alone(self) -> None:
+        """Rules 3 and 10 of a run."""
         attempt = self.ended(refused=("failed", "refused"))
         again = runs.start_retry(attempt, by=None)
         old, new = attempt.deliveries.get(), again.deliveries.get()
@@ -199,6 +208,7 @@ class TestRetry:
         assert (again.subject, again.text_body, again.retry_of, again.trigger) == ("Тема", "Текст", attempt, "retry")
 
     def test_nobody_is_taken_up_twice_from_the_older_attempt(self) -> None:
+        """Rule 10 of a run."""
         attempt = self.mixed()
         first = runs.start_retry(attempt, by=None)
         runs.close(first, reason=DeliveryReason.FINISHED)
@@ -213,6 +223,7 @@ class TestRetry:
             runs.start_retry(attempt, by=None, unconfirmed=True)
 
     def test_after_the_purge_it_is_refused_in_words(self, settings: LazySettings) -> None:
+        """Rule 10 of a run."""
         attempt = self.mixed()
         Attempt.objects.filter(pk=attempt.pk).update(finished_at=NOW - timedelta(days=91))
         assert runs.purge(NOW, batch=3) == 3

@@ -42,6 +42,7 @@ def _talkative(server: Server) -> None:
 def test_a_run_waits_for_room_and_ends_as_if_nothing_had_been(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Rule 8 of a run."""
     attempt = start(CLIENTS)
     with FullDisk(spare=3) as disk:
         room = threading.Timer(1.5, disk.make_room)
@@ -60,6 +61,7 @@ def test_a_run_waits_for_room_and_ends_as_if_nothing_had_been(
 def test_a_disk_that_stays_full_leaves_a_few_letters_in_doubt_and_the_next_slice_goes_on(
     server: Server, settings: LazySettings
 ) -> None:
+    """Rules 4 and 8 of a run."""
     settings.MAILING_LEASE_SECONDS = 1
     settings.SMTP_CLAIMS_AHEAD = 10
     attempt = start(CLIENTS)

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 def test_a_closed_port_marks_nobody_and_says_what_it_waits_for() -> None:
+    """Rule 6 of a run."""
     attempt = start(3)
     result = run(attempt)
     assert (result.state, result.stopped) == (SliceState.OPEN, Stop.SERVICE)
@@ -65,6 +66,7 @@ def test_a_server_that_answers_no_dot_costs_a_few_letters_and_the_run_waits(serv
 
 
 def test_a_slice_does_not_knock_while_the_breaker_is_open(server: Server) -> None:
+    """Rule 6 of a run."""
     waiting, other = start(2), start(2)
     misbehave(server, Fault("mail", "421 4.3.2 closing", times=ALWAYS))
     run(waiting)
@@ -88,6 +90,7 @@ def test_after_the_pause_the_run_goes_on_and_the_note_goes(server: Server, setti
 
 
 def test_the_retry_window_ends_the_waiting_with_the_servers_words(server: Server, settings: LazySettings) -> None:
+    """Rule 6 of a run."""
     settings.MAILING_BREAKER_PAUSES, settings.MAILING_RETRY_WINDOW = [0.05], 0.3
     attempt = start(3)
     misbehave(server, Fault("connect", "421 4.3.2 closed for today", times=ALWAYS))
@@ -132,6 +135,7 @@ def dead_domain(server: Server, clients: int) -> list[Client]:
 
 
 def test_a_dead_domain_at_the_head_of_the_queue_does_not_stand_in_the_way_of_the_others(server: Server) -> None:
+    """Rule 5 of a run."""
     attempt = start([*dead_domain(server, 25), *ClientFactory.create_batch(40)])
     assert run(attempt).stopped is Stop.SERVICE
     assert counts(attempt) == (0, 0, 0, 0, 65)

@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 def test_a_paused_run_sends_nothing_and_resumes_as_the_same_attempt(server: Server) -> None:
+    """Rule 9 of a run."""
     attempt = start(3)
     set_mailing(attempt, is_paused=True)
     assert run(attempt).state is SliceState.PAUSED
@@ -39,6 +40,7 @@ def test_a_paused_run_sends_nothing_and_resumes_as_the_same_attempt(server: Serv
     [({"end_at": timezone.now()}, "ended"), ({"status": MailingStatus.FINISHED}, "finished")],
 )
 def test_the_end_skips_the_rest_with_its_reason(server: Server, change: dict[str, Any], reason: str) -> None:
+    """Rule 8 of the calendar."""
     attempt = start(3, start_at=timezone.now() - timedelta(hours=1))
     set_mailing(attempt, **change)
     assert run(attempt).state is SliceState.FINISHED
@@ -49,7 +51,7 @@ def test_the_end_skips_the_rest_with_its_reason(server: Server, change: dict[str
 
 
 def test_a_run_is_stopped_in_its_middle(server: Server, settings: LazySettings) -> None:
-    """Pause within a second and the letters in flight; nothing stays on its way."""
+    """Pause within a second and the letters in flight; nothing stays on its way. Rule 9 of a run."""
     settings.SMTP_CONNECTIONS = 1
     server.delay = 0.05
     misbehave(server, Fault("dot", "delay", times=ALWAYS))
@@ -70,6 +72,7 @@ def test_a_run_is_stopped_in_its_middle(server: Server, settings: LazySettings) 
 
 
 def test_staff_who_finish_a_mailing_cut_its_waiting_run_short() -> None:
+    """Rule 9 of a run."""
     attempt = start(3)
     runs.cut_short(attempt.mailing)
     attempt.refresh_from_db()
@@ -89,6 +92,7 @@ def test_a_run_somebody_works_on_is_told_to_end_and_closed_by_who_works_on_it(se
 
 
 def test_a_retry_goes_on_after_the_end(server: Server) -> None:
+    """Rule 8 of the calendar."""
     attempt = start(3, start_at=timezone.now() - timedelta(hours=1))
     set_mailing(attempt, end_at=timezone.now())
     run(attempt)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from mailing.choices import AttemptStatus, DeliveryStatus
+from mailing.choices import AttemptStatus, Audience, DeliveryStatus
 from mailing.delivery.engine.dispatcher import Stop
 from mailing.delivery.guards import lease
 from mailing.models import Attempt, Client, Suppression
@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 def test_everybody_gets_a_letter_of_their_own_and_the_run_succeeds(server: Server) -> None:
+    """Rules 3 and 7 of a run."""
     attempt = start([ClientFactory.create(greeting=name) for name in ("Анна", "Борис")])
     assert run(attempt).state is SliceState.FINISHED
     assert attempt.status == AttemptStatus.SUCCEEDED
@@ -35,7 +36,7 @@ def test_everybody_gets_a_letter_of_their_own_and_the_run_succeeds(server: Serve
 
 
 def test_two_refused_one_lost_before_and_one_lost_after_the_dot_are_told_apart(server: Server) -> None:
-    """Exactly, and nobody gets two letters."""
+    """Exactly, and nobody gets two letters. Rules 5 and 7 of a run."""
     attempt = start(20)
     refused, lost, unknown = emails(attempt)[3:5], emails(attempt)[8], emails(attempt)[12]
     misbehave(
@@ -57,7 +58,30 @@ def test_two_refused_one_lost_before_and_one_lost_after_the_dot_are_told_apart(s
     books.check(attempt, server.log.path)
 
 
+def test_who_becomes_a_client_after_the_start_is_not_in_the_audience_of_the_run(server: Server) -> None:
+    """Rule 1 of a run."""
+    ClientFactory.create_batch(2)
+    attempt = start([], audience=Audience.EVERYONE)
+    late = ClientFactory.create()
+    run(attempt)
+    assert counts(attempt) == (2, 0, 0, 0, 0)
+    assert late.email not in server.recipients
+
+
+def test_a_later_try_and_a_retry_carry_the_message_id_of_the_first(server: Server) -> None:
+    """Rule 3 of a run."""
+    attempt = start(1)
+    message_id = attempt.deliveries.get().message_id
+    misbehave(server, Fault("dot", "451 4.3.0 later"), Fault("dot", "drop"))
+    run(attempt)
+    assert attempt.deliveries.values_list("status", "tries").get() == ("unconfirmed", 2)
+    run(runs.start_retry(attempt, by=None, unconfirmed=True))
+    assert [letter["message_id"] for letter in server.accepted] == [message_id] * 2
+    assert [len(letter["to"]) for letter in server.accepted] == [1, 1]
+
+
 def test_clients_who_must_not_be_written_to_do_not_spoil_the_result(server: Server) -> None:
+    """Rule 7 of a run."""
     attempt = start(3)
     Client.objects.filter(email=emails(attempt)[0]).delete()
     run(attempt)
@@ -67,6 +91,7 @@ def test_clients_who_must_not_be_written_to_do_not_spoil_the_result(server: Serv
 
 
 def test_a_run_that_reached_nobody_does_not_succeed(server: Server) -> None:
+    """Rule 7 of a run."""
     attempt = start(2)
     Client.objects.all().delete()
     run(attempt)
@@ -84,6 +109,7 @@ def test_a_run_for_nobody_fails_in_words() -> None:
 def test_refusals_are_grouped_by_what_the_server_said_not_by_what_differs_from_letter_to_letter(
     server: Server,
 ) -> None:
+    """Rule 11 of a run."""
     attempt = start(6)
     for n, email in enumerate(emails(attempt)[:3]):
         misbehave(server, Fault("rcpt", f"554 5.4.6 <{email}> loops, see ticket 48151{n}", to=email))
@@ -93,6 +119,7 @@ def test_refusals_are_grouped_by_what_the_server_said_not_by_what_differs_from_l
 
 
 def test_a_message_too_big_for_the_server_fails_its_own_run_at_once(server: Server) -> None:
+    """Rule 6 of a run."""
     server.size = 1000
     attempt = start(3, message=MessageFactory.create(body="x " * 2000))
     result = run(attempt)
@@ -113,6 +140,7 @@ def test_a_slice_that_meets_a_live_lease_goes_away() -> None:
 
 
 def test_a_slice_takes_over_from_a_dead_worker(server: Server) -> None:
+    """Rule 8 of a run."""
     attempt = start(3)
     first = attempt.deliveries.order_by("pk").first()
     assert first is not None
@@ -142,6 +170,7 @@ def test_who_is_told_to_stop_at_once_gives_the_lease_back(server: Server) -> Non
 
 
 def test_counters_that_do_not_balance_are_never_shown(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """Rule 7 of a run."""
     attempt = start(3)
     DeliveryFactory.create(attempt=attempt, status="failed", reason="refused")
     Attempt.objects.filter(pk=attempt.pk).update(audience=4)
