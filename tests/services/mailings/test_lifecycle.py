@@ -205,7 +205,7 @@ def test_deleting_takes_the_schedule_row_along(now: datetime) -> None:
 # --- Permissions ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("service", ["pause", "resume", "finish", "send_now", "launch", "edited"])
+@pytest.mark.parametrize("service", ["pause", "resume", "finish", "send_now", "launch", "apply_edit"])
 def test_without_the_right_to_send_nothing_that_reaches_clients_is_touched(service: str) -> None:
     mailing = MailingFactory(clients=1)
     lifecycle.launch(mailing)
