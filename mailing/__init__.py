@@ -1,3 +1,3 @@
 """Mailings that repeat: what the product does."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
