@@ -1,4 +1,4 @@
-"""Settings of an installation: one file, typed by django-environ, explained in docs/configuration.md.
+"""Settings of an installation: one file, typed by django-environ, explained in docs/reference/settings.md.
 
 Without `.env` everything runs on SQLite with the demo mail server on loopback. Nonsense is refused at
 start-up with a sentence that says what to do. All durations are seconds and may be fractions.

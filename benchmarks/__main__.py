@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--letters N] [--rounds N] [--only WORD …]`: the table of docs/performance.md."""
+"""`python -m benchmarks [--letters N] [--rounds N] [--only WORD …]`: the table of docs/reference/performance.md."""
 
 from __future__ import annotations
 

@@ -55,6 +55,6 @@ def _page(request: HttpRequest, email: str) -> HttpResponse:
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 when letters would leave on time, else 503; the body says why (docs/operations.md)."""
+    """200 when letters would leave on time, else 503; the body says why (docs/how-to/operate.md)."""
     well, body = health.report()
     return JsonResponse(body, status=200 if well else 503)

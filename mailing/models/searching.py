@@ -2,7 +2,7 @@
 
 PostgreSQL has a trigram index (migration 0001) that a plain LIKE uses. SQLite has FTS5 with its trigram tokenizer:
 a table beside the clients, written by triggers. Among 1 000 000 clients a LIKE took 1.6 s there, a MATCH 1 to 50 ms.
-Why it is made after every `migrate` and not by a migration: docs/decisions/0030-search.md.
+Why it is made after every `migrate` and not by a migration: docs/decisions/0014-search.md.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def test_every_variable_is_in_the_sample_with_advice_and_nothing_else_is() -> No
 
 
 def test_every_variable_is_explained_in_the_documentation_and_nothing_else_is() -> None:
-    rows = re.findall(r"^\| (`[^|]+) \|", (PROJECT / "docs/configuration.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (`[^|]+) \|", (PROJECT / "docs/reference/settings.md").read_text(), re.MULTILINE)
     assert {name for row in rows for name in re.findall("`([A-Z_]+)`", row)} == read_by_settings()
 
 

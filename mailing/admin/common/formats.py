@@ -1,8 +1,14 @@
 """Files in and out, as django-import-export sees them: formats, and resources that are read as a stream.
 
+<<<<<<< HEAD
 Its row-by-row import was measured and left aside (docs/decisions/0014-import.md): what a file changes is decided by
 `services.clients.imports`. Its forms, permissions and addresses of pages are what the import stands on; the export is
 its resource, read as a stream.
+=======
+Its row-by-row import was measured and left aside (docs/decisions/0012-import.md): what a file changes is decided by
+`services.importing`. Its forms, permissions and addresses of pages are what the import stands on; the export is its
+resource, read as a stream.
+>>>>>>> e4b2cf6 (Sort the documents by need; number the decisions without gaps, with one form of heading)
 """
 
 from __future__ import annotations

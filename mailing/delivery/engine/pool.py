@@ -129,6 +129,6 @@ class Pool:
 
 
 def _is_trouble(ending: Ending) -> bool:
-    """A line lost after the dot marks its letter, and counts against the service, too (decision 0013)."""
+    """A line lost after the dot marks its letter, and counts against the service, too (decision 0011)."""
     vanished = ending.outcome is not None and ending.outcome.verdict is Verdict.UNCONFIRMED
     return ending.end is End.TROUBLE or (ending.end is End.LOST and vanished)
