@@ -44,7 +44,7 @@ def test_what_a_reader_cannot_find_is_told(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["docs/rules.md", "[words](glossary.md)", "CONTRIBUTING.md says how", "https://example.org/x.md"]
+    "words", ["docs/rules.md", "[words](rules.md)", "CONTRIBUTING.md says how", "https://example.org/x.md"]
 )
 def test_what_is_in_the_repository_may_be_named(words: str) -> None:
     assert unfindable(words, PROJECT / "docs") == []

@@ -105,8 +105,8 @@ def test_a_house_in_which_all_is_well_has_no_trouble() -> None:
 @pytest.mark.parametrize(
     ("path", "text", "told"),
     [
-        ("docs/glossary.md", "By rule 2 of a run.", "docs/glossary.md: there is no rule 2 of a run"),
-        ("docs/glossary.md", "By rules 1\nand 2 of a run.", "docs/glossary.md: there is no rule 2 of a run"),
+        ("README.md", "By rule 2 of a run.", "README.md: there is no rule 2 of a run"),
+        ("README.md", "By rules 1\nand 2 of a run.", "README.md: there is no rule 2 of a run"),
         ("mailing/b.py", "# By rule 1 of the\n# calendar.", "mailing/b.py: there is no rule 1 of the calendar"),
         ("mailing/b.py", "# By rule 1.", "mailing/b.py: “rule 1” of which list?"),
         ("mailing/b.py", "# Rule 1 of a run.", f"{RULES}, rule 1 of a run: mailing/b.py names it and is not listed"),

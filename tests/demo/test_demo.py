@@ -37,7 +37,7 @@ def test_a_taken_mail_port_is_answered_with_a_sentence(settings: LazySettings) -
 @pytest.mark.parametrize(("name", "value"), [("DEBUG", False), ("EMAIL_HOST", "smtp.example.com")])
 def test_a_real_installation_is_not_started_as_a_demo(settings: LazySettings, name: str, value: object) -> None:
     setattr(settings, name, value)
-    with pytest.raises(CommandError, match=r"docs/operations\.md"):
+    with pytest.raises(CommandError, match=r"docs/how-to/install\.md"):
         call_command("demo")
 
 

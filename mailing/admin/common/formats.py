@@ -1,7 +1,7 @@
 """Files in and out, as django-import-export sees them: formats, and resources that are read as a stream.
 
 <<<<<<< HEAD
-Its row-by-row import was measured and left aside (docs/decisions/0014-import.md): what a file changes is decided by
+Its row-by-row import was measured and left aside (docs/decisions/0012-import.md): what a file changes is decided by
 `services.clients.imports`. Its forms, permissions and addresses of pages are what the import stands on; the export is
 its resource, read as a stream.
 =======

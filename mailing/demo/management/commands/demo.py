@@ -29,7 +29,7 @@ class Command(BaseCommand):
         port = options["port"]
         if not demo.is_on():
             raise CommandError(
-                _("make run is a demo: DEBUG=true, mail server on this machine. See docs/operations.md.")
+                _("make run is a demo: DEBUG=true, mail server on this machine. See docs/how-to/install.md.")
             )
         packages.require("aiosmtpd", "honcho")
         self._require_free(port, _("Choose another one: make run PORT=%(other)s") % {"other": port + 1})
