@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext
 
 from mailing import guests
+from mailing.furniture import Notice
 from mailing.guests import Mode, Offer
 from mailing.models import Attempt
 from mailing.services.operations import health
@@ -88,20 +89,19 @@ class Shell:
         return any(link.is_current for link in self.system)
 
     @cached_property
-    def banners(self) -> list[dict[str, str]]:
+    def banners(self) -> list[Notice]:
         """What keeps letters from going out. Who cannot mend it is told whom to ask."""
         return [self._banner(banner) for banner in health.banners()] if self.is_staff else []
 
-    def _banner(self, banner: health.Banner) -> dict[str, str]:
-        shown = {"text": banner.text, "tone": banner.tone}
-        is_superuser = bool(self.user and self.user.is_superuser)
-        if banner.kind in FOR_ADMINISTRATORS and not is_superuser:
+    def _banner(self, banner: health.Banner) -> Notice:
+        if banner.kind in FOR_ADMINISTRATORS and not (self.user and self.user.is_superuser):
             sentence = NOT_FOR_STAFF.get(banner.kind)
             told = _("Tell the administrator.")
-            shown["text"] = f"{_(sentence) if sentence else banner.text} {told}"
-        elif banner.kind == "copy":
-            shown |= {"url": reverse("admin:confirm_site"), "label": _("Yes, write to the clients from here")}
-        return shown
+            return Notice(f"{_(sentence) if sentence else banner.text} {told}", banner.tone)
+        if banner.kind == "copy":
+            label = _("Yes, write to the clients from here")
+            return Notice(banner.text, banner.tone, reverse("admin:confirm_site"), label)
+        return Notice(banner.text, banner.tone)
 
     @cached_property
     def mode(self) -> Mode | None:

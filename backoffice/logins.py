@@ -14,9 +14,10 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from mailing.admin.common.base import Item, SuperuserReadOnly
+from mailing.admin.common.base import SuperuserReadOnly
 from mailing.admin.common.filters import DateRangeFilter
 from mailing.formatting import pill, spoken, when
+from mailing.furniture import Notice
 
 NOTHING = {"", "<unknown>"}  # what axes stores when the browser did not say
 BROWSER_SHOWN = 60
@@ -70,8 +71,8 @@ class AttemptScreen(LoginScreen):
     def get_pill(self, request: HttpRequest, obj: Any) -> SafeString | str:
         return self.state(obj)
 
-    def get_notices(self, request: HttpRequest, obj: Any) -> list[Item]:
-        return [{"text": _("Delete this row, and the person may try again at once.")}] if _is_locked(obj) else []
+    def get_notices(self, request: HttpRequest, obj: Any) -> list[Notice]:
+        return [Notice(_("Delete this row, and the person may try again at once."))] if _is_locked(obj) else []
 
     @admin.display(description=gettext_lazy("wrong passwords"), ordering="failures_since_start")
     def wrong_passwords(self, row: Any) -> int:

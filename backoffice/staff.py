@@ -24,8 +24,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from mailing.admin.common.base import Item, SamovarModelAdmin
+from mailing.admin.common.base import SamovarModelAdmin
 from mailing.formatting import num, when
+from mailing.furniture import Notice
 from mailing.services.access import groups
 
 ABOUT = ("client", "suppression", "message", "mailing", "attempt", "delivery", "user", "group")
@@ -161,11 +162,11 @@ class StaffGroupAdmin(OurRights, StockGroupAdmin):  # type: ignore[misc]  # the 
         """Renamed, one of our groups would be made anew by the next migrate."""
         return ("role",) if _is_ours(obj) else ()
 
-    def get_notices(self, request: HttpRequest, obj: Any) -> list[Item]:
+    def get_notices(self, request: HttpRequest, obj: Any) -> list[Notice]:
         if not _is_ours(obj):
             return []
         told = _("One of Samovar's own groups: stored as “%(name)s”, shown to everybody in their own language.")
-        return [{"text": told % {"name": obj.name}}]
+        return [Notice(told % {"name": obj.name})]
 
     @admin.display(description=gettext_lazy("group"), ordering="name")
     def role(self, group: Group) -> str:

@@ -6,7 +6,7 @@ Everything here returns safe HTML or plain text; nothing touches the database.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from django.conf import settings
 from django.templatetags.static import static
@@ -17,7 +17,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, pgettext
 
 THIN_SPACE = "\u202f"  # narrow no-break space: 122 451 stays on one line
-TONES = ("blue", "green", "amber", "red", "grey")
+Tone = Literal["", "blue", "green", "amber", "red", "grey"]
+TONES: tuple[Tone, ...] = ("blue", "green", "amber", "red", "grey")
+AMBER_SHARE, RED_SHARE = 0.02, 0.05  # of errors among the letters handed over
 
 
 def num(value: Any) -> Any:
@@ -102,6 +104,13 @@ def time_left(attempt: Any) -> str:
 def pill(text: Any, tone: str = "grey") -> SafeString:
     """A state: its word, and a colour beside the word (never the colour alone)."""
     return format_html('<span class="pill pill-{}">{}</span>', tone if tone in TONES else "grey", text)
+
+
+def error_tone(share: float | None) -> Tone:
+    """The colour of a share of errors; none while there are few, and where there is no share."""
+    if share is None or share <= AMBER_SHARE:
+        return ""
+    return "red" if share > RED_SHARE else "amber"
 
 
 def icon(name: str) -> SafeString:

@@ -20,8 +20,9 @@ from django.utils.translation import gettext_lazy
 
 from mailing import addresses
 from mailing.admin.common import delivery_text, pills
-from mailing.admin.common.base import Item, SamovarModelAdmin, Unchangeable
+from mailing.admin.common.base import Context, SamovarModelAdmin, Unchangeable
 from mailing.formatting import when
+from mailing.furniture import Button
 from mailing.models import Attempt, Delivery
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class DeliveryAdmin(ReadOnly):
     class Media:
         css = {"all": ["mailing/screens.css"]}
 
-    def changelist_view(self, request: HttpRequest, extra_context: Item | None = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         """Mostly opened from an attempt: the list says of which, and leads back."""
         pk = request.GET.get(ONE_ATTEMPT, "")
         attempts = Attempt.objects.select_related("mailing__message").only(
@@ -106,7 +107,7 @@ class DeliveryAdmin(ReadOnly):
     def get_pill(self, request: HttpRequest, obj: Delivery) -> SafeString:
         return pills.delivery(obj)
 
-    def get_history_button(self, obj: Delivery) -> list[Item]:
+    def get_history_button(self, obj: Delivery) -> list[Button]:
         return []  # the runner writes no log
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:

@@ -20,11 +20,12 @@ from mailing import formatting
 from mailing.admin.attempts.deliveries import ReadOnly, attempt_title, deliveries_url
 from mailing.admin.attempts.pages import AttemptPages
 from mailing.admin.common import delivery_text, pills
-from mailing.admin.common.base import Item
+from mailing.admin.common.base import Context
 from mailing.admin.common.filters import DateRangeFilter, MailingFilter, Suggesting
 from mailing.admin.common.pages import user_of
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
-from mailing.formatting import duration, num, percent, when
+from mailing.formatting import Tone, duration, error_tone, num, percent, when
+from mailing.furniture import Button, Card, Notice
 from mailing.models import Attempt
 from mailing.services.access import permissions
 from mailing.services.clients import suppression
@@ -145,15 +146,15 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
 
     # --- numbers of the filtered set -------------------------------------------------------------------
 
-    def get_cards(self, request: HttpRequest, queryset: QuerySet[Attempt]) -> list[Item]:
+    def get_cards(self, request: HttpRequest, queryset: QuerySet[Attempt]) -> list[Card]:
         sums = self.totals_of(request, queryset)
         share, errors = sums.success_share, sums.error_share
         return [
-            {"label": _("Attempts"), "value": sums.attempts},
-            {"label": _("Succeeded"), "value": _share(share), "note": _("of the runs that ended")},
-            {"label": _("Letters accepted"), "value": sums.sent},
-            {"label": _("Errors"), "value": _share(errors), "tone": pills.error_tone(errors)},
-            {"label": _("Mean duration"), "value": duration(sums.duration)},
+            Card(_("Attempts"), sums.attempts),
+            Card(_("Succeeded"), _share(share), note=_("of the runs that ended")),
+            Card(_("Letters accepted"), sums.sent),
+            Card(_("Errors"), _share(errors), tone=error_tone(errors)),
+            Card(_("Mean duration"), duration(sums.duration)),
         ]
 
     def totals_of(self, request: HttpRequest, queryset: QuerySet[Attempt]) -> statistics.Totals:
@@ -162,23 +163,23 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
             request.attempt_totals = statistics.totals(queryset)  # type: ignore[attr-defined]
         return request.attempt_totals  # type: ignore[attr-defined,no-any-return]
 
-    def changelist_view(self, request: HttpRequest, extra_context: Item | None = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
         context = getattr(response, "context_data", None)
         if context and "cl" in context and context["cl"].result_count:
             context["totals"] = self.totals_of(request, context["cl"].queryset)
         return response
 
-    def get_list_buttons(self, request: HttpRequest) -> list[Item]:
+    def get_list_buttons(self, request: HttpRequest) -> list[Button]:
         query = request.GET.urlencode()
-        report = {"label": _("Report by mailing"), "url": f"{self.url('report')}?{query}", "icon": "chart"}
+        report = Button(_("Report by mailing"), f"{self.url('report')}?{query}", icon="chart")
         if not self.has_export_permission(request):
             return [report]
         export = f"{self.url('export')}?{query}{'&' if query else ''}format="
         return [
             report,
-            {"label": _("Export CSV"), "url": f"{export}csv", "icon": "download"},
-            {"label": _("Export XLSX"), "url": f"{export}xlsx", "icon": "download"},
+            Button(_("Export CSV"), f"{export}csv", icon="download"),
+            Button(_("Export XLSX"), f"{export}xlsx", icon="download"),
         ]
 
     # --- one attempt -----------------------------------------------------------------------------------
@@ -189,36 +190,36 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
     def get_pill(self, request: HttpRequest, obj: Attempt) -> SafeString:
         return pills.attempt(obj)
 
-    def get_buttons(self, request: HttpRequest, obj: Attempt) -> list[Item]:
+    def get_buttons(self, request: HttpRequest, obj: Attempt) -> list[Button]:
         items = retry_buttons(self, request, obj)
-        items.append({"label": _("Deliveries"), "url": deliveries_url(obj), "icon": "list"})
+        items.append(Button(_("Deliveries"), deliveries_url(obj), icon="list"))
         stopped = suppression.of_attempt(obj).count() if permissions.may_send(user_of(request)) else 0
         if stopped:
             words = ngettext(
                 "Take %(n)s address off the stop list", "Take %(n)s addresses off the stop list", stopped
             )
-            button = {"label": words % {"n": num(stopped)}, "url": self.url("lift", obj.pk), "method": "post"}
-            items.append(button | {"icon": "stop", "more": True})
+            label, url = words % {"n": num(stopped)}, self.url("lift", obj.pk)
+            items.append(Button(label, url, method="post", icon="stop", more=True))
         return items
 
-    def get_object_cards(self, request: HttpRequest, obj: Attempt) -> list[Item]:
+    def get_object_cards(self, request: HttpRequest, obj: Attempt) -> list[Card]:
         if obj.status == AttemptStatus.MISSED:
             return []
         return [
-            {"label": _("Recipients"), "value": obj.audience},
+            Card(_("Recipients"), obj.audience),
             _card(obj, _("Accepted"), DeliveryStatus.SENT, "green"),
             _card(obj, _("Refused"), DeliveryStatus.FAILED, "red"),
             _card(obj, _("Unconfirmed"), DeliveryStatus.UNCONFIRMED, "amber"),
             _card(obj, _("Skipped"), DeliveryStatus.SKIPPED),
-            {"label": _("Not sent yet"), "value": obj.open},
+            Card(_("Not sent yet"), obj.open),
         ]
 
-    def get_notices(self, request: HttpRequest, obj: Attempt) -> list[Item]:
+    def get_notices(self, request: HttpRequest, obj: Attempt) -> list[Notice]:
         if not obj.note or obj.status == AttemptStatus.RUNNING:  # the live panel says it
             return []
-        return [{"text": obj.note_text, "tone": "amber" if obj.status != AttemptStatus.SUCCEEDED else ""}]
+        return [Notice(obj.note_text, tone="amber" if obj.status != AttemptStatus.SUCCEEDED else "")]
 
-    def render_change_form(self, request: HttpRequest, context: Item, *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(self, request: HttpRequest, context: Context, *args: Any, **kwargs: Any) -> HttpResponse:
         obj: Attempt = kwargs["obj"]
         context |= {
             "took": duration(statistics.length(obj)),
@@ -230,18 +231,18 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
         return super().render_change_form(request, context, *args, **kwargs)
 
 
-def _card(obj: Attempt, label: str, status: DeliveryStatus, tone: str = "") -> Item:
+def _card(obj: Attempt, label: str, status: DeliveryStatus, tone: Tone = "") -> Card:
     value = getattr(obj, status)
-    return {
-        "label": label,
-        "value": value,
-        "tone": tone if value else "",
-        "url": deliveries_url(obj, status=status) if value else "",
-        "note": percent(value, obj.audience) if value else "",
-    }
+    return Card(
+        label,
+        value,
+        tone=tone if value else "",
+        url=deliveries_url(obj, status=status) if value else "",
+        note=percent(value, obj.audience) if value else "",
+    )
 
 
-def _group(obj: Attempt, group: Item) -> Item:
+def _group(obj: Attempt, group: Context) -> Context:
     """One group of refusals, in words: "451 greylisting: 12 addresses"."""
     status, reason = DeliveryStatus(group["status"]), group["reason"]
     number, examples = group["count"], group.get("examples", [])
@@ -259,27 +260,21 @@ def _group(obj: Attempt, group: Item) -> Item:
     }
 
 
-def retry_buttons(screen: AttemptAdmin, request: HttpRequest, obj: Attempt) -> list[Item]:
+def retry_buttons(screen: AttemptAdmin, request: HttpRequest, obj: Attempt) -> list[Button]:
     """For the failed and unsent; and, asked for separately, also for those nobody knows about."""
     if obj.status != AttemptStatus.FAILED or not permissions.may_send(user_of(request)):
         return []
     unsent, unconfirmed = statistics.retryable(obj)
     url = screen.url("retry", obj.pk)
-    items: list[Item] = []
+    items: list[Button] = []
     if unsent:
         words = ngettext("Retry for %(n)s unsent", "Retry for %(n)s unsent", unsent) % {"n": num(unsent)}
-        items.append({"label": words, "url": url, "method": "post", "primary": True, "icon": "refresh"})
+        items.append(Button(words, url, method="post", primary=True, icon="refresh"))
     if unconfirmed:
         words = ngettext("…and for %(n)s unconfirmed", "…and for %(n)s unconfirmed", unconfirmed)
         if not unsent:
             words = ngettext("Retry for %(n)s unconfirmed", "Retry for %(n)s unconfirmed", unconfirmed)
         items.append(
-            {
-                "label": words % {"n": num(unconfirmed)},
-                "url": url,
-                "method": "post",
-                "hidden": {"unconfirmed": "1"},
-                "icon": "refresh",
-            }
+            Button(words % {"n": num(unconfirmed)}, url, method="post", hidden={"unconfirmed": "1"}, icon="refresh")
         )
     return items

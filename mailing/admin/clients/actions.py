@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from mailing.admin.common.base import Item
+from mailing.admin.common.base import Context
 from mailing.admin.common.export import StreamedExport
 from mailing.admin.common.formats import EXPORT_FORMATS
 from mailing.admin.common.pages import Pages, user_of
@@ -161,7 +161,7 @@ class ClientActions(StreamedExport, Pages):
             text = format_html('{} <a href="{}">{}</a>', text, url, _("Show the recipients"))
         messages.success(request, text)
 
-    def _page(self, request: HttpRequest, queryset: ClientQuerySet, name: str, context: Item) -> TemplateResponse:
+    def _page(self, request: HttpRequest, queryset: ClientQuerySet, name: str, context: Context) -> TemplateResponse:
         across = request.POST.get("select_across") == "1"
         shell = {
             **self.admin_site.each_context(request),

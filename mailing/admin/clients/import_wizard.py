@@ -16,12 +16,13 @@ from django.views.decorators.http import require_GET, require_POST
 from import_export.admin import ImportMixin
 
 from mailing.admin.clients.resources import ClientResource
-from mailing.admin.common.base import Item
+from mailing.admin.common.base import Context
 from mailing.admin.common.formats import Csv, Spreadsheet
 from mailing.admin.common.pages import Pages, View, user_of
 from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num
 from mailing.forms.clients import ClientFileForm, ConfirmFileForm
+from mailing.furniture import Card
 from mailing.models import ClientImport
 from mailing.services.clients import Merged, MergeReport, imports
 from mailing.tables.reading import Sheet
@@ -57,7 +58,7 @@ class ClientWizard(ImportMixin, Pages):
     def get_import_resource_classes(self, request: HttpRequest) -> list[type[ClientResource]]:
         return [ClientResource]
 
-    def get_import_form_kwargs(self, request: HttpRequest) -> Item:
+    def get_import_form_kwargs(self, request: HttpRequest) -> Context:
         return {**super().get_import_form_kwargs(request), "by": user_of(request)}
 
     # --- File → Check -----------------------------------------------------------------------------------
@@ -83,7 +84,7 @@ class ClientWizard(ImportMixin, Pages):
 
     def _preview(
         self, request: HttpRequest, form: Any, upload: ClientImport, sheet: Sheet, report: MergeReport
-    ) -> Item:
+    ) -> Context:
         form.cleaned_data["import_file"].tmp_storage_name = str(upload.pk)
         return {
             "confirm_form": self.create_confirm_form(request, form),
@@ -168,7 +169,7 @@ class ClientWizard(ImportMixin, Pages):
             response["X-Live"] = "done"
         return response
 
-    def _progress(self, upload: ClientImport) -> Item:
+    def _progress(self, upload: ClientImport) -> Context:
         return {
             "upload": upload,
             "live_url": self.url("live", upload.pk),
@@ -229,7 +230,7 @@ class ClientWizard(ImportMixin, Pages):
             raise Http404
         return upload
 
-    def _step(self, request: HttpRequest, step: int, context: Item) -> TemplateResponse:
+    def _step(self, request: HttpRequest, step: int, context: Context) -> TemplateResponse:
         shell = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -244,17 +245,13 @@ class ClientWizard(ImportMixin, Pages):
         return TemplateResponse(request, template, shell | context)
 
 
-def counters(numbers: dict[str, int], *, done: bool) -> list[Item]:
+def counters(numbers: dict[str, int], *, done: bool) -> list[Card]:
     """The four figures of a file."""
     return [
-        {"label": _("New clients"), "value": numbers["new"]},
-        {"label": _("Updated") if done else _("Will be updated"), "value": numbers["changed"]},
-        {"label": _("Unchanged"), "value": numbers["unchanged"]},
-        {
-            "label": _("Rows with errors"),
-            "value": numbers["problems"],
-            "tone": "red" if numbers["problems"] else "",
-        },
+        Card(_("New clients"), numbers["new"]),
+        Card(_("Updated") if done else _("Will be updated"), numbers["changed"]),
+        Card(_("Unchanged"), numbers["unchanged"]),
+        Card(_("Rows with errors"), numbers["problems"], tone="red" if numbers["problems"] else ""),
     ]
 
 
@@ -270,7 +267,7 @@ def facts(sheet: Sheet) -> list[tuple[str, str]]:
     return found
 
 
-def change(merged: Merged) -> Item:
+def change(merged: Merged) -> Context:
     """A row of the preview: (old, new) for name, greeting and comment."""
     before = merged.stored or ("",) * len(merged.texts)
     return {

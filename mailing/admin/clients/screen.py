@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -36,7 +36,7 @@ from mailing.admin.clients.filters import (
 from mailing.admin.clients.import_wizard import ClientWizard
 from mailing.admin.clients.resources import ClientResource
 from mailing.admin.clients.summary import ClientSummary
-from mailing.admin.common.base import Item
+from mailing.admin.common.base import Context
 from mailing.admin.common.filters import DateRangeFilter, Suggesting
 from mailing.admin.common.pages import View, user_of
 from mailing.admin.common.pagination import ChoicePaginator, SearchPaginator
@@ -44,6 +44,7 @@ from mailing.choices import SuppressionReason
 from mailing.errors import NotAllowed
 from mailing.formatting import num, pill, when
 from mailing.forms.clients import ClientForm
+from mailing.furniture import Button, Card
 from mailing.models import Client, Mailing, Suppression
 from mailing.models.clients import ClientQuerySet
 from mailing.services.clients import erasure, suppression
@@ -172,19 +173,19 @@ class ClientAdmin(Suggesting, ClientWizard, ClientActions):
 
     # --- above the list ------------------------------------------------------------------------------------
 
-    def get_cards(self, request: HttpRequest, queryset: Any) -> list[Item]:
+    def get_cards(self, request: HttpRequest, queryset: Any) -> list[Card]:
         """Of the filtered set. Of very many that were found by a search or filter only how many they are."""
         listed: Listed = queryset.listed
-        cards: list[Item] = [{"label": _("Clients"), "value": listed.shown}]
+        cards = [Card(_("Clients"), listed.shown)]
         if listed.is_broad:
             return cards
         stopped, fresh = _found(queryset) if listed.searched or listed.filtered else _of_all()
         since = timezone.localdate(timezone.now() - LATELY).isoformat()
         return [
             *cards,
-            {"label": _("Receive mail"), "value": listed.total - stopped, "url": _with(request, receives="yes")},
-            {"label": _("Do not receive"), "value": stopped, "url": _with(request, receives="no")},
-            {"label": _("Added in 30 days"), "value": fresh, "url": _with(request, created_at__since=since)},
+            Card(_("Receive mail"), listed.total - stopped, url=_with(request, receives="yes")),
+            Card(_("Do not receive"), stopped, url=_with(request, receives="no")),
+            Card(_("Added in 30 days"), fresh, url=_with(request, created_at__since=since)),
         ]
 
     def get_paginator(
@@ -204,20 +205,20 @@ class ClientAdmin(Suggesting, ClientWizard, ClientActions):
             pages.links = links_of(int(mailing))
         return pages
 
-    def get_list_buttons(self, request: HttpRequest) -> list[Item]:
+    def get_list_buttons(self, request: HttpRequest) -> list[Button]:
         return [*self.import_button(request), *self.export_button(request), *self.get_add_button(request)]
 
-    def get_empty_buttons(self, request: HttpRequest) -> list[Item]:
-        load = [button | {"label": _("Load from a file"), "primary": True} for button in self.import_button(request)]
-        add = [button | {"label": _("Add by hand"), "primary": not load} for button in self.get_add_button(request)]
+    def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
+        load = [replace(button, label=_("Load from a file"), primary=True) for button in self.import_button(request)]
+        add = [replace(button, label=_("Add by hand"), primary=not load) for button in self.get_add_button(request)]
         return [*load, *add]
 
-    def import_button(self, request: HttpRequest) -> list[Item]:
+    def import_button(self, request: HttpRequest) -> list[Button]:
         if not self.has_import_permission(request):
             return []
-        return [{"label": _("Import"), "url": self.url("import"), "icon": "upload"}]
+        return [Button(_("Import"), self.url("import"), icon="upload")]
 
-    def changelist_view(self, request: HttpRequest, extra_context: Item | None = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         response: HttpResponse = super().changelist_view(request, extra_context)
         context = getattr(response, "context_data", None)
         if context and "cl" in context:
@@ -243,7 +244,7 @@ class ClientAdmin(Suggesting, ClientWizard, ClientActions):
     def render_change_form(  # noqa: PLR0917 (Django's own signature)
         self,
         request: HttpRequest,
-        context: Item,
+        context: Context,
         add: bool = False,
         change: bool = False,
         form_url: str = "",
@@ -261,24 +262,24 @@ class ClientAdmin(Suggesting, ClientWizard, ClientActions):
         entry = obj.summary.suppression
         return receives_pill(entry.reason) if entry else pill(_("gets mail"), "green")
 
-    def get_object_cards(self, request: HttpRequest, obj: Any) -> list[Item]:
+    def get_object_cards(self, request: HttpRequest, obj: Any) -> list[Card]:
         known: ClientSummary = obj.summary
         return [
-            {"label": _("Letters received"), "value": known.sent},
-            {"label": _("Last letter"), "value": when(known.last_sent_at)},
-            {"label": _("In mailings"), "value": known.number_of_mailings},
-            {"label": _("Next letter"), "value": when(known.next_send_at)},
+            Card(_("Letters received"), known.sent),
+            Card(_("Last letter"), when(known.last_sent_at)),
+            Card(_("In mailings"), known.number_of_mailings),
+            Card(_("Next letter"), when(known.next_send_at)),
         ]
 
-    def get_buttons(self, request: HttpRequest, obj: Any) -> list[Item]:
-        buttons: list[Item] = []
+    def get_buttons(self, request: HttpRequest, obj: Any) -> list[Button]:
+        buttons: list[Button] = []
         if obj.summary.suppression and self.has_lift_permission(request):
             buttons.append(_post(_("Return to mailings"), self.url("lift", obj.pk), "play"))
         if not obj.summary.suppression and self.has_stop_permission(request):
             buttons.append(_post(_("Stop letters"), self.url("stop", obj.pk), "stop"))
         if self.has_delete_permission(request, obj):
             label, url = _("Forget the client…"), self.url("forget", obj.pk)
-            buttons.append({"label": label, "url": url, "danger": True, "icon": "trash", "more": True})
+            buttons.append(Button(label, url, danger=True, icon="trash", more=True))
         return buttons
 
     @admin.display(description=gettext_lazy("receives mail"))
@@ -383,8 +384,8 @@ def more_than(number: int) -> str:
     return _("more than %(n)s") % {"n": num(number)}
 
 
-def _post(label: str, url: str, icon: str) -> Item:
-    return {"label": label, "url": url, "method": "post", "icon": icon}
+def _post(label: str, url: str, icon: str) -> Button:
+    return Button(label, url, method="post", icon=icon)
 
 
 def _with(request: HttpRequest, **params: str) -> str:

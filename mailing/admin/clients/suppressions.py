@@ -20,7 +20,7 @@ from mailing import addresses
 from mailing.admin.clients.import_wizard import SHOWN_PROBLEMS
 from mailing.admin.clients.resources import SuppressionResource
 from mailing.admin.clients.screen import receives_pill
-from mailing.admin.common.base import Item
+from mailing.admin.common.base import Context
 from mailing.admin.common.export import StreamedExport
 from mailing.admin.common.filters import DateRangeFilter
 from mailing.admin.common.pages import Pages, View, user_of
@@ -28,6 +28,7 @@ from mailing.choices import SuppressionReason
 from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num, when
 from mailing.forms.clients import SuppressionFileForm, SuppressionForm
+from mailing.furniture import Button, Card, Notice
 from mailing.models import Attempt, Suppression
 from mailing.services.clients import bulk_suppression, suppression
 from mailing.tables import reading
@@ -95,7 +96,7 @@ class SuppressionAdmin(StreamedExport, Pages):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_lift_permission(request)
 
-    def render_change_form(self, request: HttpRequest, context: Item, *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(self, request: HttpRequest, context: Context, *args: Any, **kwargs: Any) -> HttpResponse:
         """The button “Take off the list” is this form's way to delete."""
         return super().render_change_form(request, context | {"show_delete": False}, *args, **kwargs)
 
@@ -138,16 +139,16 @@ class SuppressionAdmin(StreamedExport, Pages):
             ("attempt/<int:pk>/lift-all/", self.lift_all_view),
         ]
 
-    def get_list_buttons(self, request: HttpRequest) -> list[Item]:
+    def get_list_buttons(self, request: HttpRequest) -> list[Button]:
         return [*self.file_button(request), *self.export_button(request), *self.get_add_button(request)]
 
-    def get_empty_buttons(self, request: HttpRequest) -> list[Item]:
+    def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
         return [*self.get_add_button(request), *self.file_button(request)]
 
-    def file_button(self, request: HttpRequest) -> list[Item]:
+    def file_button(self, request: HttpRequest) -> list[Button]:
         if not self.has_add_permission(request):
             return []
-        return [{"label": _("Add from a file"), "url": self.url("file"), "icon": "upload"}]
+        return [Button(_("Add from a file"), self.url("file"), icon="upload")]
 
     def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
         """An address that is there already keeps the weightier reason; it is no error to say it again."""
@@ -191,18 +192,15 @@ class SuppressionAdmin(StreamedExport, Pages):
 
     # --- lifting -----------------------------------------------------------------------------------------
 
-    def get_buttons(self, request: HttpRequest, obj: Suppression) -> list[Item]:
+    def get_buttons(self, request: HttpRequest, obj: Suppression) -> list[Button]:
         if not self.has_lift_permission(request):
             return []
-        return [{"label": _("Take off the list"), "url": self.url("lift", obj.pk), "method": "post", "icon": "play"}]
+        return [Button(_("Take off the list"), self.url("lift", obj.pk), method="post", icon="play")]
 
-    def get_notices(self, request: HttpRequest, obj: Suppression) -> list[Item]:
+    def get_notices(self, request: HttpRequest, obj: Suppression) -> list[Notice]:
         if obj.reason in {SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT}:
             return [
-                {
-                    "text": _("This person asked for no more letters. Write again only if they say so."),
-                    "tone": "amber",
-                }
+                Notice(_("This person asked for no more letters. Write again only if they say so."), tone="amber")
             ]
         return []
 
@@ -226,12 +224,12 @@ class SuppressionAdmin(StreamedExport, Pages):
         entries = suppression.of_attempt(attempt) if attempt else Suppression.objects.none()
         return self._lift(request, entries)
 
-    def changelist_view(self, request: HttpRequest, extra_context: Item | None = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         extra = {"lift_all": self._lift_all(request)} | (extra_context or {})
         response: HttpResponse = super().changelist_view(request, extra)
         return response
 
-    def _lift_all(self, request: HttpRequest) -> Item | None:
+    def _lift_all(self, request: HttpRequest) -> Context | None:
         """The button above the list of one attempt."""
         pk = request.GET.get("attempt", "")
         attempt = Attempt.objects.filter(pk=int(pk)).first() if pk.isdecimal() else None
@@ -239,7 +237,7 @@ class SuppressionAdmin(StreamedExport, Pages):
             return None
         number = suppression.of_attempt(attempt).count()
         words = ngettext("Take off %(n)s address", "Take off all %(n)s addresses", number) % {"n": num(number)}
-        button = {"label": words, "url": self.url("lift-all", attempt.pk), "method": "post"}
+        button = Button(words, self.url("lift-all", attempt.pk), method="post")
         return {"attempt": attempt, "button": button if number else None}
 
     def _lift(self, request: HttpRequest, entries: QuerySet[Suppression]) -> HttpResponseRedirect:
@@ -265,10 +263,10 @@ class SuppressionAdmin(StreamedExport, Pages):
         suppression.lift(obj, by=user_of(request))
 
 
-def _figures(report: bulk_suppression.FileReport) -> list[Item]:
+def _figures(report: bulk_suppression.FileReport) -> list[Card]:
     wrong = len(report.problems)
     return [
-        {"label": _("Added"), "value": report.added},
-        {"label": _("Were on the list already"), "value": report.already},
-        {"label": _("Rows with errors"), "value": wrong, "tone": "red" if wrong else ""},
+        Card(_("Added"), report.added),
+        Card(_("Were on the list already"), report.already),
+        Card(_("Rows with errors"), wrong, tone="red" if wrong else ""),
     ]

@@ -10,9 +10,6 @@ A ModelAdmin fills in the words; the templates `change_list.html`, `change_form.
   `get_notices(request, obj)`: on the page of one object.
 - `empty_title`, `empty_text`, `get_empty_buttons(request)`: instead of an empty list.
 - `deletion_labels`: words for the counts on the delete page, by model label.
-
-A button is a dict: label, url, and optionally method ("post"), primary, danger, icon, hidden (dict), more (folded
-into the menu). A card: label, value, and optionally note, url, tone. A notice: text, and optionally tone, url, label.
 """
 
 from __future__ import annotations
@@ -31,6 +28,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from mailing.admin.common import deletion
+from mailing.furniture import Button, Card, Notice
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
 else:
     ModelAdmin = admin.ModelAdmin
 
-Item = dict[str, Any]
+Context = dict[str, Any]  # of a template
 LOGGED_ONE_BY_ONE = 100  # deletions beyond that leave one line in the log instead of thousands
 
 
@@ -58,35 +56,35 @@ class SamovarModelAdmin(ModelAdmin):
 
     # --- what a screen may fill in -------------------------------------------------------------------
 
-    def get_cards(self, request: HttpRequest, queryset: Any) -> list[Item]:
+    def get_cards(self, request: HttpRequest, queryset: Any) -> list[Card]:
         """Figures above the list; `queryset` holds the rows of the current filter, of all pages."""
         return []
 
-    def get_list_buttons(self, request: HttpRequest) -> list[Item]:
+    def get_list_buttons(self, request: HttpRequest) -> list[Button]:
         return self.get_add_button(request)
 
-    def get_add_button(self, request: HttpRequest) -> list[Item]:
+    def get_add_button(self, request: HttpRequest) -> list[Button]:
         """The button "New …", for those who may add."""
         if not self.has_add_permission(request):
             return []
-        return [{"label": self.add_label or _("New"), "url": self.url("add"), "primary": True, "icon": "plus"}]
+        return [Button(self.add_label or _("New"), self.url("add"), primary=True, icon="plus")]
 
-    def get_empty_buttons(self, request: HttpRequest) -> list[Item]:
+    def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
         """The next step when there are no rows at all."""
         return self.get_add_button(request)
 
-    def get_buttons(self, request: HttpRequest, obj: Any) -> list[Item]:
+    def get_buttons(self, request: HttpRequest, obj: Any) -> list[Button]:
         """What can be done with the object, beside saving it."""
         return []
 
-    def get_object_cards(self, request: HttpRequest, obj: Any) -> list[Item]:
+    def get_object_cards(self, request: HttpRequest, obj: Any) -> list[Card]:
         return []
 
     def get_pill(self, request: HttpRequest, obj: Any) -> SafeString | str:
         """The state, beside the heading."""
         return ""
 
-    def get_notices(self, request: HttpRequest, obj: Any) -> list[Item]:
+    def get_notices(self, request: HttpRequest, obj: Any) -> list[Notice]:
         """Sentences above the form: what the person must know before changing anything."""
         return []
 
@@ -103,7 +101,7 @@ class SamovarModelAdmin(ModelAdmin):
         """Says what the box is for where Django shows dashes."""
         return super().get_action_choices(request, default_choices or [("", gettext("Choose an action"))])
 
-    def changelist_view(self, request: HttpRequest, extra_context: Item | None = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         words = {"title": self.list_title, "list_title": self.list_title} if self.list_title else {}
         response: HttpResponse = super().changelist_view(request, words | (extra_context or {}))
         context = getattr(response, "context_data", None)
@@ -111,7 +109,7 @@ class SamovarModelAdmin(ModelAdmin):
             context |= self._furnish_list(request, context["cl"], popup=IS_POPUP_VAR in request.GET) | context
         return response
 
-    def _furnish_list(self, request: HttpRequest, cl: Any, *, popup: bool) -> Item:
+    def _furnish_list(self, request: HttpRequest, cl: Any, *, popup: bool) -> Context:
         empty = not cl.result_count and not cl.query and not cl.has_active_filters
         return {
             "is_empty": empty,
@@ -125,7 +123,7 @@ class SamovarModelAdmin(ModelAdmin):
     def render_change_form(  # noqa: PLR0917 (Django's own signature)
         self,
         request: HttpRequest,
-        context: Item,
+        context: Context,
         add: bool = False,
         change: bool = False,
         form_url: str = "",
@@ -138,7 +136,7 @@ class SamovarModelAdmin(ModelAdmin):
             context |= self._furnish_object(request, obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
-    def _furnish_object(self, request: HttpRequest, obj: Any) -> Item:
+    def _furnish_object(self, request: HttpRequest, obj: Any) -> Context:
         return {
             "title": self.get_change_title(request, obj),
             "subtitle": None,
@@ -148,13 +146,15 @@ class SamovarModelAdmin(ModelAdmin):
             "object_buttons": [*self.get_buttons(request, obj), *self.get_history_button(obj)],
         }
 
-    def get_history_button(self, obj: Any) -> list[Item]:
-        return [{"label": _("History"), "url": self.url("history", obj.pk), "icon": "history", "more": True}]
+    def get_history_button(self, obj: Any) -> list[Button]:
+        return [Button(_("History"), self.url("history", obj.pk), icon="history", more=True)]
 
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Item | None = None) -> HttpResponse:
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Context | None = None) -> HttpResponse:
         return super().delete_view(request, object_id, {"list_title": self.list_title} | (extra_context or {}))
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Item | None = None) -> HttpResponse:
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Context | None = None
+    ) -> HttpResponse:
         return super().history_view(request, object_id, {"list_title": self.list_title} | (extra_context or {}))
 
     # --- deletion ------------------------------------------------------------------------------------

@@ -15,10 +15,11 @@ from import_export.admin import ExportMixin
 from import_export.forms import ExportForm
 from import_export.signals import post_export
 
-from mailing.admin.common.base import Item, SamovarModelAdmin
+from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.formats import EXPORT_FORMATS, ExportFormat, StreamedResource
 from mailing.admin.common.pages import user_of
 from mailing.formatting import num
+from mailing.furniture import Button
 
 
 class StreamedExport(ExportMixin, SamovarModelAdmin):
@@ -35,15 +36,15 @@ class StreamedExport(ExportMixin, SamovarModelAdmin):
     def get_export_resource_classes(self, request: HttpRequest) -> list[type[StreamedResource]]:
         return [self.export_resource]
 
-    def export_button(self, request: HttpRequest) -> list[Item]:
+    def export_button(self, request: HttpRequest) -> list[Button]:
         """The filter of the list goes along."""
         if not self.has_export_permission(request):
             return []
         url = self.url("export")
-        return [{"label": _("Export"), "url": f"{url}?{request.GET.urlencode()}", "icon": "download"}]
+        return [Button(_("Export"), f"{url}?{request.GET.urlencode()}", icon="download")]
 
-    def init_request_context_data(self, request: HttpRequest, form: Any) -> Item:
-        context: Item = super().init_request_context_data(request, form)
+    def init_request_context_data(self, request: HttpRequest, form: Any) -> Context:
+        context: Context = super().init_request_context_data(request, form)
         context |= {
             "title": _("Export"),
             "list_title": self.list_title,

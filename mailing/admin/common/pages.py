@@ -16,7 +16,7 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from mailing.admin.common.base import Item, SamovarModelAdmin
+from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.errors import NotAllowed, Refused
 
 View = Callable[..., HttpResponseBase]
@@ -70,7 +70,7 @@ class Pages(SamovarModelAdmin):
             messages.success(request, said(result) if callable(said) else said)
         return HttpResponseRedirect(back)
 
-    def page(self, request: HttpRequest, obj: Any, name: str, title: Any, context: Item) -> TemplateResponse:
+    def page(self, request: HttpRequest, obj: Any, name: str, title: Any, context: Context) -> TemplateResponse:
         """A page of the object in the shell of the admin, from templates/admin/mailing/<model>/<name>.html."""
         shell = {
             **self.admin_site.each_context(request),

@@ -6,17 +6,21 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from mailing.choices import AttemptStatus, DeliveryStatus, MailingStatus
-from mailing.formatting import pill
+from mailing.formatting import Tone, pill
 from mailing.models import Attempt, Delivery, Mailing
 
-MAILING_TONES = {MailingStatus.CREATED: "blue", MailingStatus.RUNNING: "green", MailingStatus.FINISHED: "grey"}
-ATTEMPT_TONES = {
+MAILING_TONES: dict[str, Tone] = {
+    MailingStatus.CREATED: "blue",
+    MailingStatus.RUNNING: "green",
+    MailingStatus.FINISHED: "grey",
+}
+ATTEMPT_TONES: dict[str, Tone] = {
     AttemptStatus.RUNNING: "blue",
     AttemptStatus.SUCCEEDED: "green",
     AttemptStatus.FAILED: "red",
     AttemptStatus.MISSED: "amber",
 }
-DELIVERY_TONES = {
+DELIVERY_TONES: dict[str, Tone] = {
     DeliveryStatus.SENT: "green",
     DeliveryStatus.FAILED: "red",
     DeliveryStatus.UNCONFIRMED: "amber",
@@ -30,22 +34,15 @@ def mailing(row: Mailing, *, sending: bool) -> SafeString:
         return pill(_("paused") if row.status == MailingStatus.RUNNING or sending else _("draft"), "amber")
     if sending:
         return pill(_("sending now"), "blue")
-    return pill(row.get_status_display(), MAILING_TONES.get(MailingStatus(row.status), "grey"))
+    return pill(row.get_status_display(), MAILING_TONES.get(row.status, "grey"))
 
 
 def attempt(row: Attempt) -> SafeString:
     """Running, succeeded, failed or missed; a running one that waits says so."""
     if row.status == AttemptStatus.RUNNING and row.resume_at:
         return pill(_("waiting"), "amber")
-    return pill(row.get_status_display(), ATTEMPT_TONES.get(AttemptStatus(row.status), "grey"))
+    return pill(row.get_status_display(), ATTEMPT_TONES.get(row.status, "grey"))
 
 
 def delivery(row: Delivery) -> SafeString:
-    return pill(row.get_status_display(), DELIVERY_TONES.get(DeliveryStatus(row.status), "blue"))
-
-
-def error_tone(share: float | None) -> str:
-    """Amber over 2 % of errors, red over 5 %."""
-    if share is None or share <= 0.02:
-        return ""
-    return "red" if share > 0.05 else "amber"
+    return pill(row.get_status_display(), DELIVERY_TONES.get(row.status, "blue"))

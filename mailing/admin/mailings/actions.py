@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from mailing.admin.common import deletion
-from mailing.admin.common.base import Item
+from mailing.admin.common.base import Context
 from mailing.admin.common.pages import user_of
 from mailing.admin.mailings.form import MailingScreen
 from mailing.errors import NotAllowed, Refused
@@ -146,7 +146,7 @@ class MailingActions(MailingScreen):
     def delete_model(self, request: HttpRequest, obj: Mailing) -> None:
         lifecycle.delete(obj, by=user_of(request))
 
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Item | None = None) -> HttpResponse:
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Context | None = None) -> HttpResponse:
         try:
             return super().delete_view(request, object_id, extra_context)
         except NotAllowed as refusal:

@@ -23,13 +23,14 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from mailing import formatting
 from mailing.admin.common import pills
-from mailing.admin.common.base import Item, Unchangeable
+from mailing.admin.common.base import Context, Unchangeable
 from mailing.admin.common.pages import undo, user_of
 from mailing.admin.mailings.pages import MailingPages, plan_context, running
 from mailing.choices import AttemptStatus, Audience, MailingStatus
 from mailing.errors import NotAllowed
-from mailing.formatting import num, spoken, when
+from mailing.formatting import Tone, error_tone, num, spoken, when
 from mailing.forms.mailings import MailingForm
+from mailing.furniture import Button, Card, Notice
 from mailing.models import Attempt, Client, Mailing
 from mailing.services.access import permissions, site_guard
 from mailing.services.mailings import forecast, lifecycle, occurrences, recipients
@@ -131,7 +132,7 @@ class MailingScreen(MailingPages):
     def has_delete_permission(self, request: HttpRequest, obj: Mailing | None = None) -> bool:
         return super().has_delete_permission(request, obj) and _free(request, obj)
 
-    def render_change_form(self, request: HttpRequest, context: Item, *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(self, request: HttpRequest, context: Context, *args: Any, **kwargs: Any) -> HttpResponse:
         form = context["adminform"].form
         obj: Any = kwargs.get("obj")
         if obj:
@@ -146,62 +147,54 @@ class MailingScreen(MailingPages):
     def get_pill(self, request: HttpRequest, obj: Any) -> SafeString:
         return pills.mailing(obj, sending=obj.sending is not None)
 
-    def get_buttons(self, request: HttpRequest, obj: Any) -> list[Item]:
+    def get_buttons(self, request: HttpRequest, obj: Any) -> list[Button]:
         sends = permissions.may_send(user_of(request))
-        items: list[Item] = []
+        items: list[Button] = []
         if sends:
-            send = {"label": _("Send now"), "url": self.url("send", obj.pk), "icon": "send"}
-            items.append(send | {"primary": not obj.is_paused and not obj.sending})
+            is_next = not obj.is_paused and not obj.sending
+            items.append(Button(_("Send now"), self.url("send", obj.pk), primary=is_next, icon="send"))
         if super().has_change_permission(request, obj):
-            items.append({"label": _("Test to me"), "url": self.url("test", obj.pk), "icon": "test"})
-        items.append({"label": _("Preview"), "url": self.url("preview", obj.pk), "icon": "eye"})
+            items.append(Button(_("Test to me"), self.url("test", obj.pk), icon="test"))
+        items.append(Button(_("Preview"), self.url("preview", obj.pk), icon="eye"))
         if sends and obj.status != MailingStatus.FINISHED:
             items.append(self._pause_or_resume(obj))
         if sends:
-            items.append({"label": _("Rehearse"), "url": self.url("dry-run", obj.pk), "icon": "check", "more": True})
+            items.append(Button(_("Rehearse"), self.url("dry-run", obj.pk), icon="check", more=True))
         if self.has_add_permission(request):
-            items.append(
-                {"label": _("Copy"), "url": self.url("copy", obj.pk), "method": "post", "icon": "copy", "more": True}
-            )
+            items.append(Button(_("Copy"), self.url("copy", obj.pk), method="post", icon="copy", more=True))
         if sends and obj.is_active:
-            items.append({"label": _("Finish…"), "url": self.url("finish", obj.pk), "icon": "flag", "more": True})
+            items.append(Button(_("Finish…"), self.url("finish", obj.pk), icon="flag", more=True))
         return items
 
-    def _pause_or_resume(self, obj: Mailing) -> Item:
+    def _pause_or_resume(self, obj: Mailing) -> Button:
         if obj.is_paused:
-            resume = {"label": _("Resume"), "url": self.url("resume", obj.pk), "method": "post", "icon": "play"}
-            return resume | {"primary": True}
+            return Button(_("Resume"), self.url("resume", obj.pk), method="post", primary=True, icon="play")
         url = self.url("pause", obj.pk)
-        return {"label": pgettext("mailing", "Pause"), "url": url, "method": "post", "icon": "pause"}
+        return Button(pgettext("mailing", "Pause"), url, method="post", icon="pause")
 
-    def get_object_cards(self, request: HttpRequest, obj: Any) -> list[Item]:
+    def get_object_cards(self, request: HttpRequest, obj: Any) -> list[Card]:
         last = obj.attempts.defer("html_body", "text_body", "reasons").first()
         sums = statistics.totals(obj.attempts.all())
         errors = sums.failed + sums.unconfirmed
         return [
-            {
-                "label": _("Recipients"),
-                "value": obj.to_whom,
-                "note": _("show and change"),
-                "url": recipients_url(obj),
-            },
-            {"label": _("Next send"), "value": when(obj.next_run_at), "note": _next_note(obj)},
+            Card(_("Recipients"), obj.to_whom, note=_("show and change"), url=recipients_url(obj)),
+            Card(_("Next send"), when(obj.next_run_at), note=_next_note(obj)),
             _last_card(last),
-            {
-                "label": _("Accepted in all"),
-                "value": sums.sent,
-                "note": _("errors: %(n)s") % {"n": num(errors)},
-                "tone": pills.error_tone(sums.error_share),
-            },
+            Card(
+                _("Accepted in all"),
+                sums.sent,
+                note=_("errors: %(n)s") % {"n": num(errors)},
+                tone=error_tone(sums.error_share),
+            ),
         ]
 
-    def get_notices(self, request: HttpRequest, obj: Mailing) -> list[Item]:
+    def get_notices(self, request: HttpRequest, obj: Mailing) -> list[Notice]:
         found = [
             _nobody(obj),
             _running_notice(obj),
             _changes_notice(obj),
             _crowd_notice(obj),
-            None if _free(request, obj) else {"text": _("It sends by itself: only a Manager may change it.")},
+            None if _free(request, obj) else Notice(_("It sends by itself: only a Manager may change it.")),
         ]
         return [notice for notice in found if notice]
 
@@ -274,39 +267,39 @@ def _next_note(obj: Mailing) -> str:
     return obj.get_periodicity_display() if obj.next_run_at else ""
 
 
-def _last_card(last: Attempt | None) -> Item:
+def _last_card(last: Attempt | None) -> Card:
     if last is None:
-        return {"label": _("Last send"), "value": "—", "note": _("nothing was sent yet")}
-    tone = {AttemptStatus.FAILED: "red", AttemptStatus.MISSED: "amber"}.get(AttemptStatus(last.status), "")
+        return Card(_("Last send"), "—", note=_("nothing was sent yet"))
+    tones: dict[str, Tone] = {AttemptStatus.FAILED: "red", AttemptStatus.MISSED: "amber"}
     url = reverse("admin:mailing_attempt_change", args=[last.pk])
-    return {
-        "label": _("Last send"),
-        "value": when(last.started_at),
-        "note": last.get_status_display(),
-        "tone": tone,
-        "url": url,
-    }
+    return Card(
+        _("Last send"),
+        when(last.started_at),
+        note=last.get_status_display(),
+        tone=tones.get(last.status, ""),
+        url=url,
+    )
 
 
-def _nobody(obj: Mailing) -> Item | None:
+def _nobody(obj: Mailing) -> Notice | None:
     if obj.audience == Audience.EVERYONE or obj.clients.exists():
         return None
-    return {
-        "text": _("Nobody to send to: add recipients."),
-        "tone": "amber",
-        "url": reverse("admin:mailing_client_changelist"),
-        "label": _("Open the client list"),
-    }
+    return Notice(
+        _("Nobody to send to: add recipients."),
+        tone="amber",
+        url=reverse("admin:mailing_client_changelist"),
+        label=_("Open the client list"),
+    )
 
 
-def _running_notice(obj: Any) -> Item | None:
+def _running_notice(obj: Any) -> Notice | None:
     if not obj.sending:
         return None
     words = _("It is being sent. Changes reach the next run; clients you remove are skipped at once.")
-    return {"text": words, "tone": "amber"}
+    return Notice(words, tone="amber")
 
 
-def _changes_notice(obj: Any) -> Item | None:
+def _changes_notice(obj: Any) -> Notice | None:
     """At the next run: +14 / −2 recipients, message changed yesterday by Anna."""
     found = forecast.changes(obj, recipients=obj.to_whom) if obj.next_run_at else None
     if found is None:
@@ -325,7 +318,7 @@ def _changes_notice(obj: Any) -> Item | None:
         parts.append(_message_changed(found))
     if not parts:
         return None
-    return {"text": _("At the next run: %(changes)s.") % {"changes": ", ".join(parts)}, "tone": ""}
+    return Notice(_("At the next run: %(changes)s.") % {"changes": ", ".join(parts)})
 
 
 def _message_changed(found: forecast.Changes) -> str:
@@ -335,7 +328,7 @@ def _message_changed(found: forecast.Changes) -> str:
     return _("message changed %(moment)s by %(who)s") % {"moment": moment, "who": found.message_changed_by}
 
 
-def _crowd_notice(obj: Mailing) -> Item | None:
+def _crowd_notice(obj: Mailing) -> Notice | None:
     if not obj.is_active or obj.next_run_at is None:
         return None
     found = forecast.crowd(obj, occurrences.plan(obj, timezone.now()).dates)
@@ -348,4 +341,4 @@ def _crowd_notice(obj: Mailing) -> Item | None:
     )
     others = ", ".join(_("“%(words)s”") % {"words": mailing} for mailing in found.mailings[:4])
     day = date_format(found.day, pgettext("date format", "j E"))
-    return {"text": words % {"day": day, "n": num(found.clients), "others": others}, "tone": "amber"}
+    return Notice(words % {"day": day, "n": num(found.clients), "others": others}, tone="amber")

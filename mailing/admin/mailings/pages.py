@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from mailing import formatting
 from mailing.admin.common import delivery_text
-from mailing.admin.common.base import Item
+from mailing.admin.common.base import Context
 from mailing.admin.common.pages import View, undo, user_of
 from mailing.admin.mailings import plan_text
 from mailing.admin.messages.trial_letter import TrialLetterPages
@@ -24,6 +25,7 @@ from mailing.choices import AttemptStatus, Audience
 from mailing.errors import NotStarted
 from mailing.formatting import num
 from mailing.forms.mailings import MailingForm
+from mailing.furniture import Button
 from mailing.models import Attempt, Heartbeat, Mailing
 from mailing.services import runs
 from mailing.services.access import permissions
@@ -76,20 +78,20 @@ class MailingPages(TrialLetterPages):
 
     def _instead_of_sending(
         self, mailing: Mailing, refusal: NotStarted | None, attempt: Attempt | None
-    ) -> Item | None:
+    ) -> Button | None:
         """The button that leads out of a refusal; what a person cannot mend here has none."""
-        dates = {"label": _("Change the dates"), "url": f"{self.url('change', mailing.pk)}#id_start_at_0"}
+        dates = Button(_("Change the dates"), f"{self.url('change', mailing.pk)}#id_start_at_0")
         steps = {
-            start.PAUSED: {"label": _("Resume"), "url": self.url("resume", mailing.pk), "method": "post"},
+            start.PAUSED: Button(_("Resume"), self.url("resume", mailing.pk), method="post"),
             start.NOT_BEGUN: dates,
             start.ENDED: dates,
-            start.NOBODY: {"label": _("Open the client list"), "url": reverse("admin:mailing_client_changelist")},
+            start.NOBODY: Button(_("Open the client list"), reverse("admin:mailing_client_changelist")),
         }
-        step: Item | None = steps.get(refusal.message) if refusal else None
+        step = steps.get(refusal.message) if refusal else None
         if attempt is not None and refusal is None:
             url = reverse("admin:mailing_attempt_change", args=[attempt.pk])
-            step = {"label": _("Open attempt %(number)s") % {"number": attempt.pk}, "url": url}
-        return step | {"primary": True} if step else None
+            step = Button(_("Open attempt %(number)s") % {"number": attempt.pk}, url)
+        return replace(step, primary=True) if step else None
 
     @POST
     def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -209,7 +211,7 @@ def running(mailing: Mailing) -> Attempt | None:
     return mailing.attempts.running().defer("html_body", "text_body").first()
 
 
-def rehearsal_context(result: dry_run.Rehearsal | None) -> Item:
+def rehearsal_context(result: dry_run.Rehearsal | None) -> Context:
     if result is None:
         return {"result": None}
     skipped = [(reason.label, number) for reason, number in result.skipped.most_common()]
@@ -222,7 +224,7 @@ def rehearsal_context(result: dry_run.Rehearsal | None) -> Item:
     }
 
 
-def plan_context(form: MailingForm) -> Item:
+def plan_context(form: MailingForm) -> Context:
     """The panel that says what will happen: sentences, the next dates, the text of the save button."""
     wrong = [error for name in ("start_at", "end_at") for error in form.errors.get(name, [])]
     mailing = form.as_it_stands()

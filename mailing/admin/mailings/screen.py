@@ -15,13 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from mailing.admin.common import pills
-from mailing.admin.common.base import Item
 from mailing.admin.common.filters import DateRangeFilter, MessageFilter, Suggesting
 from mailing.admin.common.pages import user_of
 from mailing.admin.mailings.actions import MailingActions
 from mailing.admin.mailings.filters import AttentionFilter, StateFilter, by_urgency
 from mailing.choices import AttemptStatus
-from mailing.formatting import num, percent, progress, when
+from mailing.formatting import error_tone, num, percent, progress, when
+from mailing.furniture import Button, Card
 from mailing.models import Client, ClientImport, Mailing, Message, searching
 from mailing.services.mailings import recipients
 from mailing.services.reports import statistics
@@ -108,32 +108,32 @@ class MailingAdmin(Suggesting, MailingActions):
         shape = '<span class="trend"><span class="runs" aria-hidden="true">{}</span>{}</span>'
         return format_html(shape, marks, words)
 
-    def get_empty_buttons(self, request: HttpRequest) -> list[Item]:
+    def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
         """Whoever has no clients or messages yet begins with them."""
         steps = [
             (Client, _("First load your clients"), "admin:mailing_client_changelist"),
             (Message, _("First write a message"), "admin:mailing_message_add"),
         ]
         missing = [
-            {"label": label, "url": reverse(name), "primary": True}
+            Button(label, reverse(name), primary=True)
             for model, label, name in steps
             if not model._default_manager.exists()
         ]
         return missing[:1] or self.get_add_button(request)
 
-    def get_cards(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> list[Item]:
+    def get_cards(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> list[Card]:
         numbers = statistics.of_mailings(queryset)
         return [
-            {"label": _("Mailings"), "value": numbers.mailings},
-            {"label": _("Sending now"), "value": numbers.sending, "url": "?state=sending"},
-            {"label": _("Letters accepted"), "value": numbers.sent},
-            {
-                "label": _("Errors"),
-                "value": numbers.errors,
-                "note": percent(numbers.errors, numbers.sent + numbers.errors),
-                "tone": pills.error_tone(numbers.error_share),
-                "url": "?attention=errors",
-            },
+            Card(_("Mailings"), numbers.mailings),
+            Card(_("Sending now"), numbers.sending, url="?state=sending"),
+            Card(_("Letters accepted"), numbers.sent),
+            Card(
+                _("Errors"),
+                numbers.errors,
+                note=percent(numbers.errors, numbers.sent + numbers.errors),
+                tone=error_tone(numbers.error_share),
+                url="?attention=errors",
+            ),
         ]
 
 

@@ -19,13 +19,14 @@ from django.views.decorators.http import require_POST
 
 from mailing import placeholders
 from mailing.admin.common import deletion
-from mailing.admin.common.base import Item
+from mailing.admin.common.base import Context
 from mailing.admin.common.filters import DateRangeFilter, QuestionFilter, Questions
 from mailing.admin.common.pages import View, user_of
 from mailing.admin.messages import letter_frame
 from mailing.admin.messages.trial_letter import TrialLetterPages
 from mailing.formatting import num, when
 from mailing.forms.messages import MessageForm
+from mailing.furniture import Button, Notice
 from mailing.models import Client, Message, searching
 from mailing.services.access import permissions
 from mailing.services.mailings import copies
@@ -106,25 +107,25 @@ class MessageAdmin(TrialLetterPages):
     def has_delete_permission(self, request: HttpRequest, obj: Message | None = None) -> bool:
         return super().has_delete_permission(request, obj) and _free(request, obj)
 
-    def render_change_form(self, request: HttpRequest, context: Item, *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(self, request: HttpRequest, context: Context, *args: Any, **kwargs: Any) -> HttpResponse:
         context["chips"] = [(f"{{{{ {name} }}}}", words) for name, words in placeholders.FIELDS.items()]
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def get_buttons(self, request: HttpRequest, obj: Message) -> list[Item]:
-        items: list[Item] = []
+    def get_buttons(self, request: HttpRequest, obj: Message) -> list[Button]:
+        items: list[Button] = []
         if self.may_prepare(request):
-            items.append({"label": _("Test to me"), "url": self.url("test", obj.pk), "icon": "test"})
+            items.append(Button(_("Test to me"), self.url("test", obj.pk), icon="test"))
         if self.has_add_permission(request):
-            items.append({"label": _("Copy"), "url": self.url("copy", obj.pk), "method": "post", "icon": "copy"})
+            items.append(Button(_("Copy"), self.url("copy", obj.pk), method="post", icon="copy"))
         return items
 
-    def get_notices(self, request: HttpRequest, obj: Message) -> list[Item]:
-        notices: list[Item] = []
+    def get_notices(self, request: HttpRequest, obj: Message) -> list[Notice]:
+        notices: list[Notice] = []
         if obj.mailings.sending().exists():
             words = _("This letter is being sent right now; changes reach only the next sends.")
-            notices.append({"text": words, "tone": "amber", "url": mailings_url(obj), "label": _("Which mailings")})
+            notices.append(Notice(words, tone="amber", url=mailings_url(obj), label=_("Which mailings")))
         if not _free(request, obj):
-            notices.append({"text": _("It stands in a mailing that sends by itself: only a Manager may change it.")})
+            notices.append(Notice(_("It stands in a mailing that sends by itself: only a Manager may change it.")))
         return notices
 
     def save_model(self, request: HttpRequest, obj: Message, form: Any, change: bool) -> None:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from mailing.admin.common import delivery_text
-from mailing.admin.common.base import Item
+from mailing.admin.common.base import Context
 from mailing.admin.common.pages import Pages, user_of
 from mailing.errors import Refused
 from mailing.forms.messages import TrialLetterForm
@@ -43,7 +43,7 @@ class TrialLetterPages(Pages):
 
     def _send(
         self, request: HttpRequest, message: Message, mailing: Mailing | None, to: list[str], sample: Client | None
-    ) -> list[Item] | None:
+    ) -> list[Context] | None:
         """What the server said to each of the letters; None when nothing was sent, and why is said."""
         try:
             outcomes = trial_letters.send(message, to=to, sample=sample, by=user_of(request), mailing=mailing)

@@ -16,9 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from mailing.choices import AttemptStatus
-from mailing.formatting import num, percent, when
+from mailing.formatting import error_tone, num, percent, when
+from mailing.furniture import Card
 from mailing.services.reports import overview
-from mailing.services.reports.overview import AMBER_SHARE, RED_SHARE, Attention, Day, FirstSteps, Need, Overview
+from mailing.services.reports.overview import Attention, Day, FirstSteps, Need, Overview
 
 CHART_WIDTH, CHART_HEIGHT, BAR_SHARE = 900, 200, 0.64
 GRID_LINES = 4
@@ -49,30 +50,26 @@ def context(request: HttpRequest) -> dict[str, Any]:
 # --- Cards ------------------------------------------------------------------------------------------
 
 
-def cards(seen: Overview) -> list[dict[str, Any]]:
+def cards(seen: Overview) -> list[Card]:
     attempts = f"{_url('attempt_changelist')}?{urlencode({'started_at__since': seen.days[0].date.isoformat()})}"
     share = seen.now.error_share
     silent = seen.clients - seen.receiving
     return [
-        {"label": _("Sent in 30 days"), "value": seen.now.sent, "note": _trend(seen), "url": attempts},
-        {
-            "label": _("Share of errors"),
-            "value": percent(seen.now.failed, seen.now.sent + seen.now.failed),
-            "note": _errors(seen.now.failed),
-            "tone": _share_tone(share),
-            "url": f"{attempts}&status__exact={AttemptStatus.FAILED}",
-        },
-        {
-            "label": _("Being sent now"),
-            "value": seen.running_number,
-            "url": f"{_url('mailing_changelist')}?state=sending",
-        },
-        {
-            "label": _("Clients"),
-            "value": seen.clients,
-            "note": _("%(n)s of them receive no mail") % {"n": num(silent)} if silent else _("all receive mail"),
-            "url": f"{_url('client_changelist')}{'?receives=no' if silent else ''}",
-        },
+        Card(_("Sent in 30 days"), seen.now.sent, note=_trend(seen), url=attempts),
+        Card(
+            _("Share of errors"),
+            percent(seen.now.failed, seen.now.sent + seen.now.failed),
+            note=_errors(seen.now.failed),
+            tone=error_tone(share),
+            url=f"{attempts}&status__exact={AttemptStatus.FAILED}",
+        ),
+        Card(_("Being sent now"), seen.running_number, url=f"{_url('mailing_changelist')}?state=sending"),
+        Card(
+            _("Clients"),
+            seen.clients,
+            note=_("%(n)s of them receive no mail") % {"n": num(silent)} if silent else _("all receive mail"),
+            url=f"{_url('client_changelist')}{'?receives=no' if silent else ''}",
+        ),
     ]
 
 
@@ -89,12 +86,6 @@ def _trend(seen: Overview) -> str:
 def _errors(number: int) -> str:
     words = ngettext("%(n)s letter refused or unconfirmed", "%(n)s letters refused or unconfirmed", number)
     return words % {"n": num(number)}
-
-
-def _share_tone(share: float | None) -> str:
-    if share is None or share <= AMBER_SHARE:
-        return ""
-    return "red" if share > RED_SHARE else "amber"
 
 
 # --- Chart ------------------------------------------------------------------------------------------

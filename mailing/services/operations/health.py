@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
 from mailing import scheduling
+from mailing.formatting import Tone
 from mailing.models import Heartbeat, Mailing, MailService
 from mailing.models.heartbeats import WORKERS_SILENT_AFTER
 from mailing.services.access import audit_log, site_guard
@@ -33,7 +34,7 @@ class Banner:
 
     kind: str
     text: str
-    tone: str = "red"  # or amber
+    tone: Tone = "red"  # or amber
 
 
 # --- Heartbeat --------------------------------------------------------------------------------------

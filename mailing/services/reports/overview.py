@@ -23,7 +23,6 @@ DAYS = 30
 SOON = timedelta(days=7)
 LONG_PAUSE = timedelta(days=7)
 RUNNING_SHOWN, UPCOMING_SHOWN, ATTENTION_SHOWN = 5, 8, 8
-AMBER_SHARE, RED_SHARE = 0.02, 0.05
 
 
 @dataclass(frozen=True)

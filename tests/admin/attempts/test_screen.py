@@ -103,7 +103,7 @@ def test_cards_and_totals_follow_the_filter(staff: Browser, failed: Attempt) -> 
 
     assert (everything["totals"].attempts, everything["totals"].sent) == (2, 11)
     assert (manual["totals"].attempts, manual["totals"].sent) == (1, 10)
-    assert [card["value"] for card in manual["cards"]][:3] == [1, "100%", 10]
+    assert [card.value for card in manual["cards"]][:3] == [1, "100%", 10]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def confirm(browser: Browser, checked: Any) -> Any:
 
 
 def figures(response: Any) -> list[int]:
-    return [card["value"] for card in response.context["cards"]]
+    return [card.value for card in response.context["cards"]]
 
 
 @pytest.mark.parametrize("kind", files.KINDS)

@@ -37,7 +37,7 @@ def shown(response: Any) -> list[str]:
 
 
 def figures(response: Any) -> dict[str, int]:
-    return {str(card["label"]): card["value"] for card in response.context["cards"]}
+    return {str(card.label): card.value for card in response.context["cards"]}
 
 
 # --- the list ------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def test_adding_an_address_again_keeps_the_weightier_reason(browser: Browser) ->
 def test_a_file_adds_its_addresses_and_names_bad_rows(browser: Browser) -> None:
     SuppressionFactory(email="dina@example.ru")
     answer = browser.post(f"{LIST}file/", {"import_file": SimpleUploadedFile("stop.csv", files.csv())})
-    assert [card["value"] for card in answer.context["cards"]] == [2, 1, 3]
+    assert [card.value for card in answer.context["cards"]] == [2, 1, 3]
     assert ">4</td><td>bad-email</td>" in answer.content.decode()
     assert emails() == files.LOADED
 

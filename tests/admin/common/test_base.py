@@ -112,7 +112,7 @@ def test_the_cards_of_a_list_follow_its_filter(browser: Browser) -> None:
     ClientFactory.create_batch(3)
     ClientFactory(full_name="Самовар")
     found = browser.get("/admin/mailing/client/?q=самовар").context_data["cards"]  # type: ignore[attr-defined]
-    assert found[0]["value"] == 1
+    assert found[0].value == 1
 
 
 # --- Deletion ------------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ def test_a_number_that_was_not_counted_to_its_end_is_no_number(
     page = response.content.decode()
     assert "more than 8 found" in page
     assert "Total: more than 8" in page
-    assert [card["value"] for card in response.context["cards"]] == ["more than 8"]
+    assert [card.value for card in response.context["cards"]] == ["more than 8"]
     assert "8 found" in (page := client.get("/admin/mailing/client/?q=яна").content.decode())
     assert "more than" not in page
 
@@ -147,7 +147,7 @@ def test_figures_of_a_broad_search_are_left_out_rather_than_late(
     client.force_login(superuser)
     monkeypatch.setattr("mailing.admin.clients.screen.BROAD_SEARCH", 5)
     cards = client.get("/admin/mailing/client/?q=анна").context["cards"]
-    assert [card["value"] for card in cards] == [15]
+    assert [card.value for card in cards] == [15]
     assert len(client.get("/admin/mailing/client/").context["cards"]) == 4
 
 
@@ -157,7 +157,7 @@ def test_more_than_anybody_counts_is_said_in_words(
     client.force_login(superuser)
     monkeypatch.setattr("mailing.admin.clients.screen.COUNTED", 20)
     cards = client.get("/admin/mailing/client/").context["cards"]
-    assert [card["value"] for card in cards] == [23, 23, 0, "more than 20"]
+    assert [card.value for card in cards] == [23, 23, 0, "more than 20"]
 
 
 def test_only_a_search_says_how_many_it_found(client: Browser, superuser: User, clients: None) -> None:

@@ -157,8 +157,8 @@ def test_a_refused_send_offers_the_step_out_of_it(
     response = staff.get(url(mailing, "send"))
 
     step = response.context["next_step"]
-    assert (step["label"], step["url"]) == (label, PAGES + address.format(pk=mailing.pk))
-    assert step["url"] in response.content.decode()
+    assert (step.label, step.url) == (label, PAGES + address.format(pk=mailing.pk))
+    assert step.url in response.content.decode()
     assert 'name="seen"' not in response.content.decode()
 
 

@@ -123,8 +123,8 @@ def test_cards_follow_the_filter(staff: Browser) -> None:
         sent=5,
     )
 
-    everything = [card["value"] for card in staff.get(LIST).context["cards"]]
-    weekly = [card["value"] for card in staff.get(f"{LIST}?periodicity__exact=weekly").context["cards"]]
+    everything = [card.value for card in staff.get(LIST).context["cards"]]
+    weekly = [card.value for card in staff.get(f"{LIST}?periodicity__exact=weekly").context["cards"]]
 
     assert everything == [2, 0, 13, 2]
     assert weekly == [1, 0, 5, 0]

@@ -139,9 +139,9 @@ def test_the_chart_has_a_tooltip_for_every_day_and_the_table_the_same_numbers(br
 def test_the_share_of_errors_turns_amber_and_red() -> None:
     mailing = running_mailing()
     run(mailing, days_ago=1, audience=100, sent=97, failed=3)
-    assert screen.cards(overview.overview())[1]["tone"] == "amber"
+    assert screen.cards(overview.overview())[1].tone == "amber"
     run(mailing, days_ago=1, audience=100, sent=80, failed=20)
-    assert screen.cards(overview.overview())[1]["tone"] == "red"
+    assert screen.cards(overview.overview())[1].tone == "red"
 
 
 def test_cards_lead_to_the_rows_they_count(browser: Browser) -> None:
@@ -149,10 +149,10 @@ def test_cards_lead_to_the_rows_they_count(browser: Browser) -> None:
     run(running_mailing(), days_ago=2, audience=2, sent=1, failed=1, status=AttemptStatus.FAILED)
     run(running_mailing(), days_ago=1, audience=2, sent=2)
     sent, errors, now, clients = browser.get("/admin/").context["cards"]
-    assert browser.get(sent["url"]).context["cl"].result_count == 2
-    assert browser.get(errors["url"]).context["cl"].result_count == 1
-    assert now["url"].endswith("?state=sending")
-    assert browser.get(clients["url"]).status_code == 200
+    assert browser.get(sent.url).context["cl"].result_count == 2
+    assert browser.get(errors.url).context["cl"].result_count == 1
+    assert now.url.endswith("?state=sending")
+    assert browser.get(clients.url).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,52 @@
+"""What stands on a page beside its table or form: buttons, cards, notices. Screens make them, templates show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from django.utils.functional import Promise
+
+from mailing.formatting import Tone
+
+Words = str | Promise
+
+
+@dataclass(frozen=True)
+class Button:
+    """Something to press: a link, or with the method "post" a small form that carries its `hidden` fields along.
+
+    `primary` is the one thing to do on the page, `danger` takes something away for good; `more` folds the button
+    into the menu at the end of its row. `icon` is a name of the sprite (backoffice/icons.svg).
+    """
+
+    label: Words
+    url: str
+    method: Literal["get", "post"] = "get"
+    primary: bool = False
+    danger: bool = False
+    icon: str = ""
+    hidden: Mapping[str, str] = field(default_factory=dict)
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class Card:
+    """A figure: a number, shown in groups of three, or a text; with an address the whole card is a link there."""
+
+    label: Words
+    value: object
+    note: Words = ""
+    tone: Tone = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A sentence the person must know before doing anything; `label` is the text of a link to `url`."""
+
+    text: Words
+    tone: Tone = ""
+    url: str = ""
+    label: Words = ""
