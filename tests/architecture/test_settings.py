@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import os
 import re
 import subprocess
@@ -8,10 +9,12 @@ import sys
 from itertools import pairwise
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
+from backoffice import env
 from tests.processes import PROJECT
 
-READERS = {"given", "words", "flag", "one_of", "positive", "positive_list", "count", "str"}
+READERS = {name for name, _reader in inspect.getmembers(env, inspect.isfunction)}
 STRONG_KEY = "k3y-" + "".join(f"{n:02}" for n in range(40))
 
 
@@ -38,6 +41,24 @@ def test_every_variable_is_in_the_sample_with_advice_and_nothing_else_is() -> No
 def test_every_variable_is_explained_in_the_documentation_and_nothing_else_is() -> None:
     rows = re.findall(r"^\| (`[^|]+) \|", (PROJECT / "docs/reference/settings.md").read_text(), re.MULTILINE)
     assert {name for row in rows for name in re.findall("`([A-Z_]+)`", row)} == read_by_settings()
+
+
+def test_an_empty_variable_counts_as_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMTP_CONNECTIONS", " ")
+    assert env.count("SMTP_CONNECTIONS", default=4) == 4
+
+
+def test_a_password_is_taken_with_its_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", " open sesame ")
+    assert env.exactly("EMAIL_HOST_PASSWORD") == " open sesame "
+
+
+@pytest.mark.parametrize("address", ["postgres://me:hidden@host:port/name", "mysql://me:hidden@host/name"])
+def test_a_refused_address_of_a_database_shows_no_password(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", address)
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL") as refusal:
+        env.database("DATABASE_URL", default="")
+    assert "hidden" not in str(refusal.value)
 
 
 def start(**environment: str) -> subprocess.CompletedProcess[str]:
