@@ -10,7 +10,7 @@ import pytest
 
 from tests.processes import PROJECT
 
-PURE = ("recurrence", "replies", "placeholders", "addresses", "letterchecks", "choices", "errors")
+PURE = ("recurrence", "replies", "redaction", "placeholders", "addresses", "letterchecks", "choices", "errors")
 # What a pure module may use: the words of the domain, its pure neighbours, translation, and nothing that has a state.
 ALLOWED_DJANGO = ("django.utils", "django.core.validators", "django.core.exceptions", "django.db.models")
 FORBIDDEN = (

@@ -16,7 +16,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage
 
 from mailing.choices import DeliveryReason
-from mailing.replies import Outcome, Phase, Reply, Trouble, Verdict, classify, clean
+from mailing.redaction import clean
+from mailing.replies import Outcome, Phase, Reply, Trouble, Verdict, classify
 
 # Raised before a byte of the letter left, by the standard library or (by name: not imported) requests and urllib3.
 NEVER_LEFT = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)

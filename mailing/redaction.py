@@ -1,0 +1,61 @@
+"""Text that somebody else wrote, made fit to be stored and shown (rule 11 of a run).
+
+A mail server may answer with megabytes, with control characters that turn a terminal or a line of text around, or
+with the password it was just given: text is bounded, cleaned, and our credentials are blanked.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from functools import lru_cache
+
+MAX_LINE = 2_000  # bytes of one line (RFC 5321, 4.5.3.1.5 allows 512)
+MAX_LINES = 100
+MAX_STORED = 8_000  # bytes
+BLANK = "***"
+
+
+def clean(text: str | bytes, secrets: tuple[str, ...] = ()) -> str:
+    """The server's words fit to be stored and shown: bounded, without control characters and our credentials."""
+    if isinstance(text, bytes):
+        text = text[: MAX_LINE * MAX_LINES].decode("utf-8", "replace")
+    if len(text) <= MAX_LINE and text.isascii() and text.isprintable():  # nearly every reply
+        return _blank(text, secrets)
+    lines = _LINE_END.split(text[: MAX_LINE * MAX_LINES])[:MAX_LINES]
+    said = _blank("\n".join(map(_tidy, lines)).strip(), secrets)
+    return _cut("\n".join(_cut(line, MAX_LINE) for line in said.split("\n")), MAX_STORED)
+
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_UNFIT = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def _tidy(line: str) -> str:
+    return _UNFIT.sub("", line).replace("\t", " ").rstrip()
+
+
+def _cut(text: str, size: int) -> str:
+    """At most so many bytes of UTF-8, and no half character."""
+    data = text.encode()
+    return text if len(data) <= size else data[:size].decode("utf-8", "ignore")
+
+
+def _blank(text: str, secrets: tuple[str, ...]) -> str:
+    pattern = _secret_pattern(secrets) if secrets else None
+    return pattern.sub(BLANK, text) if pattern else text
+
+
+@lru_cache(maxsize=16)
+def _secret_pattern(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
+    forms = {form for secret in secrets for form in (secret, *_in_base64(secret)) if len(form) >= 4}
+    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
+
+
+def _in_base64(secret: str) -> list[str]:
+    """How the secret looks inside base64, whatever stands before and after it (AUTH PLAIN joins three words)."""
+    data = secret.encode()
+    if len(data) < 3:
+        return []
+    inner = [base64.b64encode(b"\0" * k + data).decode()[(0, 2, 3)[k] : (k + len(data)) * 8 // 6] for k in range(3)]
+    return [base64.b64encode(data).decode(), *inner]
