@@ -18,7 +18,6 @@ from django.db.models import Count, QuerySet
 from django.forms.models import ModelChoiceIterator
 from django.http import HttpRequest
 from django.utils.functional import Promise
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -173,8 +172,8 @@ class StaffGroupAdmin(OurRights, StockGroupAdmin):  # type: ignore[misc]  # the 
         return str(group)
 
     @admin.display(description=gettext_lazy("people"), ordering="number_of_people")
-    def people(self, group: Any) -> SafeString:
-        return format_html('<span class="num">{}</span>', num(group.number_of_people))
+    def people(self, group: Any) -> str:
+        return str(num(group.number_of_people))
 
 
 def _is_ours(group: Group | None) -> bool:

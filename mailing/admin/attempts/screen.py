@@ -51,7 +51,7 @@ class AttemptList(ChangeList):
         return related.defer(*bodies)
 
 
-def number(value: int, *, bad: bool = False) -> SafeString:
+def number(value: int | str, *, bad: bool = False) -> SafeString:
     """A figure of a column; red where it should be none."""
     return format_html('<span class="num{}">{}</span>', " bad" if bad and value else "", num(value))
 
@@ -135,8 +135,8 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
         return number(attempt.skipped)
 
     @admin.display(description=gettext_lazy("took"))
-    def took(self, attempt: Attempt) -> str:
-        return duration(statistics.length(attempt))
+    def took(self, attempt: Attempt) -> SafeString:
+        return number(duration(statistics.length(attempt)))
 
     @admin.display(description=gettext_lazy("server response"))
     def first_words(self, attempt: Attempt) -> SafeString | str:

@@ -86,9 +86,9 @@ class MessageAdmin(TrialLetterPages):
         return format_html('{}<span class="muted">{}</span>', message, beginning(message))
 
     @admin.display(description=gettext_lazy("used in mailings"), ordering="used")
-    def usage(self, message: Any) -> SafeString | str:
+    def usage(self, message: Any) -> SafeString:
         if not message.used:
-            return "—"
+            return format_html('<span class="num">{}</span>', "—")
         return format_html('<a class="num" href="{}">{}</a>', mailings_url(message), num(message.used))
 
     @admin.display(description=gettext_lazy("last changed"), ordering="updated_at")
