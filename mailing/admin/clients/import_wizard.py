@@ -164,7 +164,7 @@ class ClientWizard(ImportMixin, Pages):
     def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """How far the loading is: a fragment; `X-Live: done` when there is nothing to wait for."""
         upload = self._find(request, pk)
-        response = render(request, "admin/import_export/live.html", self._progress(upload))
+        response = render(request, "admin/import_export/_live.html", self._progress(upload))
         if upload.loaded_at is not None or upload.trouble:
             response["X-Live"] = "done"
         return response

@@ -51,7 +51,7 @@ class QuestionFilter(admin.SimpleListFilter):
 class DateRangeFilter(admin.FieldListFilter):
     """From one day to another, both included, in the installation's time zone. Two native date inputs, no script."""
 
-    template = "admin/filters/date_range.html"
+    template = "admin/filters/_date_range.html"
 
     def expected_parameters(self) -> list[str | None]:
         return [f"{self.field_path}__since", f"{self.field_path}__until"]
@@ -104,7 +104,7 @@ class PickFilter(admin.SimpleListFilter):
     """
 
     relation: tuple[str, str] | None = None
-    template = "admin/filters/pick.html"
+    template = "admin/filters/_pick.html"
 
     def rows(self) -> Iterable[tuple[int, str]]:
         """(id, words) of those on offer, at most OFFERED."""

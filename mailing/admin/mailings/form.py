@@ -73,7 +73,7 @@ class LatestAttempts(Unchangeable, Inline):
 
     model = Attempt
     formset = ShownOnly
-    template = "admin/mailing/mailing/attempts.html"
+    template = "admin/mailing/mailing/_attempts.html"
     verbose_name_plural = gettext_lazy("Latest attempts")
     extra = 0
     can_delete = False

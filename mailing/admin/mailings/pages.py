@@ -163,7 +163,7 @@ class MailingPages(TrialLetterPages):
         attempt = mailing.attempts.filter(pk=asked).first() if is_own_page else None
         attempt = attempt or running(mailing) or mailing.attempts.first()
         context = {"attempt": attempt, "mailing": mailing, "is_own_page": is_own_page}
-        response = render(request, "admin/mailing/mailing/live.html", context)
+        response = render(request, "admin/mailing/mailing/_live.html", context)
         if attempt is None or attempt.status != AttemptStatus.RUNNING:
             response["X-Live"] = "done"
         return response
@@ -179,7 +179,7 @@ class MailingPages(TrialLetterPages):
             self.require_add(request)
         form = MailingForm(request.GET, instance=instance)
         form.full_clean()
-        return render(request, "admin/mailing/mailing/plan.html", plan_context(form))
+        return render(request, "admin/mailing/mailing/_plan.html", plan_context(form))
 
 
 # --- words and contexts --------------------------------------------------------------------------------
