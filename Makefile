@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 RUNTIME := .venv/.runtime
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# What `check --deploy` must like: a production installation as docs/reference/settings.md describes it.
+# What `check --deploy` must like: a production installation as docs/how-to/install.md describes it.
 PRODUCTION := DEBUG=false SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(50))") \
 	SITE_URL=https://letters.example.com ALLOWED_HOSTS=letters.example.com TRUST_PROXY=true \
 	EMAIL_HOST=smtp.example.com EMAIL_PORT=587 EMAIL_SECURITY=starttls \
