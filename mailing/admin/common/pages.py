@@ -78,6 +78,7 @@ class Pages(SamovarModelAdmin):
             "original": obj,
             "list_title": self.list_title,
             "title": title,
+            "back": self.url("change", obj.pk),
         }
         template = f"admin/{self.opts.app_label}/{self.opts.model_name}/{name}.html"
         return TemplateResponse(request, template, shell | context)

@@ -123,6 +123,7 @@ class MailingActions(MailingScreen):
             "hindered": [row for row in asked if row.hindrance],
             "letters": sum(row.letters for row in rows),
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
+            "back": self.url("changelist"),
         }
         return TemplateResponse(request, "admin/mailing/mailing/ask_for_several.html", context)
 

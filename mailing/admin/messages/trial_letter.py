@@ -37,7 +37,6 @@ class TrialLetterPages(Pages):
             "results": results,
             "message": message,
             "media": self.media + form.media,
-            "back": self.url("change", obj.pk),
         }
         return self.page(request, obj, "test", _("Test letter"), context)
 
