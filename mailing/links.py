@@ -38,10 +38,6 @@ def url_maker() -> Callable[[str], str]:
     return lambda email: f"{prefix}{_token(keyed, email)}/"
 
 
-def token(email: str) -> str:
-    return _token(_keyed(settings.SECRET_KEY), email)
-
-
 def email_from_token(token: str) -> str | None:
     """The address a token was made for, by SECRET_KEY or one of SECRET_KEY_FALLBACKS; None for any other text."""
     try:

@@ -81,7 +81,6 @@ class Outcome(NamedTuple):
     suppress: bool = False  # never write to this address again
     sender_side: bool = False  # may mean us instead of the recipient: many in a row are service trouble
     code: int | None = None
-    enhanced: str = ""
     response: str = ""
     phase: Phase | None = None
     trouble: Trouble | None = None
@@ -191,14 +190,6 @@ RULES: tuple[Rule, ...] = (
 # What no row knows (a code that cannot stand there, such as 250 to DATA) is no answer at all.
 UNKNOWN = Trouble.GARBAGE
 
-_POSITIVE = {Phase.AUTH: (200, 400), Phase.DATA: (300, 400)}
-
-
-def is_positive(phase: Phase, code: int) -> bool:
-    """Whether the code lets the dialogue go on (DATA asks for a letter by 354, AUTH may ask for more by 334)."""
-    lowest, beyond = _POSITIVE.get(phase, (200, 300))
-    return lowest <= code < beyond
-
 
 def classify(phase: Phase, answer: Answer, *, said: str | bytes = "", secrets: tuple[str, ...] = ()) -> Outcome:
     """What the answer means in this phase. `said`: the unintelligible words, where the answer is a trouble.
@@ -206,21 +197,18 @@ def classify(phase: Phase, answer: Answer, *, said: str | bytes = "", secrets: t
     A positive reply before the dot is no outcome; asked about one, the table calls it garbage.
     """
     if not isinstance(answer, Reply):
-        answer, code, enhanced = answer or Trouble.LOST, None, ""
+        answer, code = answer or Trouble.LOST, None
         rule, trouble = _decide(phase, answer, "")
     else:
-        code, enhanced, said = answer.code, answer.enhanced, f"{answer.code} {answer.text}"
-        rule, trouble = _decide(phase, f"{code:03}", enhanced[:12])
+        code, said = answer.code, f"{answer.code} {answer.text}"
+        rule, trouble = _decide(phase, f"{code:03}", answer.enhanced[:12])
     response = clean(said, secrets)
-    return Outcome(
-        rule.verdict, rule.reason, rule.suppress, rule.sender_side, code, enhanced, response, phase, trouble
-    )
+    return Outcome(rule.verdict, rule.reason, rule.suppress, rule.sender_side, code, response, phase, trouble)
 
 
 def accepted(text: str, secrets: tuple[str, ...] = ()) -> Outcome:
     """What `classify` says of 250 after the final dot, by the shortest way: one is made per letter."""
-    enhanced = enhanced_code(250, text)
-    return Outcome(_SENT, None, False, False, 250, enhanced, clean(f"250 {text}", secrets), _DOT)
+    return Outcome(_SENT, None, False, False, 250, clean(f"250 {text}", secrets), _DOT)
 
 
 _SENT, _DOT = Verdict.SENT, Phase.DOT  # looked up once: see `session`

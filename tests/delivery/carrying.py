@@ -10,6 +10,7 @@ from typing import Any, ParamSpec
 
 from mailing.delivery.smtp.options import Options
 from mailing.delivery.transport import End, Ending, Letter, NotOpened, Transport
+from mailing.delivery.transports import one_letter
 from mailing.replies import Outcome, Verdict
 
 QUICK: dict[str, Any] = {"connect_timeout": 2.0, "reply_timeout": 1.0, "dot_timeout": 1.0, "letter_budget": 3.0}
@@ -43,6 +44,11 @@ def letter(key: int, text: str = "Hello.\r\n", *, to: str = "") -> Letter:
 
 def letters(count: int) -> list[Letter]:
     return [letter(key) for key in range(count)]
+
+
+def send_one(letter: Letter, transport: Transport) -> Outcome:
+    """The way of a trial letter, for a test without an event loop."""
+    return asyncio.run(one_letter.deliver(letter.data, letter.to, letter.sender, transport=transport))
 
 
 class Queue:

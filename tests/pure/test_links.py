@@ -9,9 +9,13 @@ from pytest_django import Settings
 from mailing import links
 
 
+def token_of(email: str) -> str:
+    return links.unsubscribe_url(email).rstrip("/").rpartition("/")[2]
+
+
 def test_a_link_is_absolute_and_leads_to_the_page(settings: Settings) -> None:
     settings.SITE_URL = "https://letters.example.com"
-    path = reverse("mailing:unsubscribe", args=[links.token("anna@example.ru")])
+    path = reverse("mailing:unsubscribe", args=[token_of("anna@example.ru")])
     assert links.unsubscribe_url("anna@example.ru") == f"https://letters.example.com{path}"
 
 
@@ -24,7 +28,7 @@ def test_a_site_with_a_unicode_domain_is_linked_in_ascii(settings: Settings) -> 
 
 @given(st.emails())
 def test_a_token_gives_back_its_address(email: str) -> None:
-    token = links.token(email)
+    token = token_of(email)
     assert links.email_from_token(token) == email
     assert token.replace("-", "").replace("_", "").isalnum()
 
@@ -35,7 +39,7 @@ def test_any_other_text_gives_nothing(text: str) -> None:
 
 
 def test_a_token_fits_no_other_address() -> None:
-    anna, boris = links.token("anna@example.ru"), links.token("boris@example.ru")
+    anna, boris = token_of("anna@example.ru"), token_of("boris@example.ru")
     assert links.email_from_token(anna[: links.MARK_CHARS] + boris[links.MARK_CHARS :]) is None
     for position in range(len(anna)):
         changed = anna[:position] + ("A" if anna[position] != "A" else "B") + anna[position + 1 :]
@@ -48,10 +52,10 @@ def test_junk_is_no_trouble(junk: str) -> None:
 
 
 def test_old_links_work_while_the_old_key_is_a_fallback(settings: Settings) -> None:
-    old = links.token("anna@example.ru")
+    old = token_of("anna@example.ru")
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another-key" * 5
-    assert links.token("anna@example.ru") != old
+    assert token_of("anna@example.ru") != old
     assert links.email_from_token(old) == "anna@example.ru"
     settings.SECRET_KEY_FALLBACKS = []
     assert links.email_from_token(old) is None

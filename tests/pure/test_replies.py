@@ -16,7 +16,6 @@ from mailing.replies import (
     Verdict,
     classify,
     enhanced_code,
-    is_positive,
 )
 
 P, V = Phase, Verdict
@@ -147,15 +146,6 @@ def test_every_reply_has_an_outcome(phase: Phase, code: int, enhanced: str, text
         assert 200 <= code < 300
     if outcome.suppress:
         assert outcome.verdict is V.FAILED
-
-
-@pytest.mark.parametrize(
-    ("phase", "code", "goes_on"),
-    [(P.MAIL, 250, True), (P.RCPT, 251, True), (P.DATA, 354, True), (P.DATA, 250, False), (P.RCPT, 354, False),
-     (P.AUTH, 334, True), (P.AUTH, 235, True), (P.DOT, 250, True), (P.DOT, 354, False), (P.CONNECT, 220, True)],
-)  # fmt: skip
-def test_a_positive_code_fits_its_phase(phase: Phase, code: int, goes_on: bool) -> None:
-    assert is_positive(phase, code) is goes_on
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
 from django.http import HttpResponse
@@ -16,7 +17,7 @@ from mailing.services.clients import suppression
 pytestmark = pytest.mark.django_db
 
 EMAIL = "maria@example.ru"
-PATH = f"/u/{links.token(EMAIL)}/"
+PATH = urlsplit(links.unsubscribe_url(EMAIL)).path
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 

@@ -46,10 +46,8 @@ class Unaddressable(ValueError):
     """An address of the letter cannot be used in plain SMTP: from `compose` ours, from `letter` the recipient's."""
 
 
-def compose(
-    subject: str, html_body: str, text_body: str, from_email: str, reply_to: str, *, domain: str = ""
-) -> Composed:
-    """The letter of an attempt. `from_email` may carry a name; `domain` is for Message-IDs (the sender's by default).
+def compose(subject: str, html_body: str, text_body: str, from_email: str, reply_to: str) -> Composed:
+    """The letter of an attempt. `from_email` may carry a name; its domain is that of the Message-IDs.
 
     Raises `placeholders.Invalid` when a text holds something that looks like a field and is none, and
     `Unaddressable` when the sender or the reply address is none.
@@ -63,7 +61,7 @@ def compose(
         fixed["Reply-To"] = _ours(reply_to)
     return Composed(
         sender=sender,
-        domain=domain or addresses.domain(sender),
+        domain=addresses.domain(sender),
         subject=_subject(subject),
         eight_bit=templates.build(fixed, bodies, in_7bit=False),
         seven_bit=templates.build(fixed, bodies, in_7bit=True),

@@ -1,4 +1,4 @@
-"""One letter at once (a test letter), and a look whether the service would take any (the dry run). Synchronous."""
+"""One letter at once (a trial letter), and a look whether the service would take any (the dry run)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from mailing.delivery.transports.configured import from_settings
 from mailing.replies import Outcome, Phase, Verdict
 
 
-def send(data: bytes, to: str, sender: str, *, transport: Transport | None = None) -> Outcome:
-    """Hand over one letter (RFC 5322, CRLF, at most 7 bit: nobody knows yet what the server can do)."""
-    return asyncio.run(deliver(data, to, sender, transport=transport or from_settings()))
-
-
 def probe(*, transport: Transport | None = None) -> Outcome:
-    """Connect, say EHLO, change to TLS, log in and leave. SENT means ready: nothing was sent."""
+    """Connects, says EHLO, changes to TLS, logs in and leaves. SENT means ready: nothing was sent. Blocks."""
     return asyncio.run(_probe(transport or from_settings()))
 
 
 async def deliver(data: bytes, to: str, sender: str, *, transport: Transport) -> Outcome:
-    """The same for who has an event loop. Cancelled, it raises; the letter may have left."""
+    """Hands over one letter (RFC 5322, CRLF, at most 7 bit: nobody knows yet what the server can do).
+
+    Cancelled, it raises; the letter may have left.
+    """
     source = _One(Letter(0, sender, to, data))
     try:
         line = await transport.open()

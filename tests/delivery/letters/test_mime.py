@@ -128,7 +128,7 @@ def test_a_server_without_8bitmime_gets_ascii() -> None:
 
 
 def test_every_letter_may_have_an_own_message_id() -> None:
-    composed = compose("News", "", "x", SENDER, "", domain="letters.example.com")
+    composed = compose("News", "", "x", "news@letters.example.com", "")
     first, second = composed.new_message_id(), composed.new_message_id()
     assert first != second
     assert first.endswith("@letters.example.com>")

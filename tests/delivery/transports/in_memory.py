@@ -13,12 +13,21 @@ from mailing.delivery.smtp import commands
 from mailing.delivery.smtp.capabilities import Capabilities
 from mailing.delivery.transport import Ending, Letter, NotOpened, Source
 from mailing.delivery.transports.one_at_a_time import carry_all
-from mailing.replies import Outcome, Phase, Reply, Trouble, classify, is_positive
+from mailing.replies import Outcome, Phase, Reply, Trouble, classify
 
 Said = tuple[Phase, Reply | Trouble]
 
 ACCEPTED: Said = (Phase.DOT, Reply(250, "2.0.0", "2.0.0 queued"))
 CAPABILITIES = Capabilities(eight_bit=True)
+
+
+_POSITIVE = {Phase.AUTH: (200, 400), Phase.DATA: (300, 400)}
+
+
+def _is_positive(phase: Phase, code: int) -> bool:
+    """Whether the code lets the dialogue go on (DATA asks for a letter by 354, AUTH may ask for more by 334)."""
+    lowest, beyond = _POSITIVE.get(phase, (200, 300))
+    return lowest <= code < beyond
 
 
 class MemoryTransport:
@@ -44,7 +53,7 @@ class MemoryTransport:
         await asyncio.sleep(0)
         if self.greetings:
             phase, answer = self.greetings.popleft()
-            if isinstance(answer, Trouble) or not is_positive(phase, answer.code):
+            if isinstance(answer, Trouble) or not _is_positive(phase, answer.code):
                 raise NotOpened(classify(phase, answer))
         self.opened += 1
         return MemoryLine(self)
@@ -53,7 +62,7 @@ class MemoryTransport:
         phase, answer = ACCEPTED
         if waiting := self.answers.get(letter.to):
             phase, answer = waiting.popleft()
-        taken = isinstance(answer, Trouble) or is_positive(phase, answer.code)
+        taken = isinstance(answer, Trouble) or _is_positive(phase, answer.code)
         if phase is Phase.DOT and taken:
             self.accepted.append(letter)
         return classify(phase, answer)

@@ -18,8 +18,8 @@ from mailing.delivery.smtp.connect import SmtpTransport
 from mailing.delivery.transport import End, Transport
 from mailing.delivery.transports import one_letter
 from mailing.delivery.transports.django_backend import BackendTransport
-from mailing.replies import Outcome, Phase, Reply, Trouble, Verdict
-from tests.delivery.carrying import Queue, deliver, in_a_loop, letter, letters, options
+from mailing.replies import Phase, Reply, Trouble, Verdict
+from tests.delivery.carrying import Queue, deliver, in_a_loop, letter, letters, options, send_one
 from tests.delivery.transports import backends
 from tests.delivery.transports.in_memory import MemoryTransport, Said
 from tests.smtp.script import Fault
@@ -221,7 +221,7 @@ class TestOneLetterAtOnce:
     @in_a_loop
     async def test_is_sent(self, stage: Stage) -> None:
         async with stage() as (transport, accepted):
-            outcome = await asyncio.to_thread(_send, transport)
+            outcome = await asyncio.to_thread(send_one, letter(0), transport)
 
             assert outcome.verdict is Verdict.SENT
             assert accepted() == ["c0@example.com"]
@@ -239,7 +239,7 @@ class TestOneLetterAtOnce:
     @in_a_loop
     async def test_or_the_outcome_says_why_not(self, stage: Stage, said: Said, verdict: Verdict) -> None:
         async with stage(c0=said) as (transport, _):
-            assert (await asyncio.to_thread(_send, transport)).verdict is verdict
+            assert (await asyncio.to_thread(send_one, letter(0), transport)).verdict is verdict
 
     @in_a_loop
     async def test_a_probe_sends_nothing(self, stage: Stage) -> None:
@@ -257,8 +257,3 @@ class TestOneLetterAtOnce:
 
         assert outcome.verdict is Verdict.CONFIGURATION
         assert outcome.code == 535
-
-
-def _send(transport: Transport) -> Outcome:
-    only = letter(0)
-    return one_letter.send(only.data, only.to, only.sender, transport=transport)

@@ -30,7 +30,7 @@ from mailing.delivery.transports import django_outcomes, one_letter
 from mailing.delivery.transports.configured import DJANGO_SMTP, from_settings
 from mailing.delivery.transports.django_backend import BackendTransport, as_django
 from mailing.replies import Outcome, Trouble, Verdict
-from tests.delivery.carrying import Queue, deliver, letter, letters
+from tests.delivery.carrying import Queue, deliver, letter, letters, send_one
 from tests.delivery.transports.backends import api_error
 from tests.smtp.script import Fault
 from tests.smtp.server import running
@@ -105,7 +105,7 @@ class CountingBackend(BaseEmailBackend):
 def test_a_backend_that_hangs_costs_the_letters_budget(settings: Settings) -> None:
     settings.SMTP_LETTER_BUDGET = 0.2
     began = time.monotonic()
-    outcome = one_letter.send(letter(0).data, TO, "a@example.org", transport=_backend(HangingBackend))
+    outcome = send_one(letter(0), _backend(HangingBackend))
 
     assert (outcome.verdict, outcome.trouble) == (Verdict.UNCONFIRMED, Trouble.TIMEOUT)
     assert time.monotonic() - began < 5
@@ -120,9 +120,7 @@ def test_only_a_letter_that_is_counted_is_sent(
 ) -> None:
     monkeypatch.setattr(CountingBackend, "returns", returns)
 
-    assert (
-        one_letter.send(letter(0).data, TO, "a@example.org", transport=_backend(CountingBackend)).verdict is verdict
-    )
+    assert send_one(letter(0), _backend(CountingBackend)).verdict is verdict
 
 
 @pytest.mark.parametrize("path", ["no.such.Backend", "tests.delivery.transports.backends.Missing"])
@@ -157,7 +155,7 @@ def test_single_uses_the_settings(settings: Settings) -> None:
     with running() as server:
         settings.EMAIL_BACKEND, settings.EMAIL_PORT = DJANGO_SMTP, server.port
         assert one_letter.probe().verdict is Verdict.SENT
-        assert one_letter.send(letter(0).data, TO, "a@example.org").verdict is Verdict.SENT
+        assert send_one(letter(0), from_settings()).verdict is Verdict.SENT
         assert server.recipients == {TO: 1}
 
 
@@ -253,6 +251,6 @@ def test_anymails_status_means(status: str, verdict: Verdict, reason: DeliveryRe
 def test_the_outbox_keeps_what_locmem_accepted() -> None:
     mail.outbox = []
     transport = BackendTransport("django.core.mail.backends.locmem.EmailBackend")
-    one_letter.send(composed().data, "d@example.com", "a@example.org", transport=transport)
+    send_one(composed(), transport)
 
     assert [message.extra_headers["Message-ID"] for message in mail.outbox] == ["<1@example.org>"]
