@@ -57,12 +57,6 @@ def is_valid(address: str) -> bool:
     return found is not None and len(found["local"]) <= MAX_LOCAL
 
 
-def sendable(address: str) -> str | None:
-    """The address as it goes on the wire, or None where plain SMTP cannot carry it."""
-    wire = normalize(address)
-    return wire if is_valid(wire) else None
-
-
 def split(text: str) -> tuple[str, str]:
     """The name and the address of "Name <a@b.ru>" as our own settings and forms hold them; the name may be empty."""
     name, bracket, address = text.strip().removesuffix(">").rpartition("<")

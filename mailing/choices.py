@@ -62,12 +62,6 @@ class DeliveryStatus(TextChoices):
 
 
 OPEN_DELIVERY_STATUSES = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING, DeliveryStatus.DEFERRED)
-FINAL_DELIVERY_STATUSES = (
-    DeliveryStatus.SENT,
-    DeliveryStatus.FAILED,
-    DeliveryStatus.UNCONFIRMED,
-    DeliveryStatus.SKIPPED,
-)
 
 
 class DeliveryReason(TextChoices):

@@ -80,7 +80,6 @@ class Ticker:
 
     jobs: list[Job] = field(default_factory=list)
     first_unanswered: float = 0.0
-    last_pinged: float = 0.0
     waiting_before: frozenset[int] = frozenset()
     purged_at: float = 0.0
 

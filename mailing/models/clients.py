@@ -17,10 +17,6 @@ class ClientQuerySet(models.QuerySet["Client"]):
         """Clients whose name, address or comment contains every word of the text (`searching.condition`)."""
         return self.filter(searching.condition(text, self.db))
 
-    def with_suppressed(self) -> ClientQuerySet:
-        """Annotates `suppressed`: whether the address is on the stop list."""
-        return self.annotate(suppressed=Exists(Suppression.objects.filter(email=OuterRef("email"))))
-
     def receiving(self) -> ClientQuerySet:
         """Clients who receive mail: their address is not on the stop list."""
         return self.filter(~Exists(Suppression.objects.filter(email=OuterRef("email"))))
@@ -63,12 +59,6 @@ class Client(models.Model):
         return f"{self.full_name} <{self.email}>" if self.full_name else self.email
 
 
-class SuppressionQuerySet(models.QuerySet["Suppression"]):
-    def of(self, email: str) -> Suppression | None:
-        """The stop-list entry of an address, if there is one."""
-        return self.filter(email=email).first()
-
-
 class Suppression(models.Model):
     """An address that must never be written to. Keyed by address: it survives the client."""
 
@@ -101,8 +91,6 @@ class Suppression(models.Model):
         related_name="+",
     )
     created_at = models.DateTimeField(_("since"), auto_now_add=True)
-
-    objects = SuppressionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("stop-list entry")

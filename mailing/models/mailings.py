@@ -24,10 +24,6 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
         """Mailings that send by themselves: neither paused nor finished."""
         return self.unfinished().filter(is_paused=False)
 
-    def due(self, now: datetime) -> MailingQuerySet:
-        """Active mailings whose next run is at or before `now`, and those never seen by the calendar yet."""
-        return self.active().filter(Q(next_run_at__lte=now) | Q(active_since=None))
-
     def sending(self) -> MailingQuerySet:
         """Mailings with a run that is going on right now, or waits to go on."""
         return self.filter(Exists(Attempt.objects.running().filter(mailing=OuterRef("pk"))))
@@ -141,7 +137,3 @@ class Mailing(models.Model):
     @property
     def is_active(self) -> bool:
         return not self.is_paused and self.status != MailingStatus.FINISHED
-
-    def window_contains(self, moment: datetime) -> bool:
-        """Whether the moment lies between start and end (both included)."""
-        return self.start_at <= moment and (self.end_at is None or moment <= self.end_at)

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import CharField, Count, Value
+from django.db.models import CharField, Count, QuerySet, Value
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 from django.utils.translation import ngettext
@@ -26,7 +26,7 @@ from mailing.services.clients.merge import Judge, RowProblem
 from mailing.tables.reading import Sheet
 
 if TYPE_CHECKING:
-    from mailing.models.clients import ClientQuerySet, SuppressionQuerySet
+    from mailing.models.clients import ClientQuerySet
 
 MAY_NOT_STOP = _("You may not add to the stop list. Ask your administrator.")
 
@@ -57,12 +57,12 @@ def stop_clients(clients: ClientQuerySet, *, by: User | None) -> int:
     return number
 
 
-def of_clients(clients: ClientQuerySet) -> SuppressionQuerySet:
+def of_clients(clients: ClientQuerySet) -> QuerySet[Suppression]:
     """The entries of these clients' addresses."""
     return Suppression.objects.filter(email__in=clients.order_by().values("email"))
 
 
-def by_reason(entries: SuppressionQuerySet) -> dict[str, int]:
+def by_reason(entries: QuerySet[Suppression]) -> dict[str, int]:
     """How many entries each reason has: who left by themselves should not be written to without being asked."""
     return dict(entries.order_by().values_list("reason").annotate(Count("pk")))
 

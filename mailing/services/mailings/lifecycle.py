@@ -21,12 +21,10 @@ from mailing.models import Delivery, Mailing
 from mailing.services import runs
 from mailing.services.access import audit_log, permissions
 from mailing.services.mailings import copies, missed, occurrences, schedule_state
-from mailing.services.mailings.occurrences import Plan, plan
 from mailing.services.mailings.schedule_state import refresh
 from mailing.services.mailings.start import NOBODY, hindrance, refusal, retry, run_due, send_now
 
 __all__ = [
-    "Plan",
     "apply_edit",
     "copy",
     "delete",
@@ -34,7 +32,6 @@ __all__ = [
     "hindrance",
     "launch",
     "pause",
-    "plan",
     "refresh",
     "refusal",
     "resume",

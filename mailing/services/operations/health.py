@@ -68,11 +68,6 @@ def banners(now: datetime | None = None) -> list[Banner]:
     return [banner for banner in found if banner is not None] + _queue_banners(moment)
 
 
-def banner(now: datetime | None = None) -> Banner | None:
-    """The worst of the warnings."""
-    return next(iter(banners(now)), None)
-
-
 def _gate_banner() -> Banner | None:
     refusal = site_guard.refusal()
     if refusal is None:

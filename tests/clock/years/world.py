@@ -19,6 +19,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import LazySettings
+from django.db.models import Q
 
 from mailing.choices import AttemptStatus, Periodicity
 from mailing.models import Attempt, Mailing
@@ -166,7 +167,8 @@ class World:
         """The alarm clock between two ticks: only for those whose time it is."""
         self.happened["ring"] += 1
         self.rings -= 1
-        due = set(Mailing.objects.due(now).values_list("pk", flat=True))
+        rings = Q(next_run_at__lte=now) | Q(active_since=None)
+        due = set(Mailing.objects.active().filter(rings).values_list("pk", flat=True))
         for pk in sorted(due):
             lifecycle.run_due(pk, now)
         for book in self.books:
