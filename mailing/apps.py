@@ -14,8 +14,9 @@ class MailingConfig(AppConfig):
     def ready(self) -> None:
         from mailing import checks, scheduling  # noqa: F401  (importing checks registers them)
         from mailing.models import searching
-        from mailing.services.access import groups
+        from mailing.services.access import groups, site_guard
 
         scheduling.listen()
         post_migrate.connect(groups.create_missing, sender=self)
+        post_migrate.connect(site_guard.remember_after_migrate, sender=self)
         post_migrate.connect(searching.keep_index, sender=self)

@@ -92,8 +92,7 @@ def test_a_copy_of_the_database_sends_nothing_until_a_superuser_confirms(
 ) -> None:
     """Rule 13 of a run."""
     settings.MAILING_SENDING_ENABLED = True
-    MailService.load()
-    MailService.objects.update(site_url="https://letters.example.com")
+    MailService.objects.update_or_create(pk=1, defaults={"site_url": "https://letters.example.com"})
     page = f"/admin/mailing/mailing/{switched_off.ids['active']}/send/"
     pressed = {"seen": switched_off.ids["attempt"]}
     switched_off.browser("M").post(page, pressed)

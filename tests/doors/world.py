@@ -24,7 +24,7 @@ from mailing.choices import (
     Periodicity,
     SuppressionReason,
 )
-from mailing.models import Attempt, Client, Delivery, Mailing, Message, Suppression
+from mailing.models import Attempt, Client, Delivery, Mailing, MailService, Message, Suppression
 from mailing.services.clients import imports
 from tests import factories
 
@@ -40,7 +40,7 @@ ROLES = {
 # Everything a door could change.
 KINDS: tuple[type[models.Model], ...] = (
     Client, Message, Mailing, Attempt, Delivery, Suppression, Group, User,
-    Schedule, Failure, AccessAttempt, AccessFailureLog, AccessLog,
+    MailService, Schedule, Failure, AccessAttempt, AccessFailureLog, AccessLog,
 )  # fmt: skip
 
 

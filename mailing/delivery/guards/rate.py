@@ -42,7 +42,7 @@ class Rate:
 
     def reserve(self, want: int, now: datetime) -> list[datetime]:
         """Up to `want` send times within the next second, ours alone. None free: empty, and `free_at` says when."""
-        MailService.load()
+        MailService.objects.get_or_create(pk=1)
         while True:
             row = MailService.objects.filter(pk=1)
             taken = row.values_list("next_send_at", flat=True).get()

@@ -1,16 +1,21 @@
 """May this installation write to its clients at all?
 
 A copy of the database (a restore, a staging machine) must not (rule 13 of a run): the address of the site is
-remembered in the database, and when the settings name another one, sending stays off until a superuser confirms.
+remembered in the database, and when the settings name another one, sending stays off until a superuser confirms. It
+is remembered by the first `migrate`, or else by the first run; whoever asks only looks.
 """
 
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
+from django.apps import apps as global_apps
+from django.apps.registry import Apps
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import DEFAULT_DB_ALIAS
 from django.utils.translation import gettext_noop as _
 
 from mailing.errors import NotAllowed, NotStarted
@@ -47,13 +52,11 @@ def _is_loopback(host: str) -> bool:
 
 
 def refusal() -> NotStarted | None:
-    """Why nothing may be sent now, or None. The first use of an installation remembers its address."""
+    """Why nothing may be sent now, or None."""
     if not settings.MAILING_SENDING_ENABLED:
         return NotStarted(DISABLED)
     known = remembered()
-    if identity(known) != identity(settings.SITE_URL):
-        return NotStarted(COPY, remembered=known, here=settings.SITE_URL)
-    return None
+    return NotStarted(COPY, remembered=known, here=settings.SITE_URL) if _is_another(known) else None
 
 
 def closed() -> bool:
@@ -62,20 +65,41 @@ def closed() -> bool:
 
 def is_copy() -> bool:
     """Whether the data belong to another installation (staff are not written to from a copy either)."""
-    return identity(remembered()) != identity(settings.SITE_URL)
+    return _is_another(remembered())
+
+
+def _is_another(known: str) -> bool:
+    """Data that belong to nobody yet are no copy."""
+    return bool(known) and identity(known) != identity(settings.SITE_URL)
 
 
 def remembered() -> str:
-    service = MailService.load()
-    if not service.site_url:
-        MailService.objects.filter(pk=service.pk, site_url="").update(site_url=settings.SITE_URL)
-        service.refresh_from_db(fields=["site_url"])
-    return service.site_url
+    """The address of the installation the data belong to; empty before anybody has remembered one."""
+    return MailService.load().site_url
+
+
+def remember() -> None:
+    """From now on the data belong to this installation, unless they belong to one already."""
+    if not remembered():
+        _remember(MailService.objects)
+
+
+def remember_after_migrate(*, using: str = DEFAULT_DB_ALIAS, apps: Apps = global_apps, **signal: Any) -> None:
+    """Receiver of post_migrate: `remember`, with the tables as this migration leaves them."""
+    try:
+        service = apps.get_model("mailing", "MailService")
+    except LookupError:
+        return  # only other apps were migrated, or ours back to nothing
+    _remember(service.objects.using(using))
+
+
+def _remember(services: Any) -> None:
+    services.get_or_create(pk=1)
+    services.filter(pk=1, site_url="").update(site_url=settings.SITE_URL)
 
 
 def confirm_site(*, by: User | None) -> None:
     """From now on the data belong to this installation; what fell due meanwhile stays missed."""
     if by is not None and not by.is_superuser:
         raise NotAllowed(SUPERUSERS_ONLY)
-    service = MailService.load()
-    MailService.objects.filter(pk=service.pk).update(site_url=settings.SITE_URL)
+    MailService.objects.update_or_create(pk=1, defaults={"site_url": settings.SITE_URL})

@@ -64,12 +64,18 @@ def _decide(mailing: Mailing, now: datetime) -> Attempt | None:
         missed.record(mailing, (state.due,), reason, now)
         return None
     try:
-        with transaction.atomic():
-            attempt = runs.start(mailing, occurrence=state.due, trigger=Trigger.SCHEDULE)
+        attempt = _begin(mailing, state.due, Trigger.SCHEDULE)
     except AlreadyRunning:
         return None
     scheduling.enqueue_slice(attempt.pk)
     return attempt
+
+
+def _begin(mailing: Mailing, occurrence: datetime | None, trigger: Trigger, by: User | None = None) -> Attempt:
+    """The first run of an installation says whose the data are, if no migrate has."""
+    site_guard.remember()
+    with transaction.atomic():
+        return runs.start(mailing, occurrence=occurrence, trigger=trigger, by=by)
 
 
 def retry(attempt: Attempt, by: User | None = None, unconfirmed: bool = False) -> Attempt:
@@ -195,8 +201,7 @@ def _start(mailing: Mailing, trigger: Trigger, by: User | None, due_only: bool, 
         raise _nothing_due(state.coming)
     skipped = state.pending[:-1] if due else state.pending
     missed.record(mailing, skipped, missed.SKIPPED if due else missed.DOWN, now)
-    with transaction.atomic():
-        attempt = runs.start(mailing, occurrence=due, trigger=trigger, by=by)
+    attempt = _begin(mailing, due, trigger, by)
     mailing.status = MailingStatus.RUNNING  # a finished one runs once more; it is finished again afterwards
     return attempt
 

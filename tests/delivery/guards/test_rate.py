@@ -55,11 +55,11 @@ class TestReserving:
         assert rate.free_at > self.now
 
     def test_time_that_nobody_used_is_not_made_up_for(self) -> None:
-        MailService.objects.create(pk=1, next_send_at=self.now - timedelta(hours=1))
+        MailService.objects.update_or_create(pk=1, defaults={"next_send_at": self.now - timedelta(hours=1)})
         assert Rate(timedelta(seconds=10)).reserve(5, self.now) == [self.now]
 
     def test_what_a_clock_two_days_ahead_reserved_holds_nobody_back(self) -> None:
-        MailService.objects.create(pk=1, next_send_at=self.now + timedelta(days=2))
+        MailService.objects.update_or_create(pk=1, defaults={"next_send_at": self.now + timedelta(days=2)})
         assert Rate(timedelta(seconds=10)).reserve(1, self.now) == [self.now]
 
     def test_a_slow_rate_says_when_it_is_free_again(self) -> None:
