@@ -116,8 +116,8 @@ def resume(mailing: Mailing, by: User | None = None, *, now: datetime | None = N
         if current.is_paused:
             current.is_paused = False
             current.active_since = moment
-            schedule_state.save(current, moment)
-            missed.release_held(current, missed.PAUSED, moment)
+            state = schedule_state.save(current, moment)
+            missed.release_held(current, state, missed.PAUSED, moment)
             schedule_state.wake(current, moment)
             audit_log.changed(current, by, _("Resumed."))
     return current
@@ -134,8 +134,8 @@ def finish(mailing: Mailing, by: User | None = None, *, now: datetime | None = N
             current.end_at = max(moment, current.start_at)
             Mailing.objects.filter(pk=current.pk).update(end_at=current.end_at)
             runs.cut_short(current)
-            schedule_state.save(current, moment, finish=True)
-            missed.release_held(current, missed.FINISHED, moment)
+            state = schedule_state.save(current, moment, finish=True)
+            missed.release_held(current, state, missed.FINISHED, moment)
             audit_log.changed(current, by, _("Finished."))
     return current
 
@@ -179,8 +179,8 @@ def _activated(mailing: Mailing, by: User | None, now: datetime, why: missed.Rea
             permissions.require_send(by)
             current.active_since = now
         current.held_at = mailing.held_at
-        schedule_state.save(current, now)
-        missed.release_held(current, why, now)
+        state = schedule_state.save(current, now)
+        missed.release_held(current, state, why, now)
         schedule_state.wake(current, now)
     return current
 

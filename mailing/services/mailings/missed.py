@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,11 +12,12 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, MailingStatus, Trigger
+from mailing.choices import AttemptStatus, DeliveryStatus, MailingStatus, Trigger
 from mailing.models import Attempt, Mailing
 from mailing.services import runs
 from mailing.services.access import site_guard
 from mailing.services.mailings import occurrences
+from mailing.services.mailings.occurrences import DueState
 
 KEPT_IN_A_ROW = 100  # older ones are summed up in one row
 
@@ -35,25 +37,36 @@ DISABLED = Reason(_("Sending was switched off on this installation (MAILING_SEND
 CHANGED = Reason(_("The mailing was changed before it could be sent."))
 PAUSED = Reason(_("The mailing was paused before it could be sent."))
 FINISHED = Reason(_("The mailing was finished before it could be sent."))
-LATER = Reason("")  # not decided yet: somebody is about to let go of the previous run
 
 COPY = _("Sending was held back: the data belonged to %(site)s, another installation.")
 OVERLAP = _("The previous run (attempt %(attempt)s) was still handing over letters.")
 SUMMARY = _("%(count)s planned times from %(first)s to %(last)s were missed.")
 
 
-def why(mailing: Mailing, due: datetime, now: datetime) -> Reason | None:
-    """Why the due occurrence must not run now; None: it may. A previous run that only waits is closed."""
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of the due occurrence: it runs, stands as missed for a reason, or waits for the next look."""
+
+    reason: Reason | None = None
+    wait: bool = False  # somebody is about to let go of the previous run
+    close_first: Attempt | None = None  # the previous run, which only waits itself: it makes way
+
+    @property
+    def earlier(self) -> Reason:
+        """Why the occurrences before the due one stand as missed."""
+        return self.reason or SKIPPED
+
+
+def decide(mailing: Mailing, due: datetime, now: datetime) -> Decision:
+    """What is to be done about the due occurrence. Writes nothing: whoever asked carries it out."""
     if site_guard.closed():
-        return _closed_gate()
+        return Decision(_closed_gate())
     if occurrences.ended(mailing, now):
-        return PASSED
+        return Decision(PASSED)
     if occurrences.too_late(mailing, due, now):
-        return DOWN
+        return Decision(DOWN)
     previous = mailing.attempts.running().first()
-    if previous is None:
-        return None
-    return _make_way(previous, now)
+    return Decision() if previous is None else _overlap(previous)
 
 
 def _closed_gate() -> Reason:
@@ -62,7 +75,7 @@ def _closed_gate() -> Reason:
     return Reason(COPY, {"site": site_guard.remembered()})
 
 
-def _make_way(previous: Attempt, now: datetime) -> Reason | None:
+def _overlap(previous: Attempt) -> Decision:
     """Rule 6 of the calendar, overlap: a run that hands over letters goes on, one that only waits is closed.
 
     Handing over: fresh letters, and somebody at work or about to be (between two slices).
@@ -72,19 +85,12 @@ def _make_way(previous: Attempt, now: datetime) -> Reason | None:
     worked_on = runs.is_worked_on(previous)
     between_slices = previous.lease_until is None and previous.resume_at is None
     if (worked_on or between_slices) and _has_fresh(previous):
-        return Reason(OVERLAP, {"attempt": previous.pk})
-    if worked_on:
-        return LATER
-    return None if runs.close(previous, reason=DeliveryReason.NEXT_RUN) else LATER
+        return Decision(Reason(OVERLAP, {"attempt": previous.pk}))
+    return Decision(wait=True) if worked_on else Decision(close_first=previous)
 
 
 def _has_fresh(attempt: Attempt) -> bool:
     return attempt.deliveries.filter(status=DeliveryStatus.QUEUED, tries=0).exists()
-
-
-def earlier(reason: Reason | None) -> Reason:
-    """The reason for the occurrences before the due one."""
-    return SKIPPED if reason is None else reason
 
 
 def record_before_change(mailing: Mailing, before: Mailing | None, now: datetime, reason: Reason) -> None:
@@ -98,6 +104,7 @@ def record_before_change(mailing: Mailing, before: Mailing | None, now: datetime
     ran = occurrences.has_run(mailing)
     pending: Sequence[datetime] = (mailing.next_run_at,) if ran else ()
     if before is not None:
+        before = copy(before)
         before.active_since = mailing.active_since
         pending = occurrences.due_state(before, now).pending
     if pending and not ran:
@@ -105,14 +112,17 @@ def record_before_change(mailing: Mailing, before: Mailing | None, now: datetime
     record(mailing, pending, reason, now)
 
 
-def release_held(mailing: Mailing, reason: Reason, now: datetime) -> None:
-    """The mailing is active again, or over: what was held is due now, or it stands as missed."""
+def release_held(mailing: Mailing, state: DueState | None, reason: Reason, now: datetime) -> None:
+    """The mailing is active again, or over: what was held is due now, or it stands as missed.
+
+    `state` is where the mailing stands now, as `schedule_state.save` has found.
+    """
     held = mailing.held_at
     if held is None or (mailing.is_paused and mailing.status != MailingStatus.FINISHED):
         return
     mailing.held_at = None
     Mailing.objects.filter(pk=mailing.pk).update(held_at=None)
-    due = occurrences.due_state(mailing, now).due if mailing.is_active else None
+    due = state.due if state is not None and mailing.is_active else None
     if held != due:
         record(mailing, (held,), reason, now)
 

@@ -17,6 +17,7 @@ from mailing.choices import Audience, MailingStatus
 from mailing.errors import Refused
 from mailing.models import Mailing
 from mailing.services.mailings import occurrences
+from mailing.services.mailings.occurrences import DueState
 
 CLOCK_TOLERANCE = timedelta(minutes=1)  # machines may differ that much before we call a clock wrong
 
@@ -35,6 +36,7 @@ def refresh(mailing_id: int, now: datetime | None = None) -> Mailing | None:
 
 
 def lock(mailing: Mailing) -> Mailing:
+    """The mailing as it stands now, its row held until the caller's transaction ends. Raises Refused: deleted."""
     current = Mailing.objects.select_for_update().filter(pk=mailing.pk).first()
     if current is None:
         raise Refused(GONE)
@@ -58,9 +60,15 @@ def has_recipients(mailing: Mailing) -> bool:
     return mailing.audience == Audience.EVERYONE or mailing.clients.exists()
 
 
-def save(mailing: Mailing, now: datetime, *, finish: bool = False) -> None:
-    """Writes the columns we own, then the Schedule row: last, because it holds up the scheduler."""
-    mailing.next_run_at = _next_run_at(mailing, now) if mailing.is_active else None
+def save(mailing: Mailing, now: datetime, *, finish: bool = False) -> DueState | None:
+    """Writes the columns we own, then the Schedule row: last, because it holds up the scheduler.
+
+    Returns where the mailing stands at that moment; None for one that was not active.
+    """
+    state = occurrences.due_state(mailing, now) if mailing.is_active else None
+    if state is not None and state.ran:
+        mailing.status = MailingStatus.RUNNING
+    mailing.next_run_at = _next_run_at(state, mailing.active_since)
     ended = mailing.is_paused and mailing.active_since is not None and occurrences.ended(mailing, now)
     over = finish or ended or (mailing.is_active and mailing.next_run_at is None)
     if over and not mailing.attempts.running().exists():
@@ -73,14 +81,14 @@ def save(mailing: Mailing, now: datetime, *, finish: bool = False) -> None:
         held_at=mailing.held_at,
     )
     scheduling.sync_row(mailing)
+    return state
 
 
-def _next_run_at(mailing: Mailing, now: datetime) -> datetime | None:
-    state = occurrences.due_state(mailing, now)
-    if state.ran:
-        mailing.status = MailingStatus.RUNNING
-    if state.due is not None and mailing.active_since is not None:
-        return max(state.due, mailing.active_since)
+def _next_run_at(state: DueState | None, active_since: datetime | None) -> datetime | None:
+    if state is None:
+        return None
+    if state.due is not None and active_since is not None:
+        return max(state.due, active_since)
     return state.next_run_at
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from mailing import scheduling
-from mailing.choices import AttemptStatus, Audience, MailingStatus, Trigger
+from mailing.choices import AttemptStatus, Audience, DeliveryReason, MailingStatus, Trigger
 from mailing.delivery.guards import circuit_breaker
 from mailing.errors import AlreadyRunning, NotStarted
 from mailing.models import Attempt, Client, Mailing
@@ -45,26 +45,36 @@ def run_due(mailing_id: int, now: datetime | None = None) -> Attempt | None:
             schedule_state.adopt(mailing, moment)
             if mailing.is_active and mailing.active_since is None:
                 return None  # its recipients are still being added
-            attempt = _decide(mailing, moment)
+            attempt = _start_due(mailing, moment)
         schedule_state.save(mailing, moment)
     return attempt
 
 
-def _decide(mailing: Mailing, now: datetime) -> Attempt | None:
+def _start_due(mailing: Mailing, now: datetime) -> Attempt | None:
+    """Carries out what `missed.decide` says about the occurrence that is due, if one is."""
     if not mailing.is_active:
         return None
     state = occurrences.due_state(mailing, now)
     if state.due is None:
         return None
-    reason = missed.why(mailing, state.due, now)
-    if reason is missed.LATER:
+    decision = missed.decide(mailing, state.due, now)
+    if decision.wait or not _make_way(decision.close_first):
         return None
-    missed.record(mailing, state.pending[:-1], missed.earlier(reason), now)
-    if reason is not None:
-        missed.record(mailing, (state.due,), reason, now)
+    missed.record(mailing, state.pending[:-1], decision.earlier, now)
+    if decision.reason is not None:
+        missed.record(mailing, (state.due,), decision.reason, now)
         return None
+    return _start_scheduled(mailing, state.due)
+
+
+def _make_way(previous: Attempt | None) -> bool:
+    """Closes the run that only waits; False: somebody took it up in this very moment."""
+    return previous is None or runs.close(previous, reason=DeliveryReason.NEXT_RUN)
+
+
+def _start_scheduled(mailing: Mailing, occurrence: datetime) -> Attempt | None:
     try:
-        attempt = _begin(mailing, state.due, Trigger.SCHEDULE)
+        attempt = _begin(mailing, occurrence, Trigger.SCHEDULE)
     except AlreadyRunning:
         return None
     scheduling.enqueue_slice(attempt.pk)
