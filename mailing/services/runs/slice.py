@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -95,17 +96,26 @@ def _note_interruption(attempt: Attempt, owner: str) -> None:
     release.update_fenced(attempt, owner, Note(result.INTERRUPTED, {"done": done, "audience": attempt.audience}))
 
 
+class _Wish(NamedTuple):
+    """What somebody wants of a run that goes on."""
+
+    stop: Stop
+    reason: DeliveryReason = DeliveryReason.ENDED  # with CUT_SHORT: what its open deliveries get
+
+
 class _Slice:
     """An attempt while its lease is ours."""
 
     def __init__(self, attempt: Attempt, owner: str) -> None:
         self.attempt, self.owner = attempt, owner
-        self.reason = DeliveryReason.ENDED  # of being cut short
+        self.reason = DeliveryReason.ENDED  # of the last wish
 
     def run(self, stop: Stopping, seconds: float, progress: Telling | None) -> SliceEnd:
-        why = self._wish() or (Stop.ASKED if stop() else None)
-        if why is not None or not self.attempt.open:
-            return SliceEnd(why or Stop.NOTHING_LEFT, cut_short=self.reason)
+        wish = self._wish() or (_Wish(Stop.ASKED) if stop() else None)
+        if wish is not None:
+            return SliceEnd(wish.stop, cut_short=wish.reason)
+        if not self.attempt.open:
+            return SliceEnd(Stop.NOTHING_LEFT)
         refused = self.attempt.note == wait_notes.REFUSES_ALL
         admission = (self._stand_back() if refused else None) or circuit_breaker.admit(timezone.now())
         if admission.until is not None:
@@ -159,9 +169,12 @@ class _Slice:
     def _pulse(self) -> Stop | None:
         """Once a second, in the writer's thread: we are alive; does anybody want us to stop?"""
         lease.renew(self.attempt.pk, self.owner, timezone.now())
-        return self._wish()
+        wish = self._wish()
+        if wish is not None:
+            self.reason = wish.reason
+        return wish.stop if wish else None
 
-    def _wish(self) -> Stop | None:
+    def _wish(self) -> _Wish | None:
         """What staff or the calendar want of this run (rule 9 of a run)."""
         row = Attempt.objects.select_related("mailing").only(
             "cut_short", "mailing__is_paused", "mailing__status", "mailing__end_at"
@@ -170,19 +183,18 @@ class _Slice:
         if current is None:
             raise LeaseLost  # deleted, the deliveries with it
         if current.cut_short:
-            self.reason = DeliveryReason(current.cut_short)
-            return Stop.CUT_SHORT
+            return _Wish(Stop.CUT_SHORT, DeliveryReason(current.cut_short))
         if current.mailing.is_paused:
-            return Stop.PAUSED
-        if self.attempt.trigger != Trigger.RETRY and self._is_over(current.mailing):
-            return Stop.CUT_SHORT
-        return None
+            return _Wish(Stop.PAUSED)
+        over = self._is_over(current.mailing) if self.attempt.trigger != Trigger.RETRY else None
+        return _Wish(Stop.CUT_SHORT, over) if over else None
 
-    def _is_over(self, mailing: Mailing) -> bool:
+    def _is_over(self, mailing: Mailing) -> DeliveryReason | None:
         """The end stops a run in its middle (rule 8 of the calendar); a retry goes on after it."""
-        finished = mailing.status == MailingStatus.FINISHED
-        self.reason = DeliveryReason.FINISHED if finished else DeliveryReason.ENDED
-        return finished or (mailing.end_at is not None and mailing.end_at < timezone.now())
+        if mailing.status == MailingStatus.FINISHED:
+            return DeliveryReason.FINISHED
+        ended = mailing.end_at is not None and mailing.end_at < timezone.now()
+        return DeliveryReason.ENDED if ended else None
 
     def _teller(self, progress: Telling | None) -> Callable[[Ledger], None]:
         before = {name: getattr(self.attempt, name) for name in COUNTERS}
