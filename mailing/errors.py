@@ -5,6 +5,7 @@ Every refusal carries one sentence for the person (translated when it is printed
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext
@@ -13,15 +14,27 @@ if TYPE_CHECKING:
     from mailing.models import Attempt
 
 
+class RefusalCode(Enum):
+    """Why, for a catcher who does more than print the sentence."""
+
+    PAUSED = "paused"
+    NOT_BEGUN = "not_begun"
+    ENDED = "ended"
+    NOBODY = "nobody"  # no recipients
+    DISABLED = "disabled"  # sending is switched off
+    COPY = "copy"  # the data belong to another installation
+
+
 class Refused(Exception):
     """A service declines a request; nothing was changed.
 
-    `message` is an English msgid (mark it with gettext_noop), `params` fill its %(names)s.
+    `message` is an English msgid (mark it with gettext_noop), `params` fill its %(names)s: both are only printed.
     """
 
-    def __init__(self, message: str, **params: Any) -> None:
+    def __init__(self, message: str, *, code: RefusalCode | None = None, **params: Any) -> None:
         super().__init__(message)
         self.message = message
+        self.code = code
         self.params = params
 
     def __str__(self) -> str:

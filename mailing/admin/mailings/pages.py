@@ -22,14 +22,14 @@ from mailing.admin.common.pages import View, undo, user_of
 from mailing.admin.mailings import plan_text
 from mailing.admin.messages.trial_letter import TrialLetterPages
 from mailing.choices import AttemptStatus, Audience
-from mailing.errors import NotStarted
+from mailing.errors import NotStarted, RefusalCode
 from mailing.formatting import num
 from mailing.forms.mailings import MailingForm
 from mailing.furniture import Button
 from mailing.models import Attempt, Heartbeat, Mailing
 from mailing.services import runs
 from mailing.services.access import permissions
-from mailing.services.mailings import lifecycle, occurrences, start
+from mailing.services.mailings import lifecycle, occurrences
 from mailing.services.reports import statistics
 from mailing.services.runs import dry_run
 
@@ -82,12 +82,12 @@ class MailingPages(TrialLetterPages):
         """The button that leads out of a refusal; what a person cannot mend here has none."""
         dates = Button(_("Change the dates"), f"{self.url('change', mailing.pk)}#id_start_at_0")
         steps = {
-            start.PAUSED: Button(_("Resume"), self.url("resume", mailing.pk), method="post"),
-            start.NOT_BEGUN: dates,
-            start.ENDED: dates,
-            start.NOBODY: Button(_("Open the client list"), reverse("admin:mailing_client_changelist")),
+            RefusalCode.PAUSED: Button(_("Resume"), self.url("resume", mailing.pk), method="post"),
+            RefusalCode.NOT_BEGUN: dates,
+            RefusalCode.ENDED: dates,
+            RefusalCode.NOBODY: Button(_("Open the client list"), reverse("admin:mailing_client_changelist")),
         }
-        step = steps.get(refusal.message) if refusal else None
+        step = steps.get(refusal.code) if refusal and refusal.code else None
         if attempt is not None and refusal is None:
             url = reverse("admin:mailing_attempt_change", args=[attempt.pk])
             step = Button(_("Open attempt %(number)s") % {"number": attempt.pk}, url)

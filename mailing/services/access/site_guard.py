@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.translation import gettext_noop as _
 
-from mailing.errors import NotAllowed, NotStarted
+from mailing.errors import NotAllowed, NotStarted, RefusalCode
 from mailing.models import MailService
 
 DISABLED = _("Sending is switched off on this installation (MAILING_SENDING_ENABLED).")
@@ -54,9 +54,11 @@ def _is_loopback(host: str) -> bool:
 def refusal() -> NotStarted | None:
     """Why nothing may be sent now, or None."""
     if not settings.MAILING_SENDING_ENABLED:
-        return NotStarted(DISABLED)
+        return NotStarted(DISABLED, code=RefusalCode.DISABLED)
     known = remembered()
-    return NotStarted(COPY, remembered=known, here=settings.SITE_URL) if _is_another(known) else None
+    if _is_another(known):
+        return NotStarted(COPY, code=RefusalCode.COPY, remembered=known, here=settings.SITE_URL)
+    return None
 
 
 def closed() -> bool:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_noop as _
 from mailing import scheduling
 from mailing.choices import AttemptStatus, Audience, DeliveryReason, MailingStatus, Trigger
 from mailing.delivery.guards import circuit_breaker
-from mailing.errors import AlreadyRunning, NotStarted
+from mailing.errors import AlreadyRunning, NotStarted, RefusalCode
 from mailing.models import Attempt, Client, Mailing
 from mailing.services import runs
 from mailing.services.access import audit_log, permissions, site_guard
@@ -95,7 +95,7 @@ def retry(attempt: Attempt, by: User | None = None, unconfirmed: bool = False) -
     with transaction.atomic():
         mailing = schedule_state.lock(attempt.mailing)
         if mailing.is_paused:
-            raise NotStarted(PAUSED)
+            raise NotStarted(PAUSED, code=RefusalCode.PAUSED)
         again = runs.start_retry(attempt, by=by, unconfirmed=unconfirmed)
         scheduling.enqueue_slice(again.pk)
         audit_log.changed(mailing, by, _("Retry of attempt %(attempt)s."), attempt=attempt.pk)
@@ -139,13 +139,13 @@ def refusal(mailing: Mailing, now: datetime | None = None) -> NotStarted | None:
     """Why "send now" would be refused at this moment; None: it would not (a run may be going on)."""
     moment = now or timezone.now()
     if mailing.end_at is not None and moment > mailing.end_at:
-        return NotStarted(ENDED, end=audit_log.when(mailing.end_at))
+        return NotStarted(ENDED, code=RefusalCode.ENDED, end=audit_log.when(mailing.end_at))
     if mailing.is_paused:
-        return NotStarted(PAUSED)
+        return NotStarted(PAUSED, code=RefusalCode.PAUSED)
     if moment < mailing.start_at:
-        return NotStarted(NOT_BEGUN, start=audit_log.when(mailing.start_at))
+        return NotStarted(NOT_BEGUN, code=RefusalCode.NOT_BEGUN, start=audit_log.when(mailing.start_at))
     if not _has_somebody(mailing):
-        return NotStarted(NOBODY)
+        return NotStarted(NOBODY, code=RefusalCode.NOBODY)
     return site_guard.refusal()
 
 

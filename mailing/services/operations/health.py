@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
 from mailing import scheduling
+from mailing.errors import RefusalCode
 from mailing.formatting import Tone
 from mailing.models import Heartbeat, Mailing, MailService
 from mailing.models.heartbeats import WORKERS_SILENT_AFTER
@@ -72,7 +73,7 @@ def _gate_banner() -> Banner | None:
     refusal = site_guard.refusal()
     if refusal is None:
         return None
-    return Banner("disabled" if refusal.message == site_guard.DISABLED else "copy", str(refusal))
+    return Banner("disabled" if refusal.code is RefusalCode.DISABLED else "copy", str(refusal))
 
 
 def _cluster_banner(now: datetime) -> Banner | None:
