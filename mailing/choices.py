@@ -49,6 +49,42 @@ class Trigger(TextChoices):
     RETRY = "retry", _("retry")
 
 
+class WaitsFor(TextChoices):
+    """Why an open run waited last. What people read is made from it: `models.attempt_notes`."""
+
+    PAUSED = "paused", _("the mailing is paused")
+    DEFERRED = "deferred", _("letters are deferred")
+    RATE = "rate", _("the sending rate is used up")
+    # the mail service (`waits_since` says since when)
+    NO_ANSWER = "no_answer", _("the mail server does not answer")
+    TOO_SLOW = "too_slow", _("the mail server is too slow")
+    UNINTELLIGIBLE = "unintelligible", _("the mail server answers unintelligibly")
+    ASKED_TO_WAIT = "asked_to_wait", _("the mail server asks us to wait")
+    ALL_REFUSED = "all_refused", _("the mail server refuses one letter after the other")
+    VANISHING = "vanishing", _("the mail server does not say what became of letters")
+    BREAKER_OPEN = "breaker_open", _("the mail server was in trouble a moment ago")
+    # the mail service, until somebody mends the settings
+    LOGIN = "login", _("the login was not accepted")
+    CERTIFICATE = "certificate", _("the certificate is not trusted")
+    SENDER = "sender", _("the sender was not accepted")
+    SETTINGS = "settings", _("the mail settings were refused")
+
+
+class Hindrance(TextChoices):
+    """Why a planned run did not happen. What people read is made from it: `models.attempt_notes`."""
+
+    NOTHING_RUNNING = "nothing_running", _("nothing was running")
+    ONLY_LATEST = "only_latest", _("only the latest planned time was made up for")
+    ENDED = "ended", _("the end of the mailing has passed")
+    DISABLED = "disabled", _("sending was switched off")
+    COPY = "copy", _("the data belonged to another installation")
+    CHANGED = "changed", _("the mailing was changed")
+    PAUSED = "paused", _("the mailing was paused")
+    FINISHED = "finished", _("the mailing was finished")
+    OVERLAP = "overlap", _("the previous run was still handing over letters")
+    BROKEN_MESSAGE = "broken_message", _("the message cannot be sent")  # the only one that failed, not missed
+
+
 class DeliveryStatus(TextChoices):
     """Where the letter to one client in one attempt stands: three open states, four final ones."""
 

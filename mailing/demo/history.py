@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
-from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, Trigger
+from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, Hindrance, Trigger
 from mailing.models import Attempt, Client, Delivery, Mailing, Suppression
-from mailing.services.mailings.missed import DOWN
 from mailing.services.runs import RefusalGroups
 
 SECONDS_PER_LETTER = 0.02
@@ -85,7 +84,7 @@ def _missed(mailing: Mailing, occurrence: datetime) -> None:
         occurrence=occurrence,
         status=AttemptStatus.MISSED,
         subject=mailing.message.subject,
-        note=DOWN.note,
+        hindered_by=Hindrance.NOTHING_RUNNING,
         staff_told=True,
         started_at=occurrence,
         finished_at=occurrence + timedelta(hours=25),

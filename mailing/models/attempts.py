@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.utils import formats, timezone
-from django.utils.dateparse import parse_datetime
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -18,8 +16,11 @@ from mailing.choices import (
     AttemptStatus,
     DeliveryReason,
     DeliveryStatus,
+    Hindrance,
     Trigger,
+    WaitsFor,
 )
+from mailing.models import attempt_notes
 
 NUMBERS = ("started_at", "finished_at", "audience", "sent", "failed", "unconfirmed", "skipped")
 
@@ -72,8 +73,21 @@ class Attempt(models.Model):
     html_body = models.TextField(_("HTML"), blank=True)
     text_body = models.TextField(_("text version"), blank=True)
     response = models.TextField(_("server response"), blank=True)
-    note = models.TextField(_("note"), blank=True)  # an English msgid; `note_text` is what people read
+    # What `note_text` is made from; the two choices decide, the parameters are only read out.
+    waits_for = models.CharField(
+        _("why it waits"), max_length=20, choices=WaitsFor.choices, blank=True, default="", db_default=""
+    )
+    hindered_by = models.CharField(
+        _("why it did not run"), max_length=20, choices=Hindrance.choices, blank=True, default="", db_default=""
+    )
     note_params = models.JSONField(default=dict, blank=True)
+    # The mail service: since the first trouble after the last letter it decided about.
+    waits_since = models.DateTimeField(_("waits since"), null=True, blank=True)
+    # A worker died with letters on their way: how many were decided when the next one took over.
+    interrupted_after = models.PositiveIntegerField(_("interrupted after"), null=True, blank=True)
+    # A missed one may stand for many planned times: how many, and the first of them (`occurrence` is the last).
+    stands_for = models.PositiveIntegerField(_("planned times"), default=1, db_default=1)
+    first_occurrence = models.DateTimeField(_("first planned time"), null=True, blank=True)
     reasons = models.JSONField(_("refusals"), default=list, blank=True)  # grouped, survive the purge
     started_at = models.DateTimeField(_("started at"), default=timezone.now)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
@@ -130,16 +144,8 @@ class Attempt(models.Model):
 
     @property
     def note_text(self) -> str:
-        """The note in the reader's language and time zone; ISO times among the parameters become local ones."""
-        sentence = gettext(self.note) if self.note else ""
-        return sentence % {k: _localized(v) for k, v in self.note_params.items()} if self.note_params else sentence
-
-
-def _localized(value: Any) -> Any:
-    moment = parse_datetime(value) if isinstance(value, str) and "T" in value else None
-    if moment is None or timezone.is_naive(moment):
-        return value
-    return formats.date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
+        """Our own words about it, in the reader's language and time zone; empty when there is nothing to say."""
+        return attempt_notes.about(self)
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -178,6 +184,8 @@ class Delivery(models.Model):
     code = models.PositiveSmallIntegerField(_("reply code"), null=True, blank=True)
     response = models.TextField(_("server response"), blank=True, default="")
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    # While it is open: it was among twenty refusals in a row that may have meant the sender (decision 0004).
+    refused_before = models.BooleanField(_("refused before"), default=False, db_default=False)
     retry_at = models.DateTimeField(_("next try"), null=True, blank=True)
     message_id = models.CharField("Message-ID", max_length=200, blank=True, default="")
     retry_of = models.OneToOneField(

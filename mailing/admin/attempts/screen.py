@@ -215,9 +215,10 @@ class AttemptAdmin(Suggesting, AttemptPages, ReadOnly):
         ]
 
     def get_notices(self, request: HttpRequest, obj: Attempt) -> list[Notice]:
-        if not obj.note or obj.status == AttemptStatus.RUNNING:  # the live panel says it
+        note = obj.note_text if obj.status != AttemptStatus.RUNNING else ""  # there the live panel says it
+        if not note:
             return []
-        return [Notice(obj.note_text, tone="amber" if obj.status != AttemptStatus.SUCCEEDED else "")]
+        return [Notice(note, tone="amber" if obj.status != AttemptStatus.SUCCEEDED else "")]
 
     def render_change_form(self, request: HttpRequest, context: Context, *args: Any, **kwargs: Any) -> HttpResponse:
         obj: Attempt = kwargs["obj"]

@@ -136,7 +136,8 @@ class Ledger:
 
     def _as_json(self, row: DeliveryUpdate) -> str:
         retry_at = str(ledger_sql.stored(row.retry_at)) if row.retry_at else None
-        return json.dumps([row.id, row.status, row.reason, row.code, row.response, row.tries, retry_at])
+        words = (row.reason, row.code, row.response)
+        return json.dumps([row.id, row.status, *words, row.tries, retry_at, row.refused_before])
 
     def _suppress(self, rows: Iterable[DeliveryUpdate]) -> None:
         found = [

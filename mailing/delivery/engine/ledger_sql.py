@@ -30,6 +30,7 @@ class Waiting(NamedTuple):
     message_id: str
     tries: int
     ordinary: bool | None
+    refused_before: bool
     status: str
     client_id: int | None
     current_email: str | None
@@ -41,10 +42,10 @@ class Waiting(NamedTuple):
 READ = """
 SELECT d.id, d.email, c.full_name, c.greeting, d.message_id, d.tries,
     c.email = d.email AND s.reason IS NULL AND d.message_id <> '' AND (%(everyone)s OR m.id IS NOT NULL)
-        AND (d.status = 'queued' OR d.tries > 0) AS ordinary,
-    d.status, d.client_id, c.email AS current_email, s.reason AS suppressed, m.id AS member
+        AND NOT d.refused_before AS ordinary,
+    d.refused_before, d.status, d.client_id, c.email AS current_email, s.reason AS suppressed, m.id AS member
 FROM (
-    SELECT q.id, q.status, q.email, q.message_id, q.tries, q.client_id
+    SELECT q.id, q.status, q.email, q.message_id, q.tries, q.refused_before, q.client_id
     FROM mailing_delivery q
     WHERE q.attempt_id = %(attempt)s AND q.status = {status} AND q.id > %(cursor)s {due}
     ORDER BY q.id LIMIT %(want)s
@@ -99,7 +100,7 @@ class Statements:
 
     claim: str  # [id, …]
     sent: str  # {id: response}: nearly every outcome, so it has the shortest way
-    update: str  # [[id, status, reason, code, response, tries, retry_at], …]
+    update: str  # [[id, status, reason, code, response, tries, retry_at, refused_before], …]
     read_queued: str = READ_QUEUED
     read_deferred: str = READ_DEFERRED
     reads_one_row: bool = False  # all rows in one JSON text
@@ -125,7 +126,8 @@ FROM json_each(%s) AS j WHERE d.id = CAST(j.key AS INTEGER) AND +d.attempt_id = 
 UPDATE mailing_delivery AS d
 SET updated_at = %s, status = json_extract(j.value, '$[1]'), reason = json_extract(j.value, '$[2]'),
     code = json_extract(j.value, '$[3]'), response = json_extract(j.value, '$[4]'),
-    tries = json_extract(j.value, '$[5]'), retry_at = json_extract(j.value, '$[6]')
+    tries = json_extract(j.value, '$[5]'), retry_at = json_extract(j.value, '$[6]'),
+    refused_before = json_extract(j.value, '$[7]')
 FROM json_each(%s) AS j
 WHERE d.id = json_extract(j.value, '$[0]') AND +d.attempt_id = %s AND d.status = %s
 """,
@@ -148,7 +150,8 @@ WHERE d.id = j.key::bigint AND d.attempt_id = %s AND d.status = 'sending'
     update="""
 UPDATE mailing_delivery AS d
 SET updated_at = %s, status = j.value->>1, reason = j.value->>2, code = (j.value->>3)::smallint,
-    response = j.value->>4, tries = (j.value->>5)::smallint, retry_at = (j.value->>6)::timestamptz
+    response = j.value->>4, tries = (j.value->>5)::smallint, retry_at = (j.value->>6)::timestamptz,
+    refused_before = (j.value->>7)::boolean
 FROM json_array_elements(%s::json) AS j(value)
 WHERE d.id = (j.value->>0)::bigint AND d.attempt_id = %s AND d.status = %s
 """,

@@ -143,7 +143,7 @@ class Queue:
             Delivery.objects.filter(pk=row.id).update(email=row.current_email)
             row = row._replace(email=row.current_email or "")
         claim = Claim.of(row._replace(message_id=row.message_id or self._new_message_id(row)))
-        claim.refused_before = row.status == DEFERRED and row.tries == 0
+        claim.refused_before = row.refused_before
         return claim
 
     def _trade(self, row: Waiting, other: Delivery) -> DeliveryUpdate | Trade:

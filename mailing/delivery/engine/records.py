@@ -44,6 +44,7 @@ class DeliveryUpdate(NamedTuple):
     retry_at: datetime | None = None
     before: str = SENDING
     suppress_email: str = ""  # an address that is never to be written to again
+    refused_before: bool = False
 
 
 class Batch:

@@ -6,7 +6,7 @@ What tells them from twenty dead addresses: decision 0004.
 from __future__ import annotations
 
 from mailing.choices import DeliveryStatus
-from mailing.delivery.engine.records import Claim, DeliveryUpdate
+from mailing.delivery.engine.records import SENDING, Claim, DeliveryUpdate
 from mailing.replies import Outcome
 
 LENGTH = 20
@@ -31,16 +31,23 @@ class RefusalStreak:
         return self.meant_us or not means_him
 
     def add(self, claim: Claim, outcome: Outcome) -> list[DeliveryUpdate]:
-        """The rows that return to the queue: none before the twentieth, then all of them, and each later one.
-
-        They keep the server's words: that is how the next slice knows them.
-        """
-        words = ("", outcome.code, outcome.response)
-        returned = [DeliveryUpdate(claim.id, QUEUED, *words, tries=claim.tries)]
+        """The rows that return to the queue: none before the twentieth, then all of them, and each later one."""
         if self.is_full:
-            return returned
+            return [_returned(claim, outcome)]
         self.claims.append(claim)
         if len(self.claims) < LENGTH:
             return []
-        revoked = [DeliveryUpdate(one.id, QUEUED, *words, tries=one.tries, before=FAILED) for one in self.claims[:-1]]
-        return revoked + returned
+        return [_returned(one, outcome, before=FAILED) for one in self.claims[:-1]] + [_returned(claim, outcome)]
+
+
+def _returned(claim: Claim, outcome: Outcome, before: str = SENDING) -> DeliveryUpdate:
+    """Back in the queue with the server's words, remembered as refused."""
+    return DeliveryUpdate(
+        claim.id,
+        QUEUED,
+        code=outcome.code,
+        response=outcome.response,
+        tries=claim.tries,
+        before=before,
+        refused_before=True,
+    )

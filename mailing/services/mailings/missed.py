@@ -9,10 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
-from django.utils.translation import gettext_noop as _
 
-from mailing.choices import AttemptStatus, DeliveryStatus, MailingStatus, Trigger
+from mailing.choices import AttemptStatus, DeliveryStatus, Hindrance, MailingStatus, Trigger
 from mailing.models import Attempt, Mailing
 from mailing.services import runs
 from mailing.services.access import site_guard
@@ -24,23 +22,19 @@ KEPT_IN_A_ROW = 100  # older ones are summed up in one row
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an occurrence did not run: an English msgid and its parameters."""
+    """Why an occurrence did not run, and what the sentence about it names."""
 
-    note: str
+    hindrance: Hindrance
     params: dict[str, Any] = field(default_factory=dict)
 
 
-DOWN = Reason(_("Nothing was running at the planned time (computer off, qcluster stopped), and it became too late."))
-SKIPPED = Reason(_("Nothing was running at the planned time; only the latest planned time was made up for."))
-PASSED = Reason(_("The end of the mailing had passed before it could be sent."))
-DISABLED = Reason(_("Sending was switched off on this installation (MAILING_SENDING_ENABLED)."))
-CHANGED = Reason(_("The mailing was changed before it could be sent."))
-PAUSED = Reason(_("The mailing was paused before it could be sent."))
-FINISHED = Reason(_("The mailing was finished before it could be sent."))
-
-COPY = _("Sending was held back: the data belonged to %(site)s, another installation.")
-OVERLAP = _("The previous run (attempt %(attempt)s) was still handing over letters.")
-SUMMARY = _("%(count)s planned times from %(first)s to %(last)s were missed.")
+DOWN = Reason(Hindrance.NOTHING_RUNNING)
+SKIPPED = Reason(Hindrance.ONLY_LATEST)
+PASSED = Reason(Hindrance.ENDED)
+DISABLED = Reason(Hindrance.DISABLED)
+CHANGED = Reason(Hindrance.CHANGED)
+PAUSED = Reason(Hindrance.PAUSED)
+FINISHED = Reason(Hindrance.FINISHED)
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ def decide(mailing: Mailing, due: datetime, now: datetime) -> Decision:
 def _closed_gate() -> Reason:
     if not settings.MAILING_SENDING_ENABLED:
         return DISABLED
-    return Reason(COPY, {"site": site_guard.remembered()})
+    return Reason(Hindrance.COPY, {"site": site_guard.remembered()})
 
 
 def _overlap(previous: Attempt) -> Decision:
@@ -85,7 +79,7 @@ def _overlap(previous: Attempt) -> Decision:
     worked_on = runs.is_worked_on(previous)
     between_slices = previous.lease_until is None and previous.resume_at is None
     if (worked_on or between_slices) and _has_fresh(previous):
-        return Decision(Reason(OVERLAP, {"attempt": previous.pk}))
+        return Decision(Reason(Hindrance.OVERLAP, {"attempt": previous.pk}))
     return Decision(wait=True) if worked_on else Decision(close_first=previous)
 
 
@@ -134,7 +128,9 @@ def record(mailing: Mailing, occurrences: Sequence[datetime], reason: Reason, no
     older, recent = occurrences[:-KEPT_IN_A_ROW], occurrences[-KEPT_IN_A_ROW:]
     rows = [_row(mailing, moment, reason, now) for moment in recent]
     if older:
-        rows.insert(0, _summary(mailing, len(older), older[0], older[-1], now))
+        summary = _row(mailing, older[-1], reason, now)
+        summary.stands_for, summary.first_occurrence = len(older), older[0]
+        rows.insert(0, summary)
     Attempt.objects.bulk_create(rows, ignore_conflicts=True)
     _sum_up(mailing, now)
 
@@ -147,29 +143,11 @@ def _row(mailing: Mailing, occurrence: datetime, reason: Reason, now: datetime) 
         trigger=Trigger.SCHEDULE,
         status=AttemptStatus.MISSED,
         subject=mailing.message.subject,
-        note=reason.note,
+        hindered_by=reason.hindrance or "",
         note_params=reason.params,
         started_at=occurrence,
         finished_at=now,
     )
-
-
-def _summary(mailing: Mailing, count: int, first: datetime, last: datetime, now: datetime) -> Attempt:
-    params = {"count": count, "first": _text(first), "last": _text(last)}
-    return _row(mailing, last, Reason(SUMMARY, params), now)
-
-
-def _text(moment: datetime) -> str:
-    return timezone.localtime(moment, timezone.get_default_timezone()).isoformat()
-
-
-def _first(attempt: Attempt) -> str:
-    """The first planned time a row stands for."""
-    return attempt.note_params.get("first") or _last(attempt)
-
-
-def _last(attempt: Attempt) -> str:
-    return _text(attempt.occurrence or attempt.started_at)
 
 
 def _sum_up(mailing: Mailing, now: datetime) -> None:
@@ -183,7 +161,8 @@ def _sum_up(mailing: Mailing, now: datetime) -> None:
     if len(older) < 2:
         return
     newest, oldest = older[0], older[-1]
-    count = sum(attempt.note_params.get("count", 1) for attempt in older)
-    params = {"count": count, "first": _first(oldest), "last": _last(newest)}
     Attempt.objects.filter(pk__in=[attempt.pk for attempt in older[1:]]).delete()
-    Attempt.objects.filter(pk=newest.pk).update(note=SUMMARY, note_params=params)
+    Attempt.objects.filter(pk=newest.pk).update(
+        stands_for=sum(attempt.stands_for for attempt in older),
+        first_occurrence=oldest.first_occurrence or oldest.occurrence,
+    )

@@ -16,7 +16,6 @@ from django.core.mail import EmailMessage
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
@@ -62,18 +61,11 @@ def collect(now: datetime) -> int:
 
 def watch_waiting(now: datetime) -> int:
     """Makes notices of runs that have been waiting for the mail service for an hour; returns how many."""
-    told = 0
-    for attempt in Attempt.objects.running().exclude(resume_at=None).select_related("mailing__created_by"):
-        since = waits_since(attempt)
-        if since is not None and now - since >= PATIENCE:
-            _note(NoticeKind.WAITING, attempt, now)
-            told += 1
-    return told
-
-
-def waits_since(attempt: Attempt) -> datetime | None:
-    """When the run began to wait for the mail service; None: it does not (`services.waiting` notes it)."""
-    return parse_datetime(str(attempt.note_params.get("since", "")))
+    waiting = Attempt.objects.running().filter(waits_since__lte=now - PATIENCE).exclude(resume_at=None)
+    attempts = list(waiting.select_related("mailing__created_by"))
+    for attempt in attempts:
+        _note(NoticeKind.WAITING, attempt, now)
+    return len(attempts)
 
 
 def _note(kind: NoticeKind, attempt: Attempt, now: datetime) -> None:
@@ -173,7 +165,7 @@ def _sentence(notice: StaffNotice) -> str:
         "audience": attempt.audience,
         "note": attempt.note_text,
         "planned": audit_log.when(attempt.occurrence or attempt.started_at),
-        "since": audit_log.when(waits_since(attempt) or notice.created_at),
+        "since": audit_log.when(attempt.waits_since or notice.created_at),
     }
     link = settings.SITE_URL + reverse("admin:mailing_attempt_change", args=[attempt.pk])
     return f"{(gettext(SENTENCES[NoticeKind(notice.kind)]) % values).strip()}\n{link}"

@@ -1,6 +1,6 @@
 """Runs, as the rest of the house knows them: started, worked on, closed.
 
-`creation` begins a run, `slice` works on it under a lease, `release` gives the lease back; `wait_notes` says what an
+`creation` begins a run, `slice` works on it under a lease, `release` gives the lease back; `waits` holds what an
 open run waits for, `result` ends it with `refusal_groups`, and `retention` forgets its deliveries. `dry_run` and
 `trial_letters` try a message without a run.
 """

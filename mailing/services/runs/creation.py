@@ -18,13 +18,22 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from mailing import addresses, placeholders
-from mailing.choices import AttemptStatus, Audience, DeliveryReason, DeliveryStatus, MailingStatus, Trigger
+from mailing.choices import (
+    AttemptStatus,
+    Audience,
+    DeliveryReason,
+    DeliveryStatus,
+    Hindrance,
+    MailingStatus,
+    Trigger,
+)
 from mailing.delivery.letters.prepare import Prepared, prepare
 from mailing.errors import AlreadyRunning, Refused
 from mailing.models import Attempt, Delivery, Mailing
+from mailing.models.attempt_notes import HINDERED
 
 ALREADY_RUNNING = _("Already being sent: attempt %(attempt)s.")
-BROKEN_MESSAGE = _("The message cannot be sent: %(problem)s")
+BROKEN_MESSAGE = HINDERED[Hindrance.BROKEN_MESSAGE]
 NOTHING_TO_RETRY = _(
     "There is nobody to repeat attempt %(attempt)s for: everybody got the letter or is being served."
 )
@@ -83,7 +92,7 @@ def start(mailing: Mailing, *, occurrence: datetime | None, trigger: str, by: Us
         if trigger != Trigger.SCHEDULE:
             raise Refused(BROKEN_MESSAGE, problem=str(error)) from error
         attempt.status, attempt.finished_at = AttemptStatus.FAILED, attempt.started_at
-        attempt.note, attempt.note_params = BROKEN_MESSAGE, {"problem": str(error)}
+        attempt.hindered_by, attempt.note_params = Hindrance.BROKEN_MESSAGE, {"problem": str(error)}
     with transaction.atomic():
         _insert(attempt)
         if attempt.status == AttemptStatus.RUNNING:

@@ -1,4 +1,4 @@
-"""How a slice leaves its attempt: with its result, or open with a note that says what it waits for and until when."""
+"""How a slice leaves its attempt: with its result, or open with what it waits for and until when."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from mailing import addresses
-from mailing.choices import DeliveryReason, DeliveryStatus
+from mailing.choices import DeliveryReason, DeliveryStatus, WaitsFor
 from mailing.delivery.engine.dispatcher import FOREVER, Stop
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Delivery
 from mailing.replies import Outcome
-from mailing.services.runs import result, wait_notes
-from mailing.services.runs.wait_notes import Note
+from mailing.services.runs import result, waits
+from mailing.services.runs.waits import Wait
 
 
 class SliceState(StrEnum):
@@ -60,27 +59,27 @@ def release_lease(attempt: Attempt, owner: str, ending: SliceEnd) -> SliceResult
         result.conclude(attempt.pk, owner)
         return _result(attempt, SliceState.FINISHED, ending)
     if ending.why is Stop.PAUSED:
-        update_fenced(attempt, owner, Note(wait_notes.PAUSED), **RELEASED, resume_at=None)
+        update_fenced(attempt, owner, Wait(WaitsFor.PAUSED), **RELEASED, resume_at=None)
         return _result(attempt, SliceState.PAUSED, ending)
     if ending.why is Stop.SERVICE:
         update_fenced(attempt, owner, **RELEASED, resume_at=until)
         return _result(attempt, SliceState.OPEN, ending, until)
     if ending.why is Stop.NOTHING_LEFT:
-        at, note = _when(attempt, ending.next_at)
-        update_fenced(attempt, owner, note, **RELEASED, resume_at=at)
+        at, wait = _when(attempt, ending.next_at)
+        update_fenced(attempt, owner, wait, **RELEASED, resume_at=at)
         return _result(attempt, SliceState.OPEN, ending, at)
-    takes_letters_again = ending.answered and attempt.note == wait_notes.REFUSES_ALL
-    update_fenced(attempt, owner, Note() if takes_letters_again else None, **RELEASED, resume_at=None)
+    takes_letters_again = ending.answered and attempt.waits_for == WaitsFor.ALL_REFUSED
+    update_fenced(attempt, owner, waits.NOTHING if takes_letters_again else None, **RELEASED, resume_at=None)
     return _result(attempt, SliceState.OPEN, ending)
 
 
 RELEASED: dict[str, Any] = {"lease_owner": "", "lease_until": None}
 
 
-def update_fenced(attempt: Attempt, owner: str, note: Note | None = None, **values: Any) -> None:
+def update_fenced(attempt: Attempt, owner: str, wait: Wait | None = None, **values: Any) -> None:
     """Updates columns of ours under the fence. Raises LeaseLost."""
-    if note is not None:
-        values |= {"note": note.text, "note_params": note.params}
+    if wait is not None:
+        values = wait.columns() | values
     if not Attempt.objects.running().filter(pk=attempt.pk, lease_owner=owner).update(**values):
         raise LeaseLost
     for name, value in values.items():
@@ -110,30 +109,30 @@ def _wait_for_service(attempt: Attempt, owner: str, ending: SliceEnd) -> datetim
     """
     now = timezone.now()
     until = ending.until or now
-    waits_since = None if ending.answered else parse_datetime(attempt.note_params.get("since", ""))
-    since = waits_since or now
+    waited_since = None if ending.answered else attempt.waits_since
+    since = waited_since or now
     window = since + timedelta(seconds=settings.MAILING_RETRY_WINDOW)
     words = (ending.outcome.response if ending.outcome else "") or attempt.response
     if now >= window:
         result.give_up_rest(attempt.pk, owner, DeliveryReason.RETRY_WINDOW, response=words)
         return None
-    if ending.outcome is None and waits_since is not None:  # still the same trouble
-        note = Note(attempt.note, attempt.note_params | {"at": until.isoformat()})
+    if ending.outcome is None and waited_since is not None:  # still the same trouble
+        update_fenced(attempt, owner, note_params=attempt.note_params | {"at": until.isoformat()}, response=words)
     else:
-        note = wait_notes.for_service(ending.outcome, until, since, addresses.split(attempt.from_email)[1])
-    update_fenced(attempt, owner, note, response=words)
+        sender = addresses.split(attempt.from_email)[1]
+        update_fenced(attempt, owner, waits.for_service(ending.outcome, until, since, sender), response=words)
     return min(until, window)
 
 
-def _when(attempt: Attempt, next_at: datetime) -> tuple[datetime | None, Note | None]:
+def _when(attempt: Attempt, next_at: datetime) -> tuple[datetime | None, Wait | None]:
     """Nothing could be sent just now: deferred letters have their time, or the rate has."""
     now = timezone.now()
     rows = Delivery.objects.filter(attempt=attempt).open()
     if rows.filter(status=DeliveryStatus.QUEUED).exists():
         if next_at <= now or next_at == FOREVER:
             return None, None
-        return next_at, Note(wait_notes.RATE, {"at": next_at.isoformat()})
+        return next_at, waits.until(WaitsFor.RATE, next_at)
     first = rows.exclude(retry_at=None).order_by("retry_at").values_list("retry_at", flat=True).first()
     if first is None or first <= now:
         return None, None
-    return first, Note(wait_notes.DEFERRED, {"at": first.isoformat()})
+    return first, waits.until(WaitsFor.DEFERRED, first)

@@ -8,7 +8,6 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, F
 from django.utils import timezone
-from django.utils.translation import gettext_noop as _
 
 from mailing.choices import HARMLESS_SKIPS, AttemptStatus, DeliveryReason, DeliveryStatus
 from mailing.delivery.guards import lease
@@ -24,20 +23,6 @@ UNCONFIRMED, SKIPPED = DeliveryStatus.UNCONFIRMED, DeliveryStatus.SKIPPED
 
 # What the rest of a run becomes when it is cut short: not sent on purpose, or given up.
 REST = {DeliveryReason.FINISHED: SKIPPED, DeliveryReason.ENDED: SKIPPED}
-
-NOTES = {
-    DeliveryReason.FINISHED: _("The mailing was finished before everybody got the letter."),
-    DeliveryReason.ENDED: _("The end of the mailing had passed before everybody got the letter."),
-    DeliveryReason.NEXT_RUN: _("Some letters could not be sent before the next run."),
-    DeliveryReason.RETRY_WINDOW: _("The mail server took no letter for too long, so the run was given up."),
-    DeliveryReason.MESSAGE: _("The server refused the message itself. Change it, then send again."),
-}
-NOBODY = _("Nobody to send to: add recipients.")
-NOBODY_LEFT = _("Nobody was left to send to: all recipients are on the stop list, removed or deleted.")
-INTERRUPTED = _(
-    "Sending was interrupted (a restart, a power cut or a full disk) at %(done)s of %(audience)s. "
-    "Nobody who got the letter gets it again."
-)
 
 
 # --- Doors ------------------------------------------------------------------------------------------
@@ -95,7 +80,7 @@ def conclude(attempt_id: int, owner: str) -> Attempt:
         attempt.status = _result(attempt)
         attempt.reasons = groups.as_json()
         attempt.response = groups.most_frequent_refusal() or _last_reply(attempt) or attempt.response
-        attempt.note, attempt.note_params = _note(attempt)
+        attempt.waits_for, attempt.waits_since, attempt.note_params = "", None, {}
         attempt.finished_at, attempt.resume_at = timezone.now(), None
         attempt.lease_owner, attempt.lease_until = "", None
         attempt.save(update_fields=RESULT)
@@ -103,7 +88,7 @@ def conclude(attempt_id: int, owner: str) -> Attempt:
 
 
 RESULT = [
-    *("status", "reasons", "response", "note", "note_params", "finished_at", "resume_at"),
+    *("status", "reasons", "response", "waits_for", "waits_since", "note_params", "finished_at", "resume_at"),
     *("lease_owner", "lease_until", "sent", "failed", "unconfirmed", "skipped"),
 ]
 
@@ -132,18 +117,6 @@ def _result(attempt: Attempt) -> AttemptStatus:
     harmful = Delivery.objects.filter(attempt=attempt, status=SKIPPED).exclude(reason__in=HARMLESS_SKIPS)
     spoilt = attempt.failed or attempt.unconfirmed or (attempt.skipped and harmful.exists())
     return AttemptStatus.SUCCEEDED if attempt.sent and not spoilt else AttemptStatus.FAILED
-
-
-def _note(attempt: Attempt) -> tuple[str, dict[str, Any]]:
-    if attempt.cut_short and attempt.status == AttemptStatus.FAILED:
-        return NOTES.get(DeliveryReason(attempt.cut_short), ""), {}
-    if attempt.audience == 0:
-        return NOBODY, {}
-    if attempt.skipped == attempt.audience:
-        return NOBODY_LEFT, {}
-    if attempt.note == INTERRUPTED and attempt.unconfirmed:
-        return attempt.note, attempt.note_params
-    return "", {}
 
 
 def _last_reply(attempt: Attempt) -> str:

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from mailing import links
-from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, MailingStatus, Trigger
+from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, MailingStatus, Trigger, WaitsFor
 from mailing.delivery.engine import runner
 from mailing.delivery.engine.dispatcher import Compose, Stop
 from mailing.delivery.engine.ledger import Ledger
@@ -27,9 +27,8 @@ from mailing.delivery.letters.mime import Composed, Recipient, compose
 from mailing.delivery.transports import configured
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Mailing
-from mailing.services.runs import release, result, wait_notes
+from mailing.services.runs import release, waits
 from mailing.services.runs.release import SliceEnd, SliceResult, SliceState
-from mailing.services.runs.wait_notes import Note
 
 logger = logging.getLogger(__name__)
 
@@ -92,8 +91,9 @@ def compose_attempt(attempt: Attempt) -> Composed:
 
 
 def _note_interruption(attempt: Attempt, owner: str) -> None:
+    """What it waited for is unknown again: the next trouble says."""
     done = attempt.audience - attempt.open
-    release.update_fenced(attempt, owner, Note(result.INTERRUPTED, {"done": done, "audience": attempt.audience}))
+    release.update_fenced(attempt, owner, waits.NOTHING, interrupted_after=done)
 
 
 class _Wish(NamedTuple):
@@ -116,7 +116,7 @@ class _Slice:
             return SliceEnd(wish.stop, cut_short=wish.reason)
         if not self.attempt.open:
             return SliceEnd(Stop.NOTHING_LEFT)
-        refused = self.attempt.note == wait_notes.REFUSES_ALL
+        refused = self.attempt.waits_for == WaitsFor.ALL_REFUSED
         admission = (self._stand_back() if refused else None) or circuit_breaker.admit(timezone.now())
         if admission.until is not None:
             return SliceEnd(Stop.SERVICE, until=admission.until)
@@ -139,7 +139,7 @@ class _Slice:
     def _stand_back(self) -> circuit_breaker.Admission | None:
         """Whose letters were all refused lets others knock first: if theirs are accepted, it was not the sender."""
         now = timezone.now()
-        others = Attempt.objects.ready(now).filter(mailing__is_paused=False).exclude(note=wait_notes.REFUSES_ALL)
+        others = Attempt.objects.ready(now).filter(mailing__is_paused=False).exclude(waits_for=WaitsFor.ALL_REFUSED)
         if circuit_breaker.waits_for_a_probe(now) and others.exists():
             return circuit_breaker.Admission(until=now + STAND_BACK)
         return None
@@ -147,7 +147,7 @@ class _Slice:
     def _begin_with_others(self) -> None:
         """Who was refused goes behind all others: were they all dead, nobody would get past them."""
         now = timezone.now()
-        refused = self.attempt.deliveries.filter(status=DeliveryStatus.QUEUED, code__isnull=False)
+        refused = self.attempt.deliveries.filter(status=DeliveryStatus.QUEUED, refused_before=True)
         refused.update(status=DeliveryStatus.DEFERRED, retry_at=now, updated_at=now)
 
     def _options(

@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, SuppressionReason, Trigger
+from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, SuppressionReason, Trigger, WaitsFor
 from mailing.models import Attempt, Delivery, Suppression
 from tests.factories import AttemptFactory, DeliveryFactory, MailingFactory, SuppressionFactory, UserFactory
 
@@ -268,7 +268,7 @@ def test_a_running_attempt_shows_its_live_panel_and_what_it_waits_for(staff: Bro
     attempt = AttemptFactory(
         mailing=MailingFactory(),
         audience=3,
-        note="The mailing is paused. Resume it, and the rest gets the letter.",
+        waits_for=WaitsFor.PAUSED,
         resume_at=timezone.now() + timedelta(minutes=5),
     )
 

@@ -234,7 +234,9 @@ def test_who_was_refused_before_is_believed_unless_one_of_them_is_accepted_now(
 ) -> None:
     attempt = an_attempt(60)
     put_behind = emails(attempt)[:30]
-    attempt.deliveries.filter(email__in=put_behind).update(status="deferred", retry_at=timezone.now())
+    attempt.deliveries.filter(email__in=put_behind).update(
+        status="deferred", retry_at=timezone.now(), refused_before=True
+    )
     refusals = told(put_behind[taken:], said(Phase.RCPT, 550, "5.7.1 denied"))
 
     report = work(attempt, MemoryTransport(refusals), lines=1)

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from mailing.choices import AttemptStatus, MailingStatus, Periodicity
+from mailing.choices import AttemptStatus, Hindrance, MailingStatus, Periodicity
 from mailing.models import Attempt, Mailing
-from mailing.services.mailings import lifecycle, missed
+from mailing.services.mailings import lifecycle
 from tests.factories import MailingFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,7 +29,7 @@ def test_what_fell_due_before_an_edit_and_was_not_sent_stands_as_missed(now: dat
 
     missed = mailing.attempts.get(status=AttemptStatus.MISSED)
     assert missed.occurrence == now
-    assert "changed" in missed.note
+    assert missed.hindered_by == Hindrance.CHANGED
 
 
 def test_occurrences_passed_while_paused_leave_no_rows(now: datetime) -> None:
@@ -58,7 +58,7 @@ def test_a_first_run_that_a_pause_held_back_stands_as_missed_when_a_later_one_ha
     lifecycle.run_due(mailing.pk, now + 3 * DAY + HOUR)
 
     missed = mailing.attempts.get(status=AttemptStatus.MISSED)
-    assert (missed.occurrence, "paused" in missed.note) == (now, True)
+    assert (missed.occurrence, missed.hindered_by) == (now, Hindrance.PAUSED)
     assert mailing.attempts.get(status=AttemptStatus.RUNNING).occurrence == now + 3 * DAY
 
 
@@ -82,7 +82,7 @@ def test_a_first_run_whose_start_is_moved_away_stands_as_missed(now: datetime) -
     lifecycle.apply_edit(mailing, changed=["start_at"], before=was, now=now + HOUR)
 
     missed = mailing.attempts.get()
-    assert (missed.occurrence, "changed" in missed.note) == (now, True)
+    assert (missed.occurrence, missed.hindered_by) == (now, Hindrance.CHANGED)
 
 
 def test_a_mailing_that_loses_its_last_recipient_keeps_account_of_what_was_due(now: datetime) -> None:
@@ -103,4 +103,5 @@ def test_what_send_now_left_behind_says_that_only_the_latest_was_made_up_for(now
     Attempt.objects.update(status=AttemptStatus.SUCCEEDED, started_at=now - 3 * DAY)
 
     assert lifecycle.send_now(mailing, now=now + HOUR).occurrence == now
-    assert {row.note for row in mailing.attempts.filter(status=AttemptStatus.MISSED)} == {missed.SKIPPED.note}
+    skipped = mailing.attempts.filter(status=AttemptStatus.MISSED)
+    assert {row.hindered_by for row in skipped} == {Hindrance.ONLY_LATEST}

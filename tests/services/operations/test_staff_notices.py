@@ -58,7 +58,7 @@ def test_there_is_one_letter_per_cause_and_day(now: datetime) -> None:
 def test_many_missed_runs_make_one_letter_per_reader(now: datetime) -> None:
     """Rule 6 of the calendar."""
     for _ in range(5):
-        AttemptFactory(status=AttemptStatus.MISSED, finished_at=now, note="x", mailing__is_paused=True)
+        AttemptFactory(status=AttemptStatus.MISSED, finished_at=now, mailing__is_paused=True)
 
     reconciler.tick(now)
     drain()
@@ -100,8 +100,7 @@ def test_history_is_no_news(now: datetime) -> None:
 
 
 def test_a_run_that_waits_for_the_mail_server_for_an_hour_is_told(now: datetime) -> None:
-    note = {"since": (now - HOUR).isoformat()}
-    AttemptFactory(mailing__is_paused=True, resume_at=now + HOUR, note_params=note)
+    AttemptFactory(mailing__is_paused=True, resume_at=now + HOUR, waits_since=now - HOUR)
 
     reconciler.tick(now - timedelta(minutes=1))
     assert not StaffNotice.objects.exists()

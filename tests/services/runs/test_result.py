@@ -10,10 +10,11 @@ import pytest
 from django.conf import LazySettings
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext
 
-from mailing.choices import AttemptStatus, DeliveryReason, MailingStatus
+from mailing.choices import AttemptStatus, DeliveryReason, MailingStatus, WaitsFor
 from mailing.delivery.guards import lease
-from mailing.models import Attempt
+from mailing.models import Attempt, attempt_notes
 from mailing.services import runs
 from mailing.services.runs import SliceState
 from tests.services.runs.working import ALWAYS, counts, misbehave, run, set_mailing, start
@@ -28,7 +29,7 @@ def test_a_paused_run_sends_nothing_and_resumes_as_the_same_attempt(server: Serv
     attempt = start(3)
     set_mailing(attempt, is_paused=True)
     assert run(attempt).state is SliceState.PAUSED
-    assert "paused" in attempt.note_text
+    assert attempt.waits_for == WaitsFor.PAUSED
     assert server.accepted == []
     set_mailing(attempt, is_paused=False)
     assert run(attempt).state is SliceState.FINISHED
@@ -46,7 +47,7 @@ def test_the_end_skips_the_rest_with_its_reason(server: Server, change: dict[str
     assert run(attempt).state is SliceState.FINISHED
     assert set(attempt.deliveries.values_list("status", "reason")) == {("skipped", reason)}
     assert attempt.status == AttemptStatus.FAILED
-    assert attempt.note
+    assert attempt.note_text == gettext(attempt_notes.CUT_SHORT[reason])
     assert server.accepted == []
 
 
