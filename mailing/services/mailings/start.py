@@ -180,9 +180,8 @@ def _unfinished(mailing: Mailing, trigger: Trigger, seen: int | None, now: datet
         raise AlreadyRunning(ALREADY_SENDING, attempt=attempt)
     Attempt.objects.without_lease(now).filter(pk=attempt.pk).update(resume_at=None)
     if trigger == Trigger.MANUAL:
-        circuit_breaker.probe_now(
-            now
-        )  # somebody may have mended the settings; a script would only knock at a closed door
+        # Somebody may have mended the settings; a script would only knock at a closed door.
+        circuit_breaker.probe_now(now)
     return attempt
 
 
