@@ -89,9 +89,9 @@ def test_the_contracts_hold() -> None:
             "mailing.admin.common is not allowed to import mailing.admin.messages",
         ),
         (
-            "services/runs/wait_notes.py",
+            "services/runs/waits.py",
             "import mailing.services.runs.release",
-            ".wait_notes -> .release (1 import)",
+            ".waits -> .release (1 import)",
         ),
         ("services/cellar/__init__.py", "", "cellar"),
         (
