@@ -335,13 +335,13 @@ def test_an_untouched_save_moves_no_moment_by_its_seconds(staff: Browser, monkey
     AttemptFactory(mailing=mailing, occurrence=start, status=AttemptStatus.SUCCEEDED, finished_at=start)
     before = Mailing.objects.values("start_at", "end_at", "active_since", "next_run_at").get()
     told: list[list[str]] = []
-    edited = lifecycle.apply_edit
+    apply = lifecycle.apply_edit
 
     def watched(*args: Any, changed: Any, **kwargs: Any) -> Any:
         told.append(list(changed))
-        return edited(*args, changed=changed, **kwargs)
+        return apply(*args, changed=changed, **kwargs)
 
-    monkeypatch.setattr(lifecycle, "edited", watched)
+    monkeypatch.setattr(lifecycle, "apply_edit", watched)
     save(staff, mailing)
 
     assert told == [[]]

@@ -100,7 +100,7 @@ def test_the_progress_counts_rows_while_it_goes_on(
         seen.append(page(browser, "live").content.decode())
         original(rows, source=source)
 
-    monkeypatch.setattr(merge, "write", write)
+    monkeypatch.setattr(merge, "upsert", write)
     load(browser, check(browser))
     tasks.load_clients(only().pk, "en")
     assert [words in html for words, html in zip(("0 of 10", "4 of 10", "8 of 10"), seen, strict=True)] == [True] * 3
@@ -157,7 +157,7 @@ def test_a_loading_that_breaks_is_told_and_can_be_repeated(
     checked = check(browser)
     load(browser, checked)
     with monkeypatch.context() as broken:
-        broken.setattr(merge, "write", _no_disk)
+        broken.setattr(merge, "upsert", _no_disk)
         with pytest.raises(OSError, match="disk"):
             tasks.load_clients(only().pk, "en")
     response = page(browser, "live")
