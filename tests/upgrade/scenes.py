@@ -39,7 +39,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from mailing import tasks
-from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
+from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, WaitsFor
 from mailing.models import Attempt, Mailing, MailService
 from tests.processes import PROJECT, environment, wait_for
 from tests.smtp.script import Fault
@@ -143,7 +143,7 @@ def _dead_workers() -> None:
     send(closed, code=NOT_ALL)
     for made in (interrupted, closed):
         attempt = made.attempts.get()
-        assert attempt.note
+        assert attempt.interrupted_after
         assert attempt.deliveries.filter(reason=DeliveryReason.WORKER_DIED).count() == attempt.unconfirmed
     _kill("killed")
     finished = Attempt.objects.filter(mailing=_kill("killed while being finished"))
@@ -180,7 +180,7 @@ def _begun() -> None:
     press("manager", f"mailing/{mailing('begun by hand').pk}/send/")
     tasks.run_due(mailing("begun by the clock").pk)
     press("manager", f"attempt/{Attempt.objects.get(mailing__name='every ending').pk}/retry/", unconfirmed="1")
-    begun = Attempt.objects.running().filter(note="", lease_owner="")
+    begun = Attempt.objects.running().filter(waits_for="", interrupted_after=None, lease_owner="")
     assert begun.count() == 3, begun
 
 
@@ -210,8 +210,8 @@ def _service() -> None:
         send(mailing(f"waits: {wait.name}", 10), *faults, code=wait.code, server=wait.server, **wait.settings)
     send(mailing("waits: trouble of others"))
     waiting = Attempt.objects.running().filter(mailing__name__startswith="waits: ")
-    notes = set(waiting.values_list("note", flat=True))
-    assert len(notes) == len(WAITS) + len(("trouble of others", "all refused", "deferred", "rate")), notes
+    found = set(waiting.values_list("waits_for", flat=True))
+    assert found == set(WaitsFor) - {WaitsFor.PAUSED}, found
 
 
 # --- Refused in a streak ----------------------------------------------------------------------------
@@ -239,6 +239,6 @@ def _refused_then_service() -> None:
 
 
 def _refusals(made: Mailing) -> Counter[str]:
-    """Refused before their first try counted, by status."""
-    rows = made.attempts.get().deliveries.filter(tries=0, code__isnull=False)
+    """Refused in a streak, by status."""
+    rows = made.attempts.get().deliveries.filter(refused_before=True)
     return Counter(rows.values_list("status", flat=True))

@@ -6,16 +6,21 @@ them. Ask the database of the fixture `upgraded` in SQL, and change nothing ther
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from django.utils import formats, timezone
+from django.utils.dateparse import parse_datetime
 
+from mailing.choices import WaitsFor
 from tests.processes import PROJECT, environment, manage
 from tests.upgrade import databases
 from tests.upgrade.databases import Database, dumps_for
@@ -122,3 +127,127 @@ def test_a_lost_column_a_lost_row_and_a_wrong_number_are_seen() -> None:
     assert after.attempts != done.before.attempts
     assert "/admin/mailing/message/: OperationalError" in told or "/admin/mailing/message/: ProgrammingError" in told
     assert "does not balance" in told
+
+
+# --- 0.1.0: what was said in English stands in columns ----------------------------------------------
+
+FIRST = [dump for dump in DUMPS if dump.name.startswith("0.1.0.")]
+WAITS_FOR = {
+    "deferred": WaitsFor.DEFERRED,
+    "rate": WaitsFor.RATE,
+    "no answer": WaitsFor.NO_ANSWER,
+    "too slow": WaitsFor.TOO_SLOW,
+    "garbage": WaitsFor.UNINTELLIGIBLE,
+    "asked to wait": WaitsFor.ASKED_TO_WAIT,
+    "all refused": WaitsFor.ALL_REFUSED,
+    "all refused twice": WaitsFor.ALL_REFUSED,
+    "refused, then service": WaitsFor.ASKED_TO_WAIT,
+    "refused, given back": WaitsFor.ASKED_TO_WAIT,
+    "no word": WaitsFor.VANISHING,
+    "trouble of others": WaitsFor.BREAKER_OPEN,
+    "login": WaitsFor.LOGIN,
+    "certificate": WaitsFor.CERTIFICATE,
+    "sender": WaitsFor.SENDER,
+    "settings": WaitsFor.SETTINGS,
+}
+NOTES = "SELECT id, note, note_params FROM mailing_attempt ORDER BY id"
+# Sentences of 0.1.0 that no run of the dumps came to: (status, sentence, its parameters, cut short by).
+UNSEEN = (
+    ("missed", "The end of the mailing had passed before it could be sent.", {}, ""),
+    ("missed", "The mailing was changed before it could be sent.", {}, ""),
+    ("missed", "The mailing was finished before it could be sent.", {}, ""),
+    ("missed", "Nothing was running at the planned time; only the latest planned time was made up for.", {}, ""),
+    ("missed", "The previous run (attempt %(attempt)s) was still handing over letters.", {"attempt": 7}, ""),
+    ("failed", "The message cannot be sent: %(problem)s", {"problem": "There is no field"}, ""),
+    ("failed", "The mailing was finished before everybody got the letter.", {}, "finished"),
+    ("failed", "The end of the mailing had passed before everybody got the letter.", {}, "ended"),
+    ("failed", "Some letters could not be sent before the next run.", {}, "next_run"),
+    ("failed", "The mail server took no letter for too long, so the run was given up.", {}, "retry_window"),
+    ("failed", "The server refused the message itself. Change it, then send again.", {}, "message"),
+)
+
+
+def said(database: Database) -> dict[int, tuple[str, dict[str, object]]]:
+    """The notes of 0.1.0: sentence and parameters, moments as moments."""
+    found = {}
+    for pk, sentence, params in database.rows(NOTES):
+        values = json.loads(params) if isinstance(params, str) else params
+        found[pk] = sentence, {name: _moment(value) for name, value in values.items()}
+    return found
+
+
+def _moment(value: object) -> object:
+    return parse_datetime(value) or value if isinstance(value, str) and "T" in value else value
+
+
+def spoken(sentence: str, params: dict[str, object]) -> str:
+    """As a reader saw it."""
+    shown = {
+        name: formats.date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
+        if isinstance(value, datetime)
+        else value
+        for name, value in params.items()
+    }
+    return sentence % shown if params else sentence
+
+
+@pytest.mark.parametrize("dump", FIRST, ids=lambda dump: dump.name)
+def test_every_attempt_says_what_it_said_and_back_again(dump: Path) -> None:
+    with databases.restored(dump, BESIDE) as database:
+        database.run(_planted())
+        before = said(database)
+        env = environment(DATABASE_URL=database.url)
+        assert manage("migrate", "--verbosity=0", env=env).returncode == 0
+        notes = use(database, "notes")
+        assert manage("migrate", "--verbosity=0", "mailing", "0001", env=env).returncode == 0
+        after = said(database)
+    assert notes == [f"{pk} {spoken(*what)}" for pk, what in before.items()]
+    assert after == before
+
+
+def _planted() -> str:
+    statements = []
+    for number, (status, sentence, params, cut_short) in enumerate(UNSEEN):
+        rows = f"SELECT id FROM mailing_attempt WHERE status = '{status}' ORDER BY id DESC LIMIT 1 OFFSET {number}"
+        values = f"note = '{sentence}', note_params = '{json.dumps(params)}', cut_short = '{cut_short}'"
+        statements.append(f"UPDATE mailing_attempt SET {values} WHERE id = ({rows});")
+    return "".join(statements)
+
+
+@pytest.mark.parametrize("dump", FIRST, ids=lambda dump: dump.name)
+def test_what_runs_wait_for_since_when_and_who_was_refused_before_stands_in_columns(dump: Path) -> None:
+    refused_and_greylisted = (
+        "UPDATE mailing_delivery SET tries = 1 WHERE id = (SELECT MIN(d.id) FROM mailing_delivery d"
+        " JOIN mailing_attempt a ON a.id = d.attempt_id JOIN mailing_mailing m ON m.id = a.mailing_id"
+        " WHERE m.name = 'waits: all refused');"
+    )
+    with databases.restored(dump, BESIDE) as database:
+        database.run(refused_and_greylisted)
+        since = {pk: params.get("since") for pk, (_, params) in said(database).items()}
+        env = environment(DATABASE_URL=database.url)
+        assert manage("migrate", "--verbosity=0", env=env).returncode == 0
+        running = database.rows(
+            "SELECT a.id, m.name, a.waits_for, a.waits_since, a.interrupted_after,"
+            " (SELECT COUNT(*) FROM mailing_delivery d WHERE d.attempt_id = a.id AND d.refused_before)"
+            " FROM mailing_attempt a JOIN mailing_mailing m ON m.id = a.mailing_id WHERE a.status = 'running'"
+        )
+        refused = database.rows("SELECT COUNT(*) FROM mailing_delivery WHERE refused_before")[0][0]
+    by_name = {name: row for _, name, *row in running}
+    assert {name: row[0] for name, row in by_name.items() if row[0]} == {
+        "paused in mid-run": WaitsFor.PAUSED,
+        **{f"waits: {name}": what for name, what in WAITS_FOR.items()},
+    }
+    assert {pk: _utc(at) for pk, _, _, at, *_ in running} == {pk: since[pk] for pk, *_ in running}
+    assert [name for name, row in by_name.items() if row[2] is not None] == ["interrupted"]
+    assert {name: row[3] for name, row in by_name.items() if row[3]} == {
+        "waits: all refused": 20,
+        "waits: all refused twice": 40,
+        "waits: refused, then service": 20,
+        "waits: refused, given back": 20,
+    }
+    assert refused == 100
+
+
+def _utc(moment: object) -> object:
+    """SQLite keeps moments as text without their zone."""
+    return datetime.fromisoformat(f"{moment}+00:00") if isinstance(moment, str) else moment

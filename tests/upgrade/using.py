@@ -1,6 +1,7 @@
 """Uses the database of DATABASE_URL as people, scripts and workers do, and prints what goes wrong, a line each.
 
-`python -m tests.upgrade.using look` changes nothing; with `work` instead, runs that are open go on.
+`python -m tests.upgrade.using look` changes nothing; with `work` instead, runs that are open go on. `notes` prints
+what each attempt says.
 """
 
 from __future__ import annotations
@@ -85,6 +86,10 @@ def commands() -> Iterator[str]:
             yield f"show_attempt {attempt.pk} says {said}"
 
 
+def notes() -> Iterator[str]:
+    yield from (f"{attempt.pk} {attempt.note_text}" for attempt in Attempt.objects.order_by("pk"))
+
+
 def open_runs() -> Iterator[str]:
     """What waited is sent, to nobody twice; what has ended is closed by the tick, and only what is paused stays."""
     opened = Attempt.objects.running().exclude(mailing__is_paused=True)
@@ -121,6 +126,7 @@ def _command(*words: Any) -> tuple[int, str]:
 CHECKS: dict[str, tuple[Callable[[], Iterator[str]], ...]] = {
     "look": (migrations, books_balance, search, pages, commands),
     "work": (open_runs,),
+    "notes": (notes,),
 }
 
 

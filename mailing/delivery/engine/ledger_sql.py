@@ -19,8 +19,8 @@ class Waiting(NamedTuple):
     """A delivery that waits: what its letter needs, then what the client looks like now.
 
     `current_email` None: the client was deleted.
-    `ordinary`: the client's address is still the row's, nothing forbids the letter, and it was not put back because
-    of a refusal that may have meant the sender (deferred without a try; its claim is `refused_before`).
+    `ordinary`: the client's address is still the row's, nothing forbids the letter, and it was not among refusals in
+    a row that may have meant the sender (`refused_before`).
     """
 
     id: int
