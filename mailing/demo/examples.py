@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.admin.models import ADDITION, LogEntry
+from django.contrib.admin.models import ADDITION
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from mailing import demo
 from mailing.demo import seeding
 from mailing.formatting import num
+from mailing.services.access import audit_log
 
 
 @require_POST
@@ -24,11 +25,6 @@ def fill(request: HttpRequest) -> HttpResponse:
     seeded = seeding.seed(clients=seeding.CLIENTS)
     said = _("Filled with examples: %(clients)s clients, %(mailings)s mailings.")
     said %= {"clients": num(seeded.clients), "mailings": num(seeded.mailings)}
-    LogEntry.objects.create(
-        user=request.user,
-        object_repr=_("Examples"),
-        action_flag=ADDITION,
-        change_message=said,
-    )
+    audit_log.record_many(None, request.user, ADDITION, _("Examples"), said)
     messages.success(request, said)
     return HttpResponseRedirect(reverse("admin:index"))

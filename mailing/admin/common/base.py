@@ -17,9 +17,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.models import DELETION, LogEntry
+from django.contrib.admin.models import DELETION
 from django.contrib.admin.options import IS_POPUP_VAR
-from django.contrib.contenttypes.models import ContentType
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -29,6 +28,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailing.admin.common import deletion
 from mailing.furniture import Button, Card, Notice
+from mailing.services.access import audit_log
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
@@ -169,12 +169,8 @@ class SamovarModelAdmin(ModelAdmin):
         if number <= LOGGED_ONE_BY_ONE:
             return super().log_deletions(request, queryset)
         words = ngettext("%(n)s object deleted", "%(n)s objects deleted", number) % {"n": number}
-        return LogEntry.objects.create(
-            user=request.user,  # type: ignore[misc]  # only somebody logged in deletes
-            content_type=ContentType.objects.get_for_model(self.model),
-            object_repr=words,
-            action_flag=DELETION,
-        )
+        # Only somebody logged in deletes.
+        return audit_log.record_many(self.model, request.user, DELETION, words)  # type: ignore[arg-type]
 
 
 class Unchangeable:

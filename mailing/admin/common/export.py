@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
+from django.contrib.admin.models import CHANGE
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.http import content_disposition_header
@@ -20,6 +19,7 @@ from mailing.admin.common.formats import EXPORT_FORMATS, ExportFormat, StreamedR
 from mailing.admin.common.pages import user_of
 from mailing.formatting import num
 from mailing.furniture import Button
+from mailing.services.access import audit_log
 
 
 class StreamedExport(ExportMixin, SamovarModelAdmin):
@@ -68,10 +68,4 @@ class StreamedExport(ExportMixin, SamovarModelAdmin):
     def _log_export(self, request: HttpRequest, number: int) -> None:
         """Personal data left the house: who took how many."""
         words = ngettext("%(n)s row exported", "%(n)s rows exported", number) % {"n": num(number)}
-        LogEntry.objects.create(
-            user=user_of(request),
-            content_type=ContentType.objects.get_for_model(self.model),
-            object_repr=str(self.list_title),
-            action_flag=CHANGE,
-            change_message=words,
-        )
+        audit_log.record_many(self.model, user_of(request), CHANGE, str(self.list_title), words)

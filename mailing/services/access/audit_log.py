@@ -1,4 +1,4 @@
-"""What staff did, in Django's own log of actions; and how a moment is written for them."""
+"""What staff did, in Django's own log of actions, which nobody else writes; and how a moment is written for them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,38 @@ from django.utils.translation import gettext
 
 
 def changed(thing: Model, by: User | None, sentence: str, **params: Any) -> None:
-    """One entry when a person acted; `sentence` is an English msgid."""
-    _write(thing, by, CHANGE, gettext(sentence) % params if params else gettext(sentence))
+    """One entry about a row that was changed; `sentence` is an English msgid."""
+    record(thing, by, CHANGE, gettext(sentence) % params if params else gettext(sentence))
 
 
 def added(thing: Model, by: User | None) -> None:
-    _write(thing, by, ADDITION, "")
+    """One entry about a new row."""
+    record(thing, by, ADDITION)
 
 
-def _write(thing: Model, by: User | None, flag: int, sentence: str) -> None:
+def record(thing: Model, by: User | None, flag: int, words: str = "") -> None:
+    """One entry about one row; `words` are in the language of the person."""
+    _write(by, flag, type(thing), str(thing), words, key=str(thing.pk))
+
+
+def record_many(kind: type[Model] | None, by: User | None, flag: int, name: str, words: str = "") -> None:
+    """One entry however many rows of a kind there are; `name` stands where the one row's own would."""
+    _write(by, flag, kind, name, words)
+
+
+def _write(
+    by: User | None, flag: int, kind: type[Model] | None, name: str, words: str, *, key: str | None = None
+) -> None:
+    """Nothing when it was nobody: the system, or the command line."""
     if by is None:
         return
     LogEntry.objects.create(
         user_id=by.pk,
-        content_type=ContentType.objects.get_for_model(thing),
-        object_id=str(thing.pk),
-        object_repr=str(thing)[:200],
+        content_type=ContentType.objects.get_for_model(kind) if kind else None,
+        object_id=key,
+        object_repr=name[:200],
         action_flag=flag,
-        change_message=sentence,
+        change_message=words,
     )
 
 

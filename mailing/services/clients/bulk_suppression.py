@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from django.contrib.admin.models import ADDITION, LogEntry
+from django.contrib.admin.models import ADDITION
 from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import CharField, Count, QuerySet, Value
@@ -21,6 +20,7 @@ from django.utils.translation import ngettext
 from mailing.choices import SuppressionReason
 from mailing.errors import NotAllowed
 from mailing.models import Suppression
+from mailing.services.access import audit_log
 from mailing.services.clients import suppression
 from mailing.services.clients.merge import Judge, RowProblem
 from mailing.tables.reading import Sheet
@@ -47,13 +47,9 @@ def stop_clients(clients: ClientQuerySet, *, by: User | None) -> int:
     suppression.suppress_many(bounced.values_list("email", flat=True), SuppressionReason.MANUAL, by=by)
     suppression.list_under_goodbyes(of_clients(clients))
     number = _insert(clients, by)
-    if by is not None and number:
-        LogEntry.objects.create(
-            user=by,
-            content_type=ContentType.objects.get_for_model(Suppression),
-            object_repr=ngettext("%(n)s address", "%(n)s addresses", number) % {"n": number},
-            action_flag=ADDITION,
-        )
+    if number:
+        name = ngettext("%(n)s address", "%(n)s addresses", number) % {"n": number}
+        audit_log.record_many(Suppression, by, ADDITION, name)
     return number
 
 

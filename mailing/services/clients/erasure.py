@@ -17,7 +17,7 @@ from django.utils.translation import gettext_noop as _
 
 from mailing.errors import NotAllowed
 from mailing.models import Attempt, Client, ClientImport, Delivery, Mailing, MailService, Suppression
-from mailing.services.access import permissions
+from mailing.services.access import audit_log, permissions
 
 if TYPE_CHECKING:
     from mailing.models.clients import ClientQuerySet
@@ -67,7 +67,7 @@ def forget(client: Client, *, by: User | None) -> None:
         Suppression.objects.filter(email=email, manual_note__isnull=False).update(manual_note="")
         _delete([pk])
         _forget_log(pk, email)
-    _log(by)
+    audit_log.record_many(Client, by, DELETION, BLANK, gettext("Client forgotten: personal data erased"))
 
 
 def _delete(ids: list[int]) -> None:
@@ -103,14 +103,3 @@ def _forget_log(pk: int, email: str) -> None:
     of_client.update(object_repr=BLANK, change_message="")
     LogEntry.objects.filter(object_repr__icontains=email).update(object_repr=BLANK)
     LogEntry.objects.filter(change_message__icontains=email).update(change_message="")
-
-
-def _log(by: User | None) -> None:
-    if by is not None:
-        LogEntry.objects.create(
-            user=by,
-            content_type=ContentType.objects.get_for_model(Client),
-            object_repr=BLANK,
-            action_flag=DELETION,
-            change_message=gettext("Client forgotten: personal data erased"),
-        )

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.models import CHANGE
 from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
 from django.core.files import File
 from django.db.models import Q
 from django.utils import formats, timezone
@@ -20,7 +19,7 @@ from django.utils.translation import gettext_noop as _
 from mailing import scheduling
 from mailing.errors import NotAllowed, Refused
 from mailing.models import Client, ClientImport, Heartbeat, Mailing
-from mailing.services.access import permissions
+from mailing.services.access import audit_log, permissions
 from mailing.services.clients import merge
 from mailing.services.clients.merge import Merged, MergeReport, OnProgress
 from mailing.services.mailings import recipients
@@ -208,16 +207,10 @@ def summary(report: MergeReport) -> str:
 
 def _log(upload: ClientImport, report: MergeReport, by: User | None) -> None:
     """One entry for the whole file: 100 000 of them would bury everything else."""
-    if by is not None:
-        LogEntry.objects.create(
-            user=by,
-            content_type=ContentType.objects.get_for_model(Client),
-            object_repr=upload.file_name,
-            action_flag=CHANGE,
-            change_message=gettext("Clients imported") + f" ({summary(report)})",
-        )
-    if by is not None and upload.mailing is not None:
-        recipients.log(upload.mailing, by, gettext("Recipients added from %(file)s") % {"file": upload.file_name})
+    words = gettext("Clients imported") + f" ({summary(report)})"
+    audit_log.record_many(Client, by, CHANGE, upload.file_name, words)
+    if upload.mailing is not None:
+        audit_log.changed(upload.mailing, by, _("Recipients added from %(file)s"), file=upload.file_name)
 
 
 def _short(name: str) -> str:

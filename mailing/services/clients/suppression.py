@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext_noop, ngettext
@@ -21,6 +20,7 @@ from mailing import addresses
 from mailing.choices import SuppressionReason
 from mailing.errors import NotAllowed
 from mailing.models import Attempt, Suppression
+from mailing.services.access import audit_log
 
 WEIGHT = {
     SuppressionReason.HARD_BOUNCE: 0,  # what a server said
@@ -62,9 +62,8 @@ def suppress_many(
         new, changed = _suppress_slice(part, SuppressionReason(reason), note, attempt, by)
         added += new
         raised += changed
-    if by is not None:
-        _log(added, by, ADDITION)
-        _log(raised, by, CHANGE)
+    _log(added, by, ADDITION)
+    _log(raised, by, CHANGE)
     return len(added)
 
 
@@ -151,17 +150,14 @@ def _delete(entries: QuerySet[Suppression]) -> int:
     return entries.delete()[0]
 
 
-def _log(emails: list[str], by: User, action: int) -> None:
+def _log(emails: list[str], by: User | None, action: int) -> None:
     """One line in the journal, however many addresses."""
-    if not emails:
+    if by is None or not emails:
         return
-    entry = Suppression.objects.filter(email=emails[0]).first() if len(emails) == 1 else None
-    counted = ngettext("%(count)d address", "%(count)d addresses", len(emails)) % {"count": len(emails)}
-    LogEntry.objects.create(
-        user=by,
-        content_type=ContentType.objects.get_for_model(Suppression),
-        object_id=str(entry.pk) if entry else None,
-        object_repr=emails[0][:200] if len(emails) == 1 else counted,
-        action_flag=action,
-        change_message="" if len(emails) == 1 else ", ".join(emails[:20]),
-    )
+    if len(emails) > 1:
+        counted = ngettext("%(count)d address", "%(count)d addresses", len(emails)) % {"count": len(emails)}
+        audit_log.record_many(Suppression, by, action, counted, ", ".join(emails[:20]))
+    elif entry := Suppression.objects.filter(email=emails[0]).first():
+        audit_log.record(entry, by, action)
+    else:
+        audit_log.record_many(Suppression, by, action, emails[0])

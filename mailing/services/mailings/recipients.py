@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.models import CHANGE
 from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import BigIntegerField, Value
@@ -15,7 +14,7 @@ from django.utils.translation import ngettext
 
 from mailing.choices import Audience
 from mailing.models import ClientImport, Mailing, Suppression
-from mailing.services.access import permissions
+from mailing.services.access import audit_log, permissions
 
 if TYPE_CHECKING:
     from mailing.models.clients import ClientQuerySet
@@ -61,8 +60,9 @@ def add_to_mailing(mailing: Mailing, clients: ClientQuerySet, *, by: User | None
     """Adds those who are not recipients yet; returns their number. Raises NotAllowed."""
     permissions.require_recipients(by, [mailing])
     number = insert(mailing, clients)
-    if number and by is not None:
-        log(mailing, by, ngettext("%(n)s recipient added", "%(n)s recipients added", number) % {"n": number})
+    if number:
+        words = ngettext("%(n)s recipient added", "%(n)s recipients added", number) % {"n": number}
+        audit_log.record(mailing, by, CHANGE, words)
     return number
 
 
@@ -71,8 +71,9 @@ def remove_from_mailing(mailing: Mailing, clients: ClientQuerySet, *, by: User |
     permissions.require_recipients(by, [mailing])
     links = Mailing.clients.through.objects.filter(mailing=mailing, client__in=clients.order_by().values("pk"))
     number, _numbers = links.delete()
-    if number and by is not None:
-        log(mailing, by, ngettext("%(n)s recipient removed", "%(n)s recipients removed", number) % {"n": number})
+    if number:
+        words = ngettext("%(n)s recipient removed", "%(n)s recipients removed", number) % {"n": number}
+        audit_log.record(mailing, by, CHANGE, words)
     return number
 
 
@@ -92,14 +93,3 @@ def insert(owner: Mailing | ClientImport, clients: ClientQuerySet) -> int:
             params,
         )
         return int(cursor.rowcount)
-
-
-def log(mailing: Mailing, by: User, words: str) -> None:
-    LogEntry.objects.create(
-        user=by,
-        content_type=ContentType.objects.get_for_model(Mailing),
-        object_id=str(mailing.pk),
-        object_repr=str(mailing)[:200],
-        action_flag=CHANGE,
-        change_message=words,
-    )
