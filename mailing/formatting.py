@@ -6,7 +6,7 @@ Everything here returns safe HTML or plain text; nothing touches the database.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from django.conf import settings
 from django.templatetags.static import static
@@ -16,13 +16,18 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, pgettext
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from mailing.models import Attempt
+
 THIN_SPACE = "\u202f"  # narrow no-break space: 122 451 stays on one line
 Tone = Literal["", "blue", "green", "amber", "red", "grey"]
 TONES: tuple[Tone, ...] = ("blue", "green", "amber", "red", "grey")
 AMBER_SHARE, RED_SHARE = 0.02, 0.05  # of errors among the letters handed over
 
 
-def num(value: Any) -> Any:
+def num(value: object) -> object:
     """A whole number in groups of three, or a share with one digit; anything else as it is.
 
     `USE_THOUSAND_SEPARATOR` would do it everywhere, also in ids and in `<progress value>`, and break them.
@@ -86,7 +91,7 @@ def duration(span: timedelta | None) -> str:
     return "\u00a0".join(text % {"n": n} for n, text in units[first : first + 2] if n or first == len(units) - 1)
 
 
-def time_left(attempt: Any) -> str:
+def time_left(attempt: Attempt) -> str:
     """How long a run that is handing over letters still takes at the pace it had so far."""
     done = attempt.audience - attempt.open
     if attempt.status != "running" or attempt.resume_at or not done or not attempt.open:
@@ -101,9 +106,14 @@ def time_left(attempt: Any) -> str:
     return ngettext("about %(n)s h left", "about %(n)s h left", hours) % {"n": hours}
 
 
-def pill(text: Any, tone: str = "grey") -> SafeString:
+def pill(text: object, tone: str = "grey") -> SafeString:
     """A state: its word, and a colour beside the word (never the colour alone)."""
     return format_html('<span class="pill pill-{}">{}</span>', tone if tone in TONES else "grey", text)
+
+
+def person(user: User) -> str:
+    """Somebody on the staff by their name, or by what they log in with."""
+    return user.get_full_name() or user.get_username()
 
 
 def error_tone(share: float | None) -> Tone:
@@ -122,7 +132,7 @@ def icon(name: str) -> SafeString:
     )
 
 
-def progress(done: int, total: int, failed: int = 0, unconfirmed: int = 0, note: Any = "") -> SafeString:
+def progress(done: int, total: int, failed: int = 0, unconfirmed: int = 0, note: object = "") -> SafeString:
     """How far a run is: a bar of accepted, unconfirmed and refused letters, and "676 of 1 415" under it.
 
     An SVG, because the width of a styled box would be an inline style, which the CSP forbids.

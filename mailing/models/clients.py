@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from mailing.choices import SuppressionReason
@@ -57,6 +58,16 @@ class Client(models.Model):
 
     def __str__(self) -> str:
         return f"{self.full_name} <{self.email}>" if self.full_name else self.email
+
+    @cached_property
+    def suppression(self) -> Suppression | None:
+        """The stop-list entry of the address, if there is one, with the attempt that made it."""
+        return Suppression.objects.select_related("attempt__mailing__message").filter(email=self.email).first()
+
+    @cached_property
+    def number_of_mailings(self) -> int:
+        """How many mailings the client was chosen for; what goes to everyone comes on top."""
+        return self.mailings.through.objects.filter(client=self).count()
 
 
 class Suppression(models.Model):

@@ -12,7 +12,8 @@ from mailing.furniture import Button, Card
 
 register = template.Library()
 
-for _filter in (formatting.num, formatting.percent, formatting.when, formatting.duration, formatting.time_left):
+_FILTERS = (formatting.num, formatting.percent, formatting.when, formatting.duration, formatting.time_left)
+for _filter in (*_FILTERS, formatting.person):
     register.filter(_filter)
 for _tag in (formatting.pill, formatting.icon, formatting.progress):
     register.simple_tag(_tag)

@@ -40,3 +40,9 @@ def test_a_suppressed_address_does_not_receive() -> None:
     ClientFactory(email="off@example.ru")
     SuppressionFactory(email="OFF@example.ru")
     assert [client.email for client in Client.objects.receiving()] == ["on@example.ru"]
+
+
+def test_a_client_knows_the_entry_of_its_address_on_the_stop_list() -> None:
+    entry = SuppressionFactory(email="anna@example.ru")
+    assert ClientFactory(email="Anna@Example.ru").suppression == entry
+    assert ClientFactory(email="oleg@example.ru").suppression is None

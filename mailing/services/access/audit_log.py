@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.models import User
@@ -13,7 +12,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext
 
 
-def changed(thing: Model, by: User | None, sentence: str, **params: Any) -> None:
+def changed(thing: Model, by: User | None, sentence: str, **params: object) -> None:
     """One entry about a row that was changed; `sentence` is an English msgid."""
     record(thing, by, CHANGE, gettext(sentence) % params if params else gettext(sentence))
 

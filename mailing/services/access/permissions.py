@@ -44,6 +44,16 @@ def may_change_recipients(by: User | None, mailings: Iterable[Mailing]) -> bool:
     return may_send(by) or not any(mailing.is_active for mailing in mailings)
 
 
+def may_stop_letters(by: User) -> bool:
+    """Whether the person may put addresses on the stop list."""
+    return by.has_perm("mailing.add_suppression")
+
+
+def may_return_letters(by: User) -> bool:
+    """Whether the person may take addresses off the stop list: letters go there again."""
+    return by.has_perms(["mailing.delete_suppression", SEND_MAILING])
+
+
 def require_recipients(by: User | None, mailings: Iterable[Mailing]) -> None:
     """Raises NotAllowed."""
     if not may_change_recipients(by, mailings):

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from mailing import recurrence
 from mailing.choices import AttemptStatus, Audience, DeliveryReason, Trigger
+from mailing.formatting import person
 from mailing.models import Attempt, Client, Delivery, Mailing, Message
 from mailing.services.mailings import occurrences
 from mailing.services.reports import statistics
@@ -83,7 +84,7 @@ def _last_editor(message: Message) -> str:
     kind = ContentType.objects.get_for_model(Message)
     entries = LogEntry.objects.filter(content_type=kind, object_id=str(message.pk), action_flag=CHANGE)
     entry = entries.select_related("user").order_by("-action_time").first()
-    return (entry.user.get_full_name() or entry.user.get_username()) if entry else ""
+    return person(entry.user) if entry else ""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from mailing.delivery.letters.mime import Composed, Recipient, Unaddressable, co
 from mailing.delivery.letters.prepare import prepare
 from mailing.delivery.transports import configured, one_letter
 from mailing.errors import NotStarted, Refused
+from mailing.formatting import person
 from mailing.models import Client, Mailing, Message
 from mailing.replies import Outcome, Phase, Trouble, classify
 from mailing.services.access import site_guard
@@ -59,7 +60,7 @@ def _compose(message: Message, mailing: Mailing | None) -> Composed:
 def _letter(composed: Composed, email: str, sample: Client | None, by: User | None) -> tuple[str, bytes | None]:
     """The letter, or None where the address cannot be used."""
     email = addresses.normalize(email)
-    name = by.get_full_name() or by.get_username() if by else ""
+    name = person(by) if by else ""
     full_name, greeting = (sample.full_name, sample.greeting) if sample else (name, name)
     recipient = Recipient(email, full_name, greeting, composed.new_message_id(), links.unsubscribe_url(email))
     now: datetime = timezone.now()
