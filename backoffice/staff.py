@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from django import forms
 from django.contrib import admin
@@ -14,7 +14,7 @@ from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
 from django.contrib.auth.admin import UserAdmin as StockUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
 from django.contrib.auth.models import Group, Permission, User
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Field, ManyToManyField, QuerySet
 from django.forms.models import ModelChoiceIterator
 from django.http import HttpRequest
 from django.utils.functional import Promise
@@ -23,9 +23,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from mailing.admin.common.base import SamovarModelAdmin
+from mailing.admin.common.base import Row, SamovarModelAdmin
 from mailing.formatting import num, when
-from mailing.furniture import Notice
+from mailing.furniture import ChangePage, Notice
 from mailing.services.access import groups
 
 ABOUT = ("client", "suppression", "message", "mailing", "attempt", "delivery", "user", "group")
@@ -36,7 +36,15 @@ ACTIONS: dict[str, Promise] = {
     "view": pgettext_lazy("right", "view"),
 }
 
+
+class Peopled(TypedDict):
+    number_of_people: int
+
+
 if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    PeopledGroup = WithAnnotations[Group, Peopled]
     ChoiceField = forms.ModelMultipleChoiceField[Any]
     ChoiceIterator = ModelChoiceIterator[Any]
     UserScreen = StockUserAdmin[User]
@@ -77,10 +85,12 @@ class Rights(ChoiceField):
         return right(obj)
 
 
-class OurRights(SamovarModelAdmin):
+class OurRights(SamovarModelAdmin[Row]):
     """Offers the rights of our own models; those of the queue and of the log-ins are for superusers anyway."""
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(
+        self, db_field: ManyToManyField[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
         boxes: dict[str, Any] = {"widget": forms.CheckboxSelectMultiple, "required": False}
         if db_field.related_model is Permission:
             ours = Permission.objects.filter(content_type__app_label__in=("mailing", "auth"))
@@ -89,7 +99,7 @@ class OurRights(SamovarModelAdmin):
             boxes |= {"queryset": rows, "form_class": Rights, "help_text": ""}
         return db_field.formfield(**boxes)
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
         """Without the plus sign beside the boxes: groups have their own screen."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
@@ -108,7 +118,7 @@ class NewPasswordForm(PasswordForm):
     )
 
 
-class StaffAdmin(OurRights, UserScreen):
+class StaffAdmin(OurRights[User], UserScreen):
     list_title = gettext_lazy("Users")
     add_label = gettext_lazy("New user")
     list_display = ("username", "first_name", "last_name", "email", "roles", "is_active", "seen")
@@ -140,7 +150,7 @@ class StaffAdmin(OurRights, UserScreen):
         return when(user.last_login)
 
 
-class StaffGroupAdmin(OurRights, StockGroupAdmin):  # type: ignore[misc]  # the stubs leave `request` optional
+class StaffGroupAdmin(OurRights[Group], StockGroupAdmin):  # type: ignore[misc]  # the stubs leave `request` optional
     list_title = gettext_lazy("Groups")
     add_label = gettext_lazy("New group")
     list_display = ("role", "people")
@@ -161,18 +171,16 @@ class StaffGroupAdmin(OurRights, StockGroupAdmin):  # type: ignore[misc]  # the 
         """Renamed, one of our groups would be made anew by the next migrate."""
         return ("role",) if _is_ours(obj) else ()
 
-    def get_notices(self, request: HttpRequest, obj: Any) -> list[Notice]:
-        if not _is_ours(obj):
-            return []
+    def get_change_page(self, request: HttpRequest, obj: Group) -> ChangePage:
         told = _("One of Samovar's own groups: stored as “%(name)s”, shown to everybody in their own language.")
-        return [Notice(told % {"name": obj.name})]
+        return ChangePage(str(obj), notices=[Notice(told % {"name": obj.name})] if _is_ours(obj) else [])
 
     @admin.display(description=gettext_lazy("group"), ordering="name")
     def role(self, group: Group) -> str:
         return str(group)
 
     @admin.display(description=gettext_lazy("people"), ordering="number_of_people")
-    def people(self, group: Any) -> str:
+    def people(self, group: PeopledGroup) -> str:
         return str(num(group.number_of_people))
 
 
@@ -183,6 +191,6 @@ def _is_ours(group: Group | None) -> bool:
 def register(site: admin.AdminSite) -> None:
     """In place of Django's own screens, which are registered by then."""
     Group.add_to_class("__str__", shown_name)  # also in messages, filters, headings and the journal
-    for model, screen in ((User, StaffAdmin), (Group, StaffGroupAdmin)):
-        site.unregister(model)
-        site.register(model, screen)
+    site.unregister((User, Group))
+    site.register(User, StaffAdmin)
+    site.register(Group, StaffGroupAdmin)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from django.utils.functional import Promise
+from django.utils.safestring import SafeString
 
 from mailing.formatting import Tone
 
-Words = str | Promise
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
+
+    Words = _StrOrPromise
+else:
+    Words = str | Promise
 
 
 @dataclass(frozen=True)
@@ -50,3 +56,18 @@ class Notice:
     tone: Tone = ""
     url: str = ""
     label: Words = ""
+
+
+@dataclass(frozen=True)
+class ChangePage:
+    """What stands around the form of one object, gathered once for a request: heading, state, figures, what to do.
+
+    `context`: what else the page's own template shows, by the names it uses.
+    """
+
+    title: str
+    pill: SafeString | str = ""
+    cards: Sequence[Card] = ()
+    notices: Sequence[Notice] = ()
+    buttons: Sequence[Button] = ()
+    context: Mapping[str, object] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailing.models.attempts import Attempt, Delivery
+from mailing.models.attempts import Attempt, Delivery, RefusalGroup
 from mailing.models.clients import Client, Suppression
 from mailing.models.heartbeats import Heartbeat
 from mailing.models.imports import ClientImport
@@ -20,6 +20,7 @@ __all__ = [
     "MailService",
     "Mailing",
     "Message",
+    "RefusalGroup",
     "StaffNotice",
     "Suppression",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypedDict
 
 from django.conf import settings
 from django.db import models
@@ -23,6 +24,17 @@ from mailing.choices import (
 from mailing.models import attempt_notes
 
 NUMBERS = ("started_at", "finished_at", "audience", "sent", "failed", "unconfirmed", "skipped")
+
+
+class RefusalGroup(TypedDict):
+    """What many deliveries of an attempt have in common, as `Attempt.reasons` keeps it."""
+
+    status: str
+    reason: str
+    code: int | None
+    response: str  # of the first of them
+    count: int
+    examples: list[str]  # addresses
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):

@@ -1,4 +1,4 @@
-"""How an attempt looks inside a table of ours."""
+"""How an attempt and its deliveries look inside a table of ours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 
 from mailing.admin.common import pills
 from mailing.formatting import duration
-from mailing.models import Attempt
+from mailing.models import Attempt, Delivery
 from mailing.services.reports import statistics
 
 register = template.Library()
@@ -16,6 +16,11 @@ register = template.Library()
 @register.filter
 def attempt_pill(attempt: Attempt) -> SafeString:
     return pills.attempt(attempt)
+
+
+@register.filter
+def delivery_pill(delivery: Delivery) -> SafeString:
+    return pills.delivery(delivery)
 
 
 @register.filter

@@ -2,64 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from mailing import addresses
+from mailing.admin.attempts.links import ONE_ATTEMPT, attempt_title
 from mailing.admin.common import delivery_text, pills
-from mailing.admin.common.base import Context, SamovarModelAdmin, Unchangeable
+from mailing.admin.common.base import SamovarModelAdmin, Unchangeable
+from mailing.admin.common.lists import SamovarList
+from mailing.admin.common.pagination import CappedPaginator
 from mailing.formatting import when
-from mailing.furniture import Button
+from mailing.furniture import ChangePage
 from mailing.models import Attempt, Delivery
 
-if TYPE_CHECKING:
-    PaginatorOfRows = Paginator[Any]
-else:
-    PaginatorOfRows = Paginator
 
-ONE_ATTEMPT = "attempt__id__exact"  # how the list is narrowed to the deliveries of an attempt
-COUNTED_AT_MOST = 100_000  # pages of deliveries; a count over ten million rows would take seconds
-
-
-class ReadOnly(Unchangeable, SamovarModelAdmin):
-    """The runner owns these rows."""
-
-    actions = None
-
-
-def attempt_title(attempt: Attempt) -> str:
-    return _("%(mailing)s: attempt %(number)s") % {"mailing": attempt.mailing, "number": attempt.pk}
-
-
-def deliveries_url(attempt: Attempt, **filters: str) -> str:
-    """The deliveries of the attempt, narrowed further by exact values."""
-    query = {ONE_ATTEMPT: str(attempt.pk)} | {f"{key}__exact": value for key, value in filters.items()}
-    return f"{reverse('admin:mailing_delivery_changelist')}?{urlencode(query)}"
-
-
-class CappedPaginator(PaginatorOfRows):
-    """Counts no further than anybody pages: the deliveries of years are tens of millions of rows."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return int(rows.order_by()[:COUNTED_AT_MOST].count())
-
-
-class DeliveryList(ChangeList):
+class DeliveryList(SamovarList):
     def apply_select_related(self, qs: QuerySet[Any]) -> QuerySet[Any]:
         """The names of attempts only where the list shows them; bodies of letters stay where they are."""
         if "sent_in" not in self.list_display:
@@ -67,12 +33,24 @@ class DeliveryList(ChangeList):
         bodies = ("html_body", "text_body", "reasons", "mailing__message__body", "mailing__message__text_body")
         return qs.select_related("attempt__mailing__message").defer(*(f"attempt__{name}" for name in bodies))
 
+    @cached_property
+    def attempt(self) -> Attempt | None:
+        """The list is mostly opened from an attempt: it says of which, and leads back."""
+        pk = str(self.params.get(ONE_ATTEMPT, ""))
+        if not pk.isdecimal() or len(pk) >= 19:
+            return None
+        found = Attempt.objects.select_related("mailing__message")
+        return found.only("mailing__name", "mailing__message__subject").filter(pk=pk).first()
+
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnly):
+class DeliveryAdmin(Unchangeable, SamovarModelAdmin[Delivery]):
     list_title = gettext_lazy("Deliveries")
     empty_title = gettext_lazy("No deliveries")
     empty_text = gettext_lazy("The deliveries of an attempt are deleted some months after it; its numbers stay.")
+    changelist = DeliveryList
+    actions = None
+    has_history = False  # the runner writes no log
     list_display = ("email", "state", "reason", "code", "first_words", "tries", "next_try", "changed")
     list_filter = ("status", "reason")
     search_fields = ("email",)
@@ -84,18 +62,6 @@ class DeliveryAdmin(ReadOnly):
     class Media:
         css = {"all": ["mailing/screens.css"]}
 
-    def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
-        """Mostly opened from an attempt: the list says of which, and leads back."""
-        pk = request.GET.get(ONE_ATTEMPT, "")
-        attempts = Attempt.objects.select_related("mailing__message").only(
-            "mailing__name", "mailing__message__subject"
-        )
-        attempt = attempts.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
-        return super().changelist_view(request, {"attempt": attempt} | (extra_context or {}))
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return DeliveryList
-
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         """Among those of all attempts each says its own."""
         columns = DeliveryAdmin.list_display
@@ -104,18 +70,17 @@ class DeliveryAdmin(ReadOnly):
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return ("pk",) if ONE_ATTEMPT in request.GET else ("-pk",)
 
-    def get_pill(self, request: HttpRequest, obj: Delivery) -> SafeString:
-        return pills.delivery(obj)
+    def get_change_page(self, request: HttpRequest, obj: Delivery) -> ChangePage:
+        return ChangePage(str(obj), pill=pills.delivery(obj))
 
-    def get_history_button(self, obj: Delivery) -> list[Button]:
-        return []  # the runner writes no log
-
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Delivery], bool]:
         """By prefix: addresses are stored in one form, so an index of them can be used."""
         wanted = addresses.normalize(search_term)
         return (queryset.filter(email__startswith=wanted) if wanted else queryset), False
 
-    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return lookup == ONE_ATTEMPT or super().lookup_allowed(lookup, value, request)
 
     @admin.display(description=gettext_lazy("attempt"))

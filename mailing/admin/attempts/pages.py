@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_GET, require_POST
 
-from mailing.admin.common.pages import Pages, View, user_of
+from mailing.admin.common.base import Context, SamovarModelAdmin
+from mailing.admin.common.pages import GET, POST, View, user_of
 from mailing.admin.messages import letter_frame
 from mailing.formatting import num
 from mailing.models import Attempt
@@ -23,14 +21,13 @@ from mailing.services.clients import suppression
 from mailing.services.mailings import lifecycle
 from mailing.services.reports import statistics, tables
 
-POST = method_decorator(require_POST)
-GET = method_decorator(require_GET)
 FORMATS = ("csv", "xlsx")
 
 
-class AttemptPages(Pages):
+class AttemptPages(SamovarModelAdmin[Attempt]):
     def get_pages(self) -> list[tuple[str, View]]:
         return [
+            *super().get_pages(),
             ("export/", self.export_view),
             ("report/", self.report_view),
             ("<int:pk>/retry/", self.retry_view),
@@ -63,21 +60,13 @@ class AttemptPages(Pages):
     def has_export_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("mailing.export_attempt")
 
-    def filtered(self, request: HttpRequest) -> tuple[Any, QuerySet[Attempt]]:
-        """The list as its filters in the address narrow it, all pages of it."""
-        narrowed = request.GET.copy()
-        narrowed.pop("format", None)
-        request.GET = narrowed  # type: ignore[assignment]
-        cl = self.get_changelist_instance(request)
-        return cl, cl.queryset
-
     @GET
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
         """The attempts of the current filter as a file."""
         if not self.has_export_permission(request):
             raise PermissionDenied
         wanted = request.GET.get("format", "csv")
-        _cl, attempts = self.filtered(request)
+        attempts = self.get_changelist_instance(request).queryset
         return _file(tables.attempts_table(attempts), wanted, "attempts")
 
     @GET
@@ -88,26 +77,27 @@ class AttemptPages(Pages):
         wanted = request.GET.get("format", "")
         if wanted and not self.has_export_permission(request):
             raise PermissionDenied
-        cl, attempts = self.filtered(request)
+        attempts = self.get_changelist_instance(request).queryset
         if wanted:
             return _file(tables.mailings_table(attempts), wanted, "mailings")
+        return TemplateResponse(request, "admin/mailing/attempt/report.html", self._report(request, attempts))
+
+    def _report(self, request: HttpRequest, attempts: QuerySet[Attempt]) -> Context:
         rows = statistics.by_mailing(attempts)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "list_title": self.list_title,
-            "title": _("Report by mailing"),
-            "cl": cl,
+        narrowed = request.GET.copy()
+        narrowed.pop("format", None)
+        period = {name: narrowed.get(f"started_at__{name}", "") for name in ("since", "until")}
+        others = [(name, value) for name, value in narrowed.items() if not name.startswith("started_at__")]
+        return {
+            **self.shell(request, _("Report by mailing")),
+            **period,
             "rows": rows,
             "missed": sum(row.missed for row in rows),
             "totals": statistics.totals(attempts),
             "may_export": self.has_export_permission(request),
-            "query": request.GET.urlencode(),
-            "since": request.GET.get("started_at__since", ""),
-            "until": request.GET.get("started_at__until", ""),
-            "kept": [(name, value) for name, value in request.GET.items() if not name.startswith("started_at__")],
+            "query": narrowed.urlencode(),
+            "kept": others,
         }
-        return TemplateResponse(request, "admin/mailing/attempt/report.html", context)
 
 
 def _file(table: tables.Table, wanted: str, name: str) -> HttpResponseBase:

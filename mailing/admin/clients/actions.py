@@ -6,35 +6,38 @@ Each action asks on a page of its own and acts on the second POST. The page carr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from mailing.admin.common.base import Context
-from mailing.admin.common.export import StreamedExport
-from mailing.admin.common.formats import EXPORT_FORMATS
-from mailing.admin.common.pages import Pages, user_of
+from mailing.admin.clients.resources import ClientResource
+from mailing.admin.common.base import Context, SamovarModelAdmin
+from mailing.admin.common.export import EXPORT_FORMATS, exported
+from mailing.admin.common.pages import user_of
 from mailing.choices import SuppressionReason
 from mailing.errors import NotAllowed
 from mailing.formatting import num
 from mailing.forms.clients import PickMailingForm
-from mailing.models import Mailing
+from mailing.models import Client, Mailing
 from mailing.models.clients import ClientQuerySet
+from mailing.services.access import permissions
 from mailing.services.clients import bulk_suppression, erasure, suppression
 from mailing.services.mailings import recipients
 
 OWN_WISH = (SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT)
 
 
-class ClientActions(StreamedExport, Pages):
+class ClientActions(SamovarModelAdmin[Client]):
     actions = ("add_to_mailing", "remove_from_mailing", "stop_letters", "return_letters", "export_selected")
 
     # --- who may ---------------------------------------------------------------------------------------
@@ -43,10 +46,10 @@ class ClientActions(StreamedExport, Pages):
         return request.user.has_perm("mailing.change_mailing")
 
     def has_stop_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("mailing.add_suppression")
+        return permissions.may_stop_letters(user_of(request))
 
     def has_lift_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perms(["mailing.delete_suppression", "mailing.send_mailing"])
+        return permissions.may_return_letters(user_of(request))
 
     # --- recipients --------------------------------------------------------------------------------------
 
@@ -60,8 +63,8 @@ class ClientActions(StreamedExport, Pages):
             self._say(request, words, number, mailing)
             return None
         forecast = recipients.preview(mailing, queryset) if mailing else None
-        context = {"form": form, "mailing": mailing, "forecast": forecast, "title": _("Add to a mailing")}
-        return self._page(request, queryset, "add_to_mailing", context)
+        context = {"form": form, "mailing": mailing, "forecast": forecast}
+        return self._page(request, queryset, "add_to_mailing", _("Add to a mailing"), context)
 
     @admin.action(permissions=["recipients"], description=gettext_lazy("Remove from a mailing…"))
     def remove_from_mailing(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
@@ -75,8 +78,8 @@ class ClientActions(StreamedExport, Pages):
             self._say(request, words, number, mailing)
             return None
         removed = recipients.among(mailing, queryset) if mailing else None
-        context = {"form": form, "mailing": mailing, "removed": removed, "title": _("Remove from a mailing")}
-        return self._page(request, queryset, "remove_from_mailing", context)
+        context = {"form": form, "mailing": mailing, "removed": removed}
+        return self._page(request, queryset, "remove_from_mailing", _("Remove from a mailing"), context)
 
     def _mailing_form(self, request: HttpRequest) -> PickMailingForm:
         """Filled from the second step, or from the filter of the list."""
@@ -98,7 +101,7 @@ class ClientActions(StreamedExport, Pages):
             self._say(request, words, number)
             return None
         already = bulk_suppression.of_clients(queryset).count()
-        return self._page(request, queryset, "stop_letters", {"already": already, "title": _("Stop letters")})
+        return self._page(request, queryset, "stop_letters", _("Stop letters"), {"already": already})
 
     @admin.action(permissions=["lift"], description=gettext_lazy("Return to mailings…"))
     def return_letters(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
@@ -113,9 +116,8 @@ class ClientActions(StreamedExport, Pages):
             "reasons": [(label, reasons[value]) for value, label in SuppressionReason.choices if value in reasons],
             "stopped": sum(reasons.values()),
             "own_wish": sum(reasons.get(reason, 0) for reason in OWN_WISH),
-            "title": _("Return to mailings"),
         }
-        return self._page(request, queryset, "return_letters", context)
+        return self._page(request, queryset, "return_letters", _("Return to mailings"), context)
 
     # --- export and deletion ---------------------------------------------------------------------------------
 
@@ -123,32 +125,34 @@ class ClientActions(StreamedExport, Pages):
     def export_selected(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponseBase:
         chosen = request.POST.get("format", "")
         if "apply" in request.POST and chosen in map(str, range(len(EXPORT_FORMATS))):
-            return self._do_file_export(EXPORT_FORMATS[int(chosen)](), request, queryset)
+            return exported(self, request, queryset, ClientResource(), EXPORT_FORMATS[int(chosen)]())
         formats = [(number, file_format.title) for number, file_format in enumerate(EXPORT_FORMATS)]
-        return self._page(request, queryset, "export_selected", {"formats": formats, "title": _("Export")})
+        return self._page(request, queryset, "export_selected", _("Export"), {"formats": formats})
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        one = self.model.objects.filter(pk=obj.pk) if obj else None
+    def has_delete_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:
+        one = Client.objects.filter(pk=obj.pk) if obj else None
         return super().has_delete_permission(request, obj) and (one is None or self._may_delete(request, one))
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], Any]:
+    def get_deleted_objects(
+        self, objs: Sequence[Client] | QuerySet[Client], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         shown, numbers, needed, protected = super().get_deleted_objects(objs, request)
         if not self._may_delete(request, objs):
             needed = {_("recipients of mailings that send by themselves")}
         return shown, numbers, needed, protected
 
-    def _may_delete(self, request: HttpRequest, clients: Any) -> bool:
+    def _may_delete(self, request: HttpRequest, clients: Sequence[Client] | QuerySet[Client]) -> bool:
         return erasure.may_delete(user_of(request), clients)
 
-    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Client]) -> None:
         self._ask(erasure.delete, queryset, by=user_of(request))
 
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        self._ask(erasure.delete, self.model.objects.filter(pk=obj.pk), by=user_of(request))
+    def delete_model(self, request: HttpRequest, obj: Client) -> None:
+        self._ask(erasure.delete, Client.objects.filter(pk=obj.pk), by=user_of(request))
 
     # --- what they share ---------------------------------------------------------------------------------------
 
-    def _ask(self, service: Callable[..., int], *args: Any, by: Any) -> int:
+    def _ask(self, service: Callable[..., int], *args: object, by: User) -> int:
         try:
             return service(*args, by=by)
         except NotAllowed as refusal:
@@ -161,12 +165,12 @@ class ClientActions(StreamedExport, Pages):
             text = format_html('{} <a href="{}">{}</a>', text, url, _("Show the recipients"))
         messages.success(request, text)
 
-    def _page(self, request: HttpRequest, queryset: ClientQuerySet, name: str, context: Context) -> TemplateResponse:
+    def _page(
+        self, request: HttpRequest, queryset: ClientQuerySet, name: str, title: str, context: Context
+    ) -> TemplateResponse:
         across = request.POST.get("select_across") == "1"
         shell = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "list_title": self.list_title,
+            **self.shell(request, title),
             "action": name,
             "number": queryset.count(),
             "across": across,

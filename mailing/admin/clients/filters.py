@@ -14,21 +14,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from mailing import addresses
-from mailing.admin.common.filters import BIGGEST_ID, MailingFilter, PickFilter
+from mailing.admin.common.filters import BIGGEST_ID, MailingFilter, PickFilter, Screen
 from mailing.choices import Audience, SuppressionReason
+from mailing.furniture import Words
 from mailing.models import Client, ClientImport, Mailing, Suppression
 
 TOP_DOMAINS = 8
 SAMPLE = 20_000  # newest clients; a GROUP BY over 1 000 000 addresses takes two seconds
 REMEMBERED = 3600  # seconds
-Choices = list[tuple[str, Any]]
+Choices = list[tuple[str, Words]]
 
 
 class ReceivesFilter(admin.SimpleListFilter):
     title = gettext_lazy("receives mail")
     parameter_name = "receives"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+    def lookups(self, request: HttpRequest, model_admin: Screen) -> Choices:
         return [("yes", _("yes")), ("no", _("no")), *SuppressionReason.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
@@ -54,7 +55,7 @@ class WithoutMailingsFilter(admin.SimpleListFilter):
     title = gettext_lazy("number of mailings")
     parameter_name = "mailings"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+    def lookups(self, request: HttpRequest, model_admin: Screen) -> Choices:
         return [("none", _("in none")), ("some", _("in at least one"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
@@ -68,7 +69,7 @@ class DomainFilter(admin.SimpleListFilter):
     title = gettext_lazy("mail service")
     parameter_name = "domain"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+    def lookups(self, request: HttpRequest, model_admin: Screen) -> Choices:
         found = top_domains()
         chosen = self.value()
         names = found if not chosen or chosen in found else [*found, chosen]

@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.response import TemplateResponse
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, ngettext
-from django.views.decorators.http import require_GET, require_POST
 from import_export.admin import ImportMixin
 
-from mailing.admin.clients.resources import ClientResource
-from mailing.admin.common.base import Context
-from mailing.admin.common.formats import Csv, Spreadsheet
-from mailing.admin.common.pages import Pages, View, user_of
+from mailing.admin.clients import import_preview
+from mailing.admin.clients.resources import ClientResource, Spreadsheet
+from mailing.admin.common.base import Context, SamovarModelAdmin
+from mailing.admin.common.export import Csv
+from mailing.admin.common.pages import GET, POST, View, user_of
 from mailing.errors import NotAllowed, Refused
-from mailing.formatting import num
 from mailing.forms.clients import ClientFileForm, ConfirmFileForm
-from mailing.furniture import Card
-from mailing.models import ClientImport
-from mailing.services.clients import Merged, MergeReport, imports
+from mailing.models import Client, ClientImport
+from mailing.services.clients import MergeReport, imports
 from mailing.tables.reading import Sheet
 
-SHOWN_PROBLEMS = 100
-SHOWN_ROWS = 20  # row numbers in a sentence
-DELIMITERS = {";": gettext_noop("semicolon"), ",": gettext_noop("comma"), "\t": gettext_noop("tab")}
-ENCODINGS = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1251": "Windows-1251"}
 
-POST = method_decorator(require_POST)
-GET = method_decorator(require_GET)
+@dataclass(frozen=True)
+class ImportProgress:
+    """How far a file is that a worker loads, and where to look next."""
+
+    upload: ClientImport
+    live_url: str
+    result_url: str
+    process_url: str
 
 
-class ClientWizard(ImportMixin, Pages):
+class ClientWizard(ImportMixin, SamovarModelAdmin[Client]):
     model: Any  # import-export declares it as None
     import_form_class: Any = ClientFileForm
     confirm_form_class: Any = ConfirmFileForm
@@ -63,7 +63,7 @@ class ClientWizard(ImportMixin, Pages):
 
     # --- File → Check -----------------------------------------------------------------------------------
 
-    def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    def import_action(self, request: HttpRequest, **kwargs: object) -> HttpResponse:
         """GET asks for the file; POST reads it and shows what loading it would do. No client is written."""
         self._require(request)
         form = self.create_import_form(request)
@@ -77,55 +77,23 @@ class ClientWizard(ImportMixin, Pages):
             except Refused as refusal:
                 form.add_error("import_file", str(refusal))
             else:
-                return self._step(
-                    request, 2, {"upload": upload, **self._preview(request, form, upload, sheet, report)}
-                )
+                return self._step(request, 2, self._check(form, upload, sheet, report))
         return self._step(request, 1, {"form": form})
 
-    def _preview(
-        self, request: HttpRequest, form: Any, upload: ClientImport, sheet: Sheet, report: MergeReport
-    ) -> Context:
-        form.cleaned_data["import_file"].tmp_storage_name = str(upload.pk)
+    def _check(self, form: ClientFileForm, upload: ClientImport, sheet: Sheet, report: MergeReport) -> Context:
         return {
-            "confirm_form": self.create_confirm_form(request, form),
-            "report": report,
-            "cards": counters(report.counters(), done=False),
-            "facts": facts(sheet),
-            "cut": self._cut(sheet),
-            "problems": report.problems[:SHOWN_PROBLEMS],
-            "more_problems": len(report.problems) > SHOWN_PROBLEMS,
+            "upload": upload,
+            "confirm_form": _confirm_form(form, upload),
+            "preview": import_preview.of(upload, sheet, report),
             "problems_url": self.url("problems", upload.pk),
-            "changes": [change(merged) for merged in report.changes],
-            "more_changes": report.new + report.changed > len(report.changes),
             "process_url": self.url("process_import"),
             "cancel_url": self.url("cancel", upload.pk),
-            "load_label": self._load_label(report, upload),
         }
-
-    def _load_label(self, report: MergeReport, upload: ClientImport) -> str:
-        """What pressing the button does; empty when there is nothing to load."""
-        number = report.new + report.changed
-        if number:
-            return ngettext("Load %(n)s", "Load %(n)s", number) % {"n": num(number)}
-        if upload.mailing and report.good:
-            return _("Add to the mailing")
-        return ""
-
-    def _cut(self, sheet: Sheet) -> str:
-        if not sheet.cut:
-            return ""
-        listed = ", ".join(map(str, sheet.cut[:SHOWN_ROWS])) + ("…" if len(sheet.cut) > SHOWN_ROWS else "")
-        words = ngettext(
-            "%(n)s row has cells beyond the last heading; they are ignored: row %(rows)s.",
-            "%(n)s rows have cells beyond the last heading; they are ignored: rows %(rows)s.",
-            len(sheet.cut),
-        )
-        return words % {"n": num(len(sheet.cut)), "rows": listed}
 
     # --- Check → Done ------------------------------------------------------------------------------------
 
     @POST
-    def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    def process_import(self, request: HttpRequest, **kwargs: object) -> HttpResponse:
         """Loads one of the person's own files, once: a small one at once, a large one by a worker of the cluster.
 
         `now=1` says that the person does not want to wait for a worker.
@@ -158,24 +126,24 @@ class ClientWizard(ImportMixin, Pages):
         upload = self._find(request, pk)
         if upload.loaded_at is not None:
             return HttpResponseRedirect(self.url("result", pk))
-        return self._step(request, 3, self._progress(upload))
+        return self._step(request, 3, {"progress": self._progress(upload)})
 
     @GET
     def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """How far the loading is: a fragment; `X-Live: done` when there is nothing to wait for."""
         upload = self._find(request, pk)
-        response = render(request, "admin/import_export/_live.html", self._progress(upload))
+        response = render(request, "admin/import_export/_live.html", {"progress": self._progress(upload)})
         if upload.loaded_at is not None or upload.trouble:
             response["X-Live"] = "done"
         return response
 
-    def _progress(self, upload: ClientImport) -> Context:
-        return {
-            "upload": upload,
-            "live_url": self.url("live", upload.pk),
-            "result_url": self.url("result", upload.pk),
-            "process_url": self.url("process_import"),
-        }
+    def _progress(self, upload: ClientImport) -> ImportProgress:
+        return ImportProgress(
+            upload=upload,
+            live_url=self.url("live", upload.pk),
+            result_url=self.url("result", upload.pk),
+            process_url=self.url("process_import"),
+        )
 
     @GET
     def result_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -186,7 +154,7 @@ class ClientWizard(ImportMixin, Pages):
         show = f"{self.url('changelist')}?file={pk}"
         context = {
             "upload": upload,
-            "cards": counters(upload.counters, done=True),
+            "cards": import_preview.counters(upload.counters, done=True),
             "has_problems": upload.problems is not None,
             "problems_url": self.url("problems", pk),
             "differs": upload.counters.get("differs", False),
@@ -220,61 +188,39 @@ class ClientWizard(ImportMixin, Pages):
         if not self.has_import_permission(request):
             raise PermissionDenied(_(imports.MAY_NOT_IMPORT))
 
-    def _mine(self, request: HttpRequest) -> Any:
+    def _mine(self, request: HttpRequest) -> QuerySet[ClientImport]:
         return ClientImport.objects.of(user_of(request)).select_related("mailing__message")
 
     def _find(self, request: HttpRequest, pk: int) -> ClientImport:
         self._require(request)
-        upload: ClientImport | None = self._mine(request).filter(pk=pk).defer("data").first()
+        upload = self._mine(request).filter(pk=pk).defer("data").first()
         if upload is None:
             raise Http404
         return upload
 
     def _step(self, request: HttpRequest, step: int, context: Context) -> TemplateResponse:
         shell = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "list_title": self.list_title,
-            "title": _("Import of clients"),
+            **self.shell(request, _("Import of clients")),
             "step": step,
             "steps": [(number, words) for number, words in enumerate((_("File"), _("Check"), _("Done")), start=1)],
             "sample_url": self.url("sample"),
         }
         name = {1: self.import_template_name, 2: "admin/import_export/check.html", 3: "admin/import_export/done.html"}
-        template = "admin/import_export/progress.html" if "live_url" in context else name[step]
+        template = "admin/import_export/progress.html" if "progress" in context else name[step]
         return TemplateResponse(request, template, shell | context)
 
 
-def counters(numbers: dict[str, int], *, done: bool) -> list[Card]:
-    """The four figures of a file."""
-    return [
-        Card(_("New clients"), numbers["new"]),
-        Card(_("Updated") if done else _("Will be updated"), numbers["changed"]),
-        Card(_("Unchanged"), numbers["unchanged"]),
-        Card(_("Rows with errors"), numbers["problems"], tone="red" if numbers["problems"] else ""),
-    ]
-
-
-def facts(sheet: Sheet) -> list[tuple[str, str]]:
-    """How the file was read, so that a wrong guess is seen at once."""
-    found = [(_("File"), sheet.kind)]
-    if sheet.encoding:
-        found.append((_("Encoding"), ENCODINGS[sheet.encoding]))
-        found.append((_("Delimiter"), _(DELIMITERS.get(sheet.delimiter, sheet.delimiter))))
-    if sheet.columns.ignored:
-        shown = ", ".join(title[:40] for title in sheet.columns.ignored[:SHOWN_ROWS])
-        found.append((_("Columns we ignore"), shown))
-    return found
-
-
-def change(merged: Merged) -> Context:
-    """A row of the preview: (old, new) for name, greeting and comment."""
-    before = merged.stored or ("",) * len(merged.texts)
-    return {
-        "is_new": merged.stored is None,
-        "email": merged.email,
-        "cells": list(zip(before, merged.texts, strict=True)),
-    }
+def _confirm_form(form: ClientFileForm, upload: ClientImport) -> ConfirmFileForm:
+    """What the second step posts: import-export's own form, which knows the file by the id of its upload."""
+    file = form.cleaned_data["import_file"]
+    return ConfirmFileForm(
+        initial={
+            "import_file_name": str(upload.pk),
+            "original_file_name": file.name,
+            "format": form.cleaned_data["format"],
+            "resource": form.cleaned_data.get("resource", ""),
+        }
+    )
 
 
 def download(data: bytes, name: str) -> HttpResponse:

@@ -1,8 +1,8 @@
-"""Which columns of clients and of the stop list a file has."""
+"""What a file of clients or of the stop list is: its format and its columns."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
@@ -10,10 +10,33 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from import_export.fields import Field
+from import_export.formats.base_formats import Format
 
-from mailing.admin.common.formats import StreamedResource
+from mailing.admin.common.export import StreamedResource
 from mailing.choices import SuppressionReason
 from mailing.models import Client, Suppression
+
+
+class Stopped(TypedDict):
+    """What the export annotates."""
+
+    stopped: str | None  # the reason of the stop-list entry
+
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    StoppedClient = WithAnnotations[Client, Stopped]
+
+
+class Spreadsheet(Format):
+    """The one format of imports: CSV of any kind or XLSX, recognised by its content."""
+
+    def get_title(self) -> str:
+        return "CSV, XLSX"
+
+    def can_import(self) -> bool:
+        return True
 
 
 class ClientResource(StreamedResource):
@@ -30,12 +53,12 @@ class ClientResource(StreamedResource):
         model = Client
         fields = ("email", "full_name", "greeting", "comment", "receives", "created_at")
 
-    def filter_export(self, queryset: QuerySet[Any], **kwargs: Any) -> QuerySet[Any]:
+    def filter_export(self, queryset: QuerySet[Any], **kwargs: object) -> QuerySet[Any]:
         reason = Suppression.objects.filter(email=OuterRef("email")).values("reason")
         found: QuerySet[Any] = queryset.annotate(stopped=Subquery(reason[:1]))
         return found
 
-    def dehydrate_receives(self, client: Any) -> str:
+    def dehydrate_receives(self, client: StoppedClient) -> str:
         return str(SuppressionReason(client.stopped).label) if client.stopped else _("yes")
 
     def dehydrate_created_at(self, client: Client) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -17,19 +19,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from mailing import addresses
-from mailing.admin.clients.import_wizard import SHOWN_PROBLEMS
+from mailing.admin.clients.actions import OWN_WISH
+from mailing.admin.clients.import_preview import SHOWN_PROBLEMS
 from mailing.admin.clients.resources import SuppressionResource
-from mailing.admin.clients.screen import receives_pill
-from mailing.admin.common.base import Context
+from mailing.admin.common import pills
+from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.export import StreamedExport
-from mailing.admin.common.filters import DateRangeFilter
-from mailing.admin.common.pages import Pages, View, user_of
-from mailing.choices import SuppressionReason
+from mailing.admin.common.filters import DateRangeFilter, Screen
+from mailing.admin.common.pages import View, user_of
 from mailing.errors import NotAllowed, Refused
-from mailing.formatting import num, when
+from mailing.formatting import num, person, when
 from mailing.forms.clients import SuppressionFileForm, SuppressionForm
-from mailing.furniture import Button, Card, Notice
+from mailing.furniture import Button, Card, ChangePage, Notice
 from mailing.models import Attempt, Suppression
+from mailing.services.access import permissions
 from mailing.services.clients import bulk_suppression, suppression
 from mailing.tables import reading
 
@@ -42,17 +45,25 @@ class AttemptFilter(admin.SimpleListFilter):
     title = gettext_lazy("attempt")
     parameter_name = "attempt"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+    def lookups(self, request: HttpRequest, model_admin: Screen) -> list[tuple[str, str]]:
         value = self.value() or ""
         found = Attempt.objects.filter(pk=int(value)).first() if value.isdecimal() else None
-        return [(value, found)] if found else []
+        return [(value, str(found))] if found else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(attempt=int(self.value() or 0))
 
 
+@dataclass(frozen=True)
+class LiftAll:
+    """Above the list of what one attempt put on it: the button that undoes it, while there is something to undo."""
+
+    attempt: Attempt
+    button: Button | None
+
+
 @admin.register(Suppression)
-class SuppressionAdmin(StreamedExport, Pages):
+class SuppressionAdmin(StreamedExport[Suppression], SamovarModelAdmin[Suppression]):
     list_title = gettext_lazy("Stop list")
     add_label = gettext_lazy("Add an address")
     empty_title = gettext_lazy("The stop list is empty")
@@ -91,14 +102,16 @@ class SuppressionAdmin(StreamedExport, Pages):
         return request.user.has_perm("mailing.export_client")
 
     def has_lift_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perms(["mailing.delete_suppression", "mailing.send_mailing"])
+        return permissions.may_return_letters(user_of(request))
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
         return self.has_lift_permission(request)
 
-    def render_change_form(self, request: HttpRequest, context: Context, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get_form_context(
+        self, request: HttpRequest, form: ModelForm[Suppression], obj: Suppression | None
+    ) -> Context:
         """The button “Take off the list” is this form's way to delete."""
-        return super().render_change_form(request, context | {"show_delete": False}, *args, **kwargs)
+        return {"show_delete": False}
 
     # --- columns -------------------------------------------------------------------------------------
 
@@ -108,7 +121,7 @@ class SuppressionAdmin(StreamedExport, Pages):
 
     @admin.display(description=gettext_lazy("reason"), ordering="reason")
     def why(self, entry: Suppression) -> SafeString:
-        return receives_pill(entry.reason)
+        return pills.receives(entry.reason)
 
     @admin.display(description=gettext_lazy("since"), ordering="created_at")
     def since(self, entry: Suppression) -> SafeString | str:
@@ -123,8 +136,7 @@ class SuppressionAdmin(StreamedExport, Pages):
 
     @admin.display(description=gettext_lazy("added by"), ordering="created_by")
     def who(self, entry: Suppression) -> str:
-        person = entry.created_by
-        return person.get_full_name() or person.get_username() if person else "—"
+        return person(entry.created_by) if entry.created_by else "—"
 
     @admin.display(description=gettext_lazy("note"))
     def short_note(self, entry: Suppression) -> str:
@@ -134,6 +146,7 @@ class SuppressionAdmin(StreamedExport, Pages):
 
     def get_pages(self) -> list[tuple[str, View]]:
         return [
+            *super().get_pages(),
             ("file/", self.file_view),
             ("<int:pk>/lift/", self.lift_view),
             ("attempt/<int:pk>/lift-all/", self.lift_all_view),
@@ -150,7 +163,7 @@ class SuppressionAdmin(StreamedExport, Pages):
             return []
         return [Button(_("Add from a file"), self.url("file"), icon="upload")]
 
-    def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Suppression, form: ModelForm[Suppression], change: bool) -> None:
         """An address that is there already keeps the weightier reason; it is no error to say it again."""
         if change:
             super().save_model(request, obj, form, change)
@@ -158,7 +171,7 @@ class SuppressionAdmin(StreamedExport, Pages):
         entry = suppression.suppress(obj.email, obj.reason, note=obj.note, by=user_of(request))
         obj.pk = entry.pk
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+    def log_addition(self, request: HttpRequest, obj: Suppression, message: object) -> Any:
         """The service has written the entry."""
 
     def file_view(self, request: HttpRequest) -> HttpResponse:
@@ -178,10 +191,7 @@ class SuppressionAdmin(StreamedExport, Pages):
             except Refused as refusal:
                 form.add_error("import_file", str(refusal))
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "list_title": self.list_title,
-            "title": _("Stop list from a file"),
+            **self.shell(request, _("Stop list from a file")),
             "form": form,
             "report": report,
             "problems": report.problems[:SHOWN_PROBLEMS] if report else [],
@@ -192,17 +202,14 @@ class SuppressionAdmin(StreamedExport, Pages):
 
     # --- lifting -----------------------------------------------------------------------------------------
 
-    def get_buttons(self, request: HttpRequest, obj: Suppression) -> list[Button]:
-        if not self.has_lift_permission(request):
-            return []
-        return [Button(_("Take off the list"), self.url("lift", obj.pk), method="post", icon="play")]
-
-    def get_notices(self, request: HttpRequest, obj: Suppression) -> list[Notice]:
-        if obj.reason in {SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT}:
-            return [
-                Notice(_("This person asked for no more letters. Write again only if they say so."), tone="amber")
-            ]
-        return []
+    def get_change_page(self, request: HttpRequest, obj: Suppression) -> ChangePage:
+        lift = Button(_("Take off the list"), self.url("lift", obj.pk), method="post", icon="play")
+        wish = Notice(_("This person asked for no more letters. Write again only if they say so."), tone="amber")
+        return ChangePage(
+            title=str(obj),
+            notices=[wish] if obj.reason in OWN_WISH else [],
+            buttons=[lift] if self.has_lift_permission(request) else [],
+        )
 
     def lift_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         if request.method != "POST":
@@ -229,8 +236,7 @@ class SuppressionAdmin(StreamedExport, Pages):
         response: HttpResponse = super().changelist_view(request, extra)
         return response
 
-    def _lift_all(self, request: HttpRequest) -> Context | None:
-        """The button above the list of one attempt."""
+    def _lift_all(self, request: HttpRequest) -> LiftAll | None:
         pk = request.GET.get("attempt", "")
         attempt = Attempt.objects.filter(pk=int(pk)).first() if pk.isdecimal() else None
         if attempt is None or not self.has_lift_permission(request):
@@ -238,7 +244,7 @@ class SuppressionAdmin(StreamedExport, Pages):
         number = suppression.of_attempt(attempt).count()
         words = ngettext("Take off %(n)s address", "Take off all %(n)s addresses", number) % {"n": num(number)}
         button = Button(words, self.url("lift-all", attempt.pk), method="post")
-        return {"attempt": attempt, "button": button if number else None}
+        return LiftAll(attempt, button if number else None)
 
     def _lift(self, request: HttpRequest, entries: QuerySet[Suppression]) -> HttpResponseRedirect:
         def said(number: int) -> str:

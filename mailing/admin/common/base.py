@@ -1,66 +1,84 @@
-"""The furniture of every screen of ours: titles, buttons, cards, the empty list, counts-only deletion.
+"""The common base of our screens: titles, buttons, figures, the empty list, pages of one's own, counts-only deletion.
 
-A ModelAdmin fills in the words; the templates `change_list.html`, `change_form.html` and `delete_*.html` show them.
+A screen is one class that stands on `SamovarModelAdmin`; where it is large, its parts are mixins beside each other,
+each of which knows this base and no other mixin. The words are class attributes, the rest is asked for:
 
-- `list_title`, `add_label`: "Mailings", "New mailing". Russian needs whole words, "Add %s" cannot be declined.
-- `change_title`: heading of the form with one %s for the object; empty: the object's own name.
-- `get_list_buttons(request)`: above the list; the first is "New …" if the person may add.
-- `get_cards(request, queryset)`: figures above the list, of the filtered rows.
-- `get_buttons(request, obj)`, `get_object_cards(request, obj)`, `get_pill(request, obj)`,
-  `get_notices(request, obj)`: on the page of one object.
-- `empty_title`, `empty_text`, `get_empty_buttons(request)`: instead of an empty list.
-- `deletion_labels`: words for the counts on the delete page, by model label.
+- the list: `changelist` (its figures and the columns that need the whole page), `get_list_buttons`, and
+  `get_empty_buttons` for when there is nothing in it;
+- the page of one object: `get_change_page` for what stands around the form, `get_form_context` for what its template
+  shows of a new one as well;
+- more pages of an object or of all: `get_pages`.
+
+The templates `change_list.html`, `change_form.html` and `delete_*.html` show them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.models import DELETION
 from django.contrib.admin.options import IS_POPUP_VAR
-from django.http import HttpRequest, HttpResponse
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils.safestring import SafeString
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from mailing.admin.common import deletion
-from mailing.furniture import Button, Card, Notice
+from mailing.admin.common.lists import Column, SamovarList
+from mailing.admin.common.pages import View, forbidding, user_of
+from mailing.errors import NotAllowed, Refused
+from mailing.furniture import Button, ChangePage, Words
 from mailing.services.access import audit_log
 
 if TYPE_CHECKING:
-    from django.utils.functional import _StrOrPromise
-
-    ModelAdmin = admin.ModelAdmin[Any]
+    from django.contrib.admin import ModelAdmin
 else:
-    ModelAdmin = admin.ModelAdmin
 
+    class ModelAdmin(admin.ModelAdmin):
+        """`ModelAdmin[Client]` is for type checkers: at run time Django's class takes no parameter."""
+
+        def __class_getitem__(cls, row: object) -> type[ModelAdmin]:
+            return cls
+
+
+Row = TypeVar("Row", bound=Model)
+Result = TypeVar("Result")
 Context = dict[str, Any]  # of a template
+
 LOGGED_ONE_BY_ONE = 100  # deletions beyond that leave one line in the log instead of thousands
 
 
-class SamovarModelAdmin(ModelAdmin):
-    list_title: ClassVar[_StrOrPromise] = ""
-    add_label: ClassVar[_StrOrPromise] = ""
-    change_title: ClassVar[_StrOrPromise] = ""
-    empty_title: ClassVar[_StrOrPromise] = _("Nothing here yet")
-    empty_text: ClassVar[_StrOrPromise] = ""
-    deletion_labels: ClassVar[dict[str, _StrOrPromise]] = {}
+class SamovarModelAdmin(ModelAdmin[Row]):
+    """`list_title` and `add_label` are whole words ("Mailings", "New mailing"): Russian cannot decline "Add %s".
 
+    `deletion_labels`: words for the counts on the delete page, by model label.
+    """
+
+    list_title: ClassVar[Words] = ""
+    add_label: ClassVar[Words] = ""
+    empty_title: ClassVar[Words] = _("Nothing here yet")
+    empty_text: ClassVar[Words] = ""
+    deletion_labels: ClassVar[dict[str, Words]] = {}
+    has_history: ClassVar[bool] = True
+
+    changelist: ClassVar[type[SamovarList]] = SamovarList
+    list_display: Sequence[Column]  # type: ignore[assignment]  # the stubs do not know columns of the list itself
     empty_value_display = "—"
     list_per_page = 50
     list_max_show_all = 200
     show_facets = admin.ShowFacets.NEVER
 
-    # --- what a screen may fill in -------------------------------------------------------------------
-
-    def get_cards(self, request: HttpRequest, queryset: Any) -> list[Card]:
-        """Figures above the list; `queryset` holds the rows of the current filter, of all pages."""
-        return []
+    # --- the list ------------------------------------------------------------------------------------
 
     def get_list_buttons(self, request: HttpRequest) -> list[Button]:
+        """Above the list; the first is "New …" if the person may add."""
         return self.get_add_button(request)
 
     def get_add_button(self, request: HttpRequest) -> list[Button]:
@@ -73,31 +91,12 @@ class SamovarModelAdmin(ModelAdmin):
         """The next step when there are no rows at all."""
         return self.get_add_button(request)
 
-    def get_buttons(self, request: HttpRequest, obj: Any) -> list[Button]:
-        """What can be done with the object, beside saving it."""
-        return []
+    def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[ChangeList]:
+        return self.changelist
 
-    def get_object_cards(self, request: HttpRequest, obj: Any) -> list[Card]:
-        return []
-
-    def get_pill(self, request: HttpRequest, obj: Any) -> SafeString | str:
-        """The state, beside the heading."""
-        return ""
-
-    def get_notices(self, request: HttpRequest, obj: Any) -> list[Notice]:
-        """Sentences above the form: what the person must know before changing anything."""
-        return []
-
-    def get_change_title(self, request: HttpRequest, obj: Any) -> str:
-        return str(self.change_title) % obj if self.change_title else str(obj)
-
-    # --- how it reaches the page ---------------------------------------------------------------------
-
-    def url(self, name: str, *args: Any) -> str:
-        """Address of one of this model's own pages: `self.url("change", obj.pk)`."""
-        return reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
-
-    def get_action_choices(self, request: HttpRequest, default_choices: Any = None) -> list[tuple[str, str]]:
+    def get_action_choices(
+        self, request: HttpRequest, default_choices: list[tuple[str, str]] | None = None
+    ) -> list[tuple[str, str]]:
         """Says what the box is for where Django shows dashes."""
         return super().get_action_choices(request, default_choices or [("", gettext("Choose an action"))])
 
@@ -109,16 +108,26 @@ class SamovarModelAdmin(ModelAdmin):
             context |= self._furnish_list(request, context["cl"], popup=IS_POPUP_VAR in request.GET) | context
         return response
 
-    def _furnish_list(self, request: HttpRequest, cl: Any, *, popup: bool) -> Context:
+    def _furnish_list(self, request: HttpRequest, cl: SamovarList, *, popup: bool) -> Context:
         empty = not cl.result_count and not cl.query and not cl.has_active_filters
         return {
             "is_empty": empty,
-            "cards": [] if popup or empty else self.get_cards(request, cl.queryset),
+            "cards": [] if popup or empty else cl.cards(request),
             "list_buttons": [] if empty else self.get_list_buttons(request),
             "empty_title": self.empty_title,
             "empty_text": self.empty_text,
             "empty_buttons": self.get_empty_buttons(request) if empty else [],
         }
+
+    # --- the page of one object ----------------------------------------------------------------------
+
+    def get_change_page(self, request: HttpRequest, obj: Row) -> ChangePage:
+        """What stands around the form of a stored object."""
+        return ChangePage(str(obj))
+
+    def get_form_context(self, request: HttpRequest, form: ModelForm[Row], obj: Row | None) -> Context:
+        """What the template of the form shows beside it; `obj` is None for a new one."""
+        return {}
 
     def render_change_form(  # noqa: PLR0917 (Django's own signature)
         self,
@@ -127,27 +136,26 @@ class SamovarModelAdmin(ModelAdmin):
         add: bool = False,
         change: bool = False,
         form_url: str = "",
-        obj: Any = None,
+        obj: Row | None = None,
     ) -> HttpResponse:
-        context["list_title"] = self.list_title
+        context |= {"list_title": self.list_title, "subtitle": None}
         if obj is None or add:
-            context |= {"title": self.add_label or context["title"], "subtitle": None}
+            context["title"] = self.add_label or context["title"]
         else:
-            context |= self._furnish_object(request, obj)
+            context |= self._furnish_form(self.get_change_page(request, obj), obj)
+        context |= self.get_form_context(request, context["adminform"].form, None if add else obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
-    def _furnish_object(self, request: HttpRequest, obj: Any) -> Context:
+    def _furnish_form(self, page: ChangePage, obj: Row) -> Context:
+        history = Button(_("History"), self.url("history", obj.pk), icon="history", more=True)
         return {
-            "title": self.get_change_title(request, obj),
-            "subtitle": None,
-            "title_pill": self.get_pill(request, obj),
-            "cards": self.get_object_cards(request, obj),
-            "notices": self.get_notices(request, obj),
-            "object_buttons": [*self.get_buttons(request, obj), *self.get_history_button(obj)],
+            "title": page.title,
+            "title_pill": page.pill,
+            "cards": page.cards,
+            "notices": page.notices,
+            "object_buttons": [*page.buttons, history] if self.has_history else page.buttons,
+            **page.context,
         }
-
-    def get_history_button(self, obj: Any) -> list[Button]:
-        return [Button(_("History"), self.url("history", obj.pk), icon="history", more=True)]
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Context | None = None) -> HttpResponse:
         return super().delete_view(request, object_id, {"list_title": self.list_title} | (extra_context or {}))
@@ -157,41 +165,102 @@ class SamovarModelAdmin(ModelAdmin):
     ) -> HttpResponse:
         return super().history_view(request, object_id, {"list_title": self.list_title} | (extra_context or {}))
 
+    # --- more pages ----------------------------------------------------------------------------------
+
+    def get_pages(self) -> list[tuple[str, View]]:
+        """(address below the model's own, view); "<int:pk>/send/" is reversed as `self.url("send", pk)`."""
+        return []
+
+    def get_urls(self) -> list[URLPattern]:
+        ours = [
+            path(route, self.admin_site.admin_view(forbidding(view)), name=self._page_name(route))
+            for route, view in self.get_pages()
+        ]
+        return [*ours, *super().get_urls()]
+
+    def _page_name(self, route: str) -> str:
+        name = route.rstrip("/").rsplit("/", 1)[-1]
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+    def url(self, name: str, *args: object) -> str:
+        """Address of one of this model's own pages: `self.url("change", obj.pk)`."""
+        return reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
+
+    def find(self, request: HttpRequest, pk: int) -> Row:
+        """The object, for somebody who may look at it."""
+        obj = self.get_object(request, str(pk))
+        if obj is None:
+            raise Http404
+        if not self.has_view_permission(request, obj):
+            raise PermissionDenied
+        return obj
+
+    def require_add(self, request: HttpRequest) -> None:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+
+    def perform(
+        self, request: HttpRequest, act: Callable[[], Result], *, said: str | Callable[[Result], str], back: str
+    ) -> HttpResponseRedirect:
+        """Calls a service; says what was done, or the sentence of the refusal, on the page `back`."""
+        try:
+            result = act()
+        except NotAllowed:
+            raise
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, said if isinstance(said, str) else said(result))
+        return HttpResponseRedirect(back)
+
+    def page(self, request: HttpRequest, obj: Row, name: str, title: str, context: Context) -> TemplateResponse:
+        """A page of the object in the shell of the admin, from templates/admin/mailing/<model>/<name>.html."""
+        template = f"admin/{self.opts.app_label}/{self.opts.model_name}/{name}.html"
+        around = self.shell(request, title) | {"original": obj, "back": self.url("change", obj.pk)}
+        return TemplateResponse(request, template, around | context)
+
+    def shell(self, request: HttpRequest, title: str) -> Context:
+        """What the templates around a page of this screen ask for."""
+        words = {"opts": self.opts, "list_title": self.list_title, "title": title}
+        return self.admin_site.each_context(request) | words
+
     # --- deletion ------------------------------------------------------------------------------------
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], Any]:
+    def get_deleted_objects(
+        self, objs: Sequence[Row] | QuerySet[Row], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Counts, no listing; and no permission needed for read-only related rows, or nobody could delete."""
         numbers = deletion.counts(objs, self.model, self.deletion_labels)
         return [], numbers, set(), deletion.protectors(objs, self.model, self.admin_site)
 
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        number = len(queryset) if isinstance(queryset, list) else queryset.count()  # the delete page gives a list
+    def log_deletions(self, request: HttpRequest, queryset: Sequence[Row] | QuerySet[Row]) -> Any:
+        number = deletion.number(queryset)
         if number <= LOGGED_ONE_BY_ONE:
-            return super().log_deletions(request, queryset)
+            return super().log_deletions(request, queryset)  # type: ignore[arg-type]  # Django passes lists as well
         words = ngettext("%(n)s object deleted", "%(n)s objects deleted", number) % {"n": number}
-        # Only somebody logged in deletes.
-        return audit_log.record_many(self.model, request.user, DELETION, words)  # type: ignore[arg-type]
+        audit_log.record_many(self.model, user_of(request), DELETION, words)
+        return None
 
 
 class Unchangeable:
     """Rows that nobody adds, changes or deletes, for a screen or an inline."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
-class SuperuserReadOnly(Unchangeable, SamovarModelAdmin):
+class SuperuserReadOnly(Unchangeable, SamovarModelAdmin[Row]):
     """A screen of the packages around us: superusers look, nobody changes."""
 
     actions: Any = None
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)
 
     def has_module_permission(self, request: HttpRequest) -> bool:

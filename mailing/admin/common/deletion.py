@@ -6,8 +6,8 @@ Django lists every related object on the confirmation page: for a mailing with 5
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected as stock_delete_selected
@@ -22,10 +22,13 @@ from django.utils.translation import ngettext
 
 from mailing.formatting import num
 
+if TYPE_CHECKING:
+    Screen = admin.ModelAdmin[Any]
+
 LISTED_PROTECTORS = 10
 DEPTH = 3  # mailing -> attempts -> deliveries is the deepest there is
 
-Objects = Any  # a QuerySet, or the list of one object that the delete view passes
+Objects = Sequence[Any] | models.QuerySet[Any]  # the delete view passes a list of one object
 
 
 def counts(objs: Objects, model: type[models.Model], labels: Mapping[str, Any]) -> dict[str, int]:
@@ -33,7 +36,7 @@ def counts(objs: Objects, model: type[models.Model], labels: Mapping[str, Any]) 
 
     The rows of many-to-many tables count only under a label of their own (`labels["mailing.Mailing_clients"]`).
     """
-    found = {} if isinstance(objs, list) else {_words(model, labels): objs.count()}
+    found = {_words(model, labels): objs.count()} if isinstance(objs, models.QuerySet) else {}
     for related, path in _cascades(model, DEPTH):
         words = labels.get(related._meta.label) if related._meta.auto_created else _words(related, labels)
         if words is None:
@@ -42,6 +45,10 @@ def counts(objs: Objects, model: type[models.Model], labels: Mapping[str, Any]) 
         if rows:
             found[str(words)] = found.get(str(words), 0) + rows
     return found
+
+
+def number(objs: Objects) -> int:
+    return objs.count() if isinstance(objs, models.QuerySet) else len(objs)
 
 
 def protectors(objs: Objects, model: type[models.Model], site: admin.AdminSite) -> list[Any]:
@@ -84,7 +91,7 @@ def _link(row: models.Model, site: admin.AdminSite) -> Any:
 
 
 @admin.action(permissions=["delete"], description=_("Delete…"))
-def delete_selected(modeladmin: Any, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+def delete_selected(modeladmin: Screen, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
     """Django's action, but the confirmed deletion never loads the rows: they may be 100 000."""
     if not request.POST.get("post"):
         return stock_delete_selected(modeladmin, request, queryset)

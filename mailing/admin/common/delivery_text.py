@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass, replace
 
 from django.conf import settings
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from mailing.choices import DeliveryReason, DeliveryStatus
+from mailing.formatting import Tone
+from mailing.furniture import Words
+from mailing.models import RefusalGroup
 from mailing.replies import Outcome, Phase, Trouble, Verdict
 from mailing.reply_help import LOGIN, explain
-
-Sentence = str | Promise
 
 UNKNOWN_WHETHER = _(
     "Whether the server took the letter is unknown. It is not repeated by itself; you can send it again by hand."
 )
 
-BY_REASON: dict[str, Sentence] = {
+BY_REASON: dict[str, Words] = {
     DeliveryReason.NO_SUCH_MAILBOX: _("The mailbox does not exist. Such addresses are on the stop list now."),
     DeliveryReason.REFUSED: _("The mailbox does not exist, or it refuses letters. Check the list."),
     DeliveryReason.TRIES_USED_UP: _("The server asked us to wait every time, until the tries were used up."),
@@ -40,23 +40,23 @@ BY_REASON: dict[str, Sentence] = {
 }
 
 
-def about(reason: str, code: int | None, response: str = "") -> Sentence:
+def about(reason: str, code: int | None, response: str = "") -> Words:
     """The sentence for a delivery that was not sent."""
     if reason and reason != DeliveryReason.REFUSED:
         return BY_REASON.get(reason, "")
-    return explain(code, response) or BY_REASON.get(reason, "")
+    return str(explain(code, response)) or BY_REASON.get(reason, "")
 
 
-def about_attempt(groups: Iterable[dict[str, Any]], response: str) -> Sentence:
+def about_attempt(groups: Iterable[RefusalGroup], response: str) -> Words:
     """The sentence above `Attempt.response`: of its most frequent refusal, else of the reply's own code."""
     for group in groups:
-        if group.get("status") == DeliveryStatus.FAILED:
-            return about(group.get("reason", ""), group.get("code"), group.get("response", ""))
-    return explain(int(response[:3]) if response[:3].isdecimal() else None, response)
+        if group["status"] == DeliveryStatus.FAILED:
+            return about(group["reason"], group.get("code"), group.get("response", ""))
+    return str(explain(int(response[:3]) if response[:3].isdecimal() else None, response))
 
 
 # A single letter or log-in: verdict → (word, colour).
-VERDICTS: dict[Verdict, tuple[Sentence, str]] = {
+VERDICTS: dict[Verdict, tuple[Words, Tone]] = {
     Verdict.SENT: (_("accepted by the server"), "green"),
     Verdict.FAILED: (_("refused by the server"), "red"),
     Verdict.DEFERRED: (_("asked to come back later"), "amber"),
@@ -65,7 +65,7 @@ VERDICTS: dict[Verdict, tuple[Sentence, str]] = {
     Verdict.CONFIGURATION: (_("mail settings refused"), "red"),
     Verdict.MESSAGE: (_("message refused"), "red"),
 }
-BY_TROUBLE: dict[Trouble, Sentence] = {
+BY_TROUBLE: dict[Trouble, Words] = {
     Trouble.LOST: _("The mail server does not answer."),
     Trouble.TIMEOUT: _("The mail server took too long."),
     Trouble.GARBAGE: _("The mail server answered unintelligibly."),
@@ -75,7 +75,7 @@ BY_TROUBLE: dict[Trouble, Sentence] = {
     Trouble.TOO_BIG: _("The letter is larger than the mail server takes."),
     Trouble.BAD_ADDRESS: BY_REASON[DeliveryReason.BAD_ADDRESS],
 }
-BY_PHASE: dict[Phase, Sentence] = {
+BY_PHASE: dict[Phase, Words] = {
     Phase.AUTH: LOGIN,
     Phase.MAIL: _("The mail server does not accept the sender. Check the mail settings."),
 }
@@ -85,22 +85,31 @@ WOULD_WAIT = _(
 )
 
 
-def answer(outcome: Outcome) -> dict[str, Any]:
-    """What the server said to one letter: `words` with their `tone`, a `sentence`, and its own `response`."""
+@dataclass(frozen=True)
+class Answer:
+    """What the server said to one letter: in a word, in a sentence of ours, and in its own words."""
+
+    words: Words
+    tone: Tone
+    sentence: Words
+    response: str
+
+
+def answer(outcome: Outcome) -> Answer:
     words, tone = VERDICTS[outcome.verdict]
-    return {"words": words, "tone": tone, "sentence": _about_outcome(outcome), "response": outcome.response}
+    return Answer(words, tone, _about_outcome(outcome), outcome.response)
 
 
-def rehearsed(outcome: Outcome) -> dict[str, Any]:
+def rehearsed(outcome: Outcome) -> Answer:
     """The same for a rehearsal, where trouble that passes would not lose a letter, as it does a test letter."""
     said = answer(outcome)
-    if outcome.verdict in {Verdict.SERVICE, Verdict.DEFERRED}:
-        server = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
-        said["sentence"] = f"{said['sentence']} {WOULD_WAIT % {'server': server}}".strip()
-    return said
+    if outcome.verdict not in {Verdict.SERVICE, Verdict.DEFERRED}:
+        return said
+    server = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
+    return replace(said, sentence=f"{said.sentence} {WOULD_WAIT % {'server': server}}".strip())
 
 
-def _about_outcome(outcome: Outcome) -> Sentence:
+def _about_outcome(outcome: Outcome) -> Words:
     if outcome.verdict is Verdict.SENT:
         return ""
     if outcome.verdict is Verdict.UNCONFIRMED:
@@ -109,4 +118,4 @@ def _about_outcome(outcome: Outcome) -> Sentence:
         return BY_TROUBLE[outcome.trouble]
     if outcome.phase in BY_PHASE and outcome.verdict is Verdict.CONFIGURATION:
         return BY_PHASE[outcome.phase]
-    return explain(outcome.code, outcome.response)
+    return str(explain(outcome.code, outcome.response))

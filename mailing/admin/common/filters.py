@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -23,11 +24,17 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from mailing.admin.common.base import SamovarModelAdmin
+from mailing.admin.common.base import Row, SamovarModelAdmin
 from mailing.forms.widgets import SuggestingSelect
+from mailing.furniture import Words
 from mailing.models import Mailing, Message
 
-Questions = dict[str, tuple[Any, Callable[[Any], Any]]]
+if TYPE_CHECKING:
+    Screen = admin.ModelAdmin[Any]
+else:
+    Screen = admin.ModelAdmin
+
+Questions = dict[str, tuple[Words, Callable[[Any], QuerySet[Any]]]]
 
 OFFERED = 100  # the newest ones, for a browser without scripts; the others are searched for
 BIGGEST_ID = 2**63 - 1
@@ -40,12 +47,22 @@ class QuestionFilter(admin.SimpleListFilter):
     def questions(self) -> Questions:
         raise NotImplementedError
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+    def lookups(self, request: HttpRequest, model_admin: Screen) -> list[tuple[str, Words]]:
         return [(value, words) for value, (words, _ask) in self.questions().items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         found = self.questions().get(self.value() or "")
         return found[1](queryset) if found else None
+
+
+class Titled(admin.FieldListFilter):
+    """A filter over a field, under another name than the field's."""
+
+    own_title: ClassVar[Words]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = self.own_title
 
 
 class DateRangeFilter(admin.FieldListFilter):
@@ -78,7 +95,7 @@ class DateRangeFilter(admin.FieldListFilter):
             queryset = queryset.filter(**{f"{self.field_path}__lt": _midnight(self.until + timedelta(days=1))})
         return queryset
 
-    def choices(self, changelist: Any) -> Iterator[Any]:
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
         """The whole form as one choice: its template draws the inputs."""
         names = [str(name) for name in self.expected_parameters()]
         yield {
@@ -122,7 +139,7 @@ class PickFilter(admin.SimpleListFilter):
         value = self.value() or ""
         return int(value) if value.isdecimal() and int(value) <= BIGGEST_ID else None
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Screen) -> list[tuple[str, str]]:
         found = {str(pk): words for pk, words in self.rows()}
         chosen = self.chosen
         if chosen and str(chosen) not in found and (words := self.name(chosen)):
@@ -132,7 +149,7 @@ class PickFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         return self.narrow(queryset, self.chosen) if self.chosen else None
 
-    def choices(self, changelist: Any) -> Iterator[Any]:
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
         words = dict(self.lookup_choices).get(str(self.chosen))
         yield {
             "selected": words is not None,
@@ -152,7 +169,9 @@ class PickFilter(admin.SimpleListFilter):
         return suggesting(self.relation, attrs, choices).render(name, str(self.chosen or ""))
 
 
-def suggesting(relation: tuple[str, str] | None, attrs: dict[str, Any], choices: Any = ()) -> forms.Select:
+def suggesting(
+    relation: tuple[str, str] | None, attrs: dict[str, Any], choices: Sequence[tuple[str, str]] = ()
+) -> forms.Select:
     if relation is None:
         return forms.Select(attrs, choices)
     model, field = relation
@@ -185,7 +204,7 @@ class MessageFilter(PickFilter):
         return Message.objects.filter(pk=pk).values_list("subject", flat=True).first()
 
 
-def _others(changelist: Any, mine: list[str]) -> list[tuple[str, str]]:
+def _others(changelist: ChangeList, mine: list[str]) -> list[tuple[str, str]]:
     """The other parameters of the list, to be kept as hidden fields."""
     return [
         (name, value) for name, values in changelist.filter_params.items() if name not in mine for value in values
@@ -196,7 +215,7 @@ def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time()))
 
 
-class Suggesting(SamovarModelAdmin):
+class Suggesting(SamovarModelAdmin[Row]):
     """A list with a `PickFilter`: brings along the scripts of its box."""
 
     @property

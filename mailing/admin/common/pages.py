@@ -1,94 +1,34 @@
-"""What our own pages of an object share: finding it, asking for the right, and answering a refusal in words."""
+"""What views of our own pages share: who asks, by which method, and how a refusal is answered."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, cast
+from typing import cast
 
-from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseBase
 from django.middleware.csrf import get_token
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_GET, require_POST
 
-from mailing.admin.common.base import Context, SamovarModelAdmin
-from mailing.errors import NotAllowed, Refused
+from mailing.errors import NotAllowed
+from mailing.furniture import Words
 
 View = Callable[..., HttpResponseBase]
 
-
-class Pages(SamovarModelAdmin):
-    def get_pages(self) -> list[tuple[str, View]]:
-        """(address below the model's own, view); "<int:pk>/send/" is reversed as `self.url("send", pk)`."""
-        return []
-
-    def get_urls(self) -> list[URLPattern]:
-        ours = [
-            path(route, self.admin_site.admin_view(_forbidding(view)), name=self._page_name(route))
-            for route, view in self.get_pages()
-        ]
-        return [*ours, *super().get_urls()]
-
-    def _page_name(self, route: str) -> str:
-        name = route.rstrip("/").rsplit("/", 1)[-1]
-        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
-
-    def find(self, request: HttpRequest, pk: int) -> Any:
-        """The object, for somebody who may look at it."""
-        obj = self.get_object(request, str(pk))
-        if obj is None:
-            raise Http404
-        if not self.has_view_permission(request, obj):
-            raise PermissionDenied
-        return obj
-
-    def require_add(self, request: HttpRequest) -> None:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-
-    def perform(
-        self,
-        request: HttpRequest,
-        act: Callable[[], Any],
-        *,
-        said: Any = "",
-        back: str,
-    ) -> HttpResponseRedirect:
-        """Calls a service; says what was done, or the sentence of the refusal, on the page `back`."""
-        try:
-            result = act()
-        except NotAllowed:
-            raise
-        except Refused as refusal:
-            messages.error(request, str(refusal))
-        else:
-            messages.success(request, said(result) if callable(said) else said)
-        return HttpResponseRedirect(back)
-
-    def page(self, request: HttpRequest, obj: Any, name: str, title: Any, context: Context) -> TemplateResponse:
-        """A page of the object in the shell of the admin, from templates/admin/mailing/<model>/<name>.html."""
-        shell = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "original": obj,
-            "list_title": self.list_title,
-            "title": title,
-            "back": self.url("change", obj.pk),
-        }
-        template = f"admin/{self.opts.app_label}/{self.opts.model_name}/{name}.html"
-        return TemplateResponse(request, template, shell | context)
+POST = method_decorator(require_POST)
+GET = method_decorator(require_GET)
 
 
-def _forbidding(view: View) -> View:
+def forbidding(view: View) -> View:
     """A service that says "not allowed" is answered like any other page one may not open."""
 
     @wraps(view)
-    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def answered(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
         except NotAllowed as refusal:
@@ -102,7 +42,7 @@ def user_of(request: HttpRequest) -> User:
     return cast("User", request.user)
 
 
-def undo(request: HttpRequest, label: Any, url: str) -> SafeString:
+def undo(request: HttpRequest, label: Words, url: str) -> SafeString:
     """A button inside a message, that takes back what the message says was done."""
     return format_html(
         '<form method="post" action="{}" class="button-form"><input type="hidden" name="csrfmiddlewaretoken" '

@@ -1,4 +1,6 @@
-"""Pages of a list of a million clients.
+"""Pages of very long lists: of ten million deliveries (`CappedPaginator`), and of a million clients.
+
+Of clients:
 
 - The ids of a page are found first, in the index of the order alone; then its rows.
 - A page behind the middle is counted from the end: the last one costs what the first does.
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.paginator import Page, Paginator
 from django.db import connections
 from django.db.models import F, QuerySet, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Concat
 from django.utils.functional import cached_property
 
@@ -25,15 +28,26 @@ if TYPE_CHECKING:
 else:
     BasePaginator = Paginator
 
+COUNTED_AT_MOST = 100_000  # a count over ten million rows would take seconds
 MANY = 10_000  # found rows: fewer are sorted in a few milliseconds
 LOOKED_THROUGH = 4_000  # rows in order
 LONGEST_LOOK = 30_000  # of them, where the first ones promise enough: as long as sorting tens of thousands takes
 
 
+class CappedPaginator(BasePaginator):
+    """Counts no further than anybody pages: the deliveries of years are tens of millions of rows."""
+
+    object_list: QuerySet[Any]
+
+    @cached_property
+    def count(self) -> int:
+        return self.object_list.order_by()[:COUNTED_AT_MOST].count()
+
+
 class FarPaginator(BasePaginator):
     object_list: QuerySet[Any]
 
-    def page(self, number: Any) -> Page[Any]:
+    def page(self, number: int | str) -> Page[Any]:
         number = self.validate_number(number)
         bottom = (number - 1) * self.per_page
         ids = self.ids(bottom, min(bottom + self.per_page, self.count))
@@ -136,7 +150,7 @@ class ChoicePaginator(SearchPaginator):
         return super().ids(bottom, top)
 
 
-def _unindexed(order: Any) -> Any:
+def _unindexed(order: str | Combinable) -> str | Combinable:
     name = str(order).removeprefix("-")
     if name not in {"full_name", "email"}:
         return order

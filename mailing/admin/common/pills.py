@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from mailing.choices import AttemptStatus, DeliveryStatus, MailingStatus
+from mailing.choices import AttemptStatus, DeliveryStatus, MailingStatus, SuppressionReason
 from mailing.formatting import Tone, pill
 from mailing.models import Attempt, Delivery, Mailing
 
@@ -35,6 +35,14 @@ def mailing(row: Mailing, *, sending: bool) -> SafeString:
     if sending:
         return pill(_("sending now"), "blue")
     return pill(row.get_status_display(), MAILING_TONES.get(row.status, "grey"))
+
+
+def receives(stopped: str | None) -> SafeString:
+    """Whether somebody gets mail: yes, or the reason of their stop-list entry."""
+    if stopped is None:
+        return pill(_("yes"), "green")
+    tone: Tone = "red" if stopped == SuppressionReason.HARD_BOUNCE else "amber"
+    return pill(SuppressionReason(stopped).label, tone)
 
 
 def attempt(row: Attempt) -> SafeString:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -17,9 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from mailing.admin.common import deletion
-from mailing.admin.common.base import Context
+from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.pages import user_of
-from mailing.admin.mailings.form import MailingScreen
 from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num
 from mailing.models import Attempt, Mailing
@@ -40,7 +38,7 @@ class Asked:
     hindrance: str = ""  # why it will not be sent
 
 
-class MailingActions(MailingScreen):
+class MailingActions(SamovarModelAdmin[Mailing]):
     actions = ("send_now", "pause", "resume", "finish", "copy", deletion.delete_selected)
 
     def has_send_permission(self, request: HttpRequest) -> bool:
@@ -55,7 +53,7 @@ class MailingActions(MailingScreen):
                 return HttpResponseRedirect(self.url("send", chosen[0].pk))
             return self._ask(request, "send_now", _("Send now"), _would_be_sent(chosen))
 
-        def send(mailing: Mailing) -> Any:
+        def send(mailing: Mailing) -> object:
             seen = request.POST.get(f"seen_{mailing.pk}", "")
             number = int(seen) if seen.isdecimal() else None
             return lifecycle.send_now(mailing, by=user_of(request), seen_attempt=number)
@@ -98,7 +96,7 @@ class MailingActions(MailingScreen):
             messages.warning(request, words % {"some": AT_ONCE, "all": num(queryset.count())})
         return chosen[:AT_ONCE]
 
-    def _each(self, request: HttpRequest, mailings: Any, act: Callable[[Mailing], Any]) -> int:
+    def _each(self, request: HttpRequest, mailings: Iterable[Mailing], act: Callable[[Mailing], object]) -> int:
         """Calls a service for each; a refusal stops nobody else and is said with the mailing's name."""
         done = 0
         for mailing in mailings:
@@ -114,10 +112,7 @@ class MailingActions(MailingScreen):
     def _ask(self, request: HttpRequest, action: str, title: str, asked: list[Asked]) -> HttpResponse:
         rows = [row for row in asked if not row.hindrance]
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": title,
-            "list_title": self.list_title,
+            **self.shell(request, title),
             "action": action,
             "rows": rows,
             "hindered": [row for row in asked if row.hindrance],
@@ -130,8 +125,8 @@ class MailingActions(MailingScreen):
     # --- deletion --------------------------------------------------------------------------------------
 
     def get_deleted_objects(
-        self, objs: Any, request: HttpRequest
-    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        self, objs: Sequence[Mailing] | QuerySet[Mailing], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Counts only; a run that is going on protects its mailing."""
         shown, numbers, needed, protected = super().get_deleted_objects(objs, request)
         running = Attempt.objects.running().filter(mailing__in=objs).select_related("mailing__message")

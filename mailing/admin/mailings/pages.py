@@ -2,51 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
-from django.views.decorators.http import require_GET, require_POST
 
 from mailing import formatting
 from mailing.admin.common import delivery_text
-from mailing.admin.common.base import Context
-from mailing.admin.common.pages import View, undo, user_of
+from mailing.admin.common.base import SamovarModelAdmin
+from mailing.admin.common.pages import GET, POST, View, undo, user_of
 from mailing.admin.mailings import plan_text
-from mailing.admin.messages.trial_letter import TrialLetterPages
-from mailing.choices import AttemptStatus, Audience
+from mailing.admin.mailings.change_page import running_attempt
+from mailing.choices import AttemptStatus
 from mailing.errors import NotStarted, RefusalCode
 from mailing.formatting import num
 from mailing.forms.mailings import MailingForm
-from mailing.furniture import Button
+from mailing.furniture import Button, Words
 from mailing.models import Attempt, Heartbeat, Mailing
 from mailing.services import runs
 from mailing.services.access import permissions
-from mailing.services.mailings import lifecycle, occurrences
+from mailing.services.mailings import lifecycle
 from mailing.services.reports import statistics
 from mailing.services.runs import dry_run
 
-POST = method_decorator(require_POST)
-GET = method_decorator(require_GET)
 
-
-class MailingPages(TrialLetterPages):
+class MailingPages(SamovarModelAdmin[Mailing]):
     def get_pages(self) -> list[tuple[str, View]]:
         return [
+            *super().get_pages(),
             ("plan/", self.plan_view),
             ("<int:pk>/send/", self.send_view),
             ("<int:pk>/pause/", self.pause_view),
             ("<int:pk>/resume/", self.resume_view),
             ("<int:pk>/finish/", self.finish_view),
             ("<int:pk>/copy/", self.copy_view),
-            ("<int:pk>/test/", self.test_view),
             ("<int:pk>/dry-run/", self.dry_run_view),
             ("<int:pk>/live/", self.live_view),
             ("<int:pk>/preview/", self.preview_view),
@@ -64,7 +58,7 @@ class MailingPages(TrialLetterPages):
             act = partial(lifecycle.send_now, mailing, by=user_of(request), seen_attempt=seen_attempt)
             return self.perform(request, act, said=begun, back=self.url("change", pk))
         latest = mailing.attempts.order_by("-pk").values_list("pk", flat=True).first()
-        refusal, attempt = lifecycle.refusal(mailing), running(mailing)
+        refusal, attempt = lifecycle.refusal(mailing), running_attempt(mailing)
         context = {
             "recipients": statistics.recipients(mailing),
             "seen": latest or 0,
@@ -126,7 +120,7 @@ class MailingPages(TrialLetterPages):
         if request.method == "POST":
             act = partial(lifecycle.finish, mailing, by=user_of(request))
             return self.perform(request, act, said=_("Finished."), back=self.url("change", pk))
-        return self.page(request, mailing, "finish", _("Finish"), {"running": running(mailing)})
+        return self.page(request, mailing, "finish", _("Finish"), {"running": running_attempt(mailing)})
 
     @POST
     def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -138,16 +132,12 @@ class MailingPages(TrialLetterPages):
 
     # --- looking before sending ------------------------------------------------------------------------
 
-    def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        mailing = self.find(request, pk)
-        return self.test_letter(request, mailing, mailing.message, mailing)
-
     def dry_run_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST proves that the mailing could be sent: composes every letter, logs in to the server, sends nothing."""
         mailing = self.find(request, pk)
         permissions.require_send(user_of(request))
-        result = dry_run.run(mailing) if request.method == "POST" else None
-        return self.page(request, mailing, "dry_run", _("Rehearsal"), rehearsal_context(result))
+        shown = rehearsed(dry_run.run(mailing)) if request.method == "POST" else None
+        return self.page(request, mailing, "dry_run", _("Rehearsal"), {"rehearsal": shown})
 
     def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         mailing = self.find(request, pk)
@@ -161,7 +151,7 @@ class MailingPages(TrialLetterPages):
         asked = request.GET.get("attempt", "")
         is_own_page = asked.isdecimal()
         attempt = mailing.attempts.filter(pk=asked).first() if is_own_page else None
-        attempt = attempt or running(mailing) or mailing.attempts.first()
+        attempt = attempt or running_attempt(mailing) or mailing.attempts.first()
         context = {"attempt": attempt, "mailing": mailing, "is_own_page": is_own_page}
         response = render(request, "admin/mailing/mailing/_live.html", context)
         if attempt is None or attempt.status != AttemptStatus.RUNNING:
@@ -174,12 +164,14 @@ class MailingPages(TrialLetterPages):
     def plan_view(self, request: HttpRequest) -> HttpResponse:
         """What saving the form as it stands would make happen: a fragment for its page."""
         pk = request.GET.get("mailing", "")
-        instance = self.find(request, int(pk)) if pk.isdecimal() else Mailing()
-        if instance.pk is None:
+        if pk.isdecimal():
+            instance = self.find(request, int(pk))
+        else:
             self.require_add(request)
+            instance = Mailing()
         form = MailingForm(request.GET, instance=instance)
         form.full_clean()
-        return render(request, "admin/mailing/mailing/_plan.html", plan_context(form))
+        return render(request, "admin/mailing/mailing/_plan.html", {"plan": plan_text.panel(form)})
 
 
 # --- words and contexts --------------------------------------------------------------------------------
@@ -200,43 +192,31 @@ def begun(attempt: Attempt) -> str:
 
 def paused(mailing: Mailing) -> str:
     """What a pause stopped: the run, in numbers, or the next send."""
-    attempt = running(mailing)
+    attempt = running_attempt(mailing)
     if attempt is None:
         return _("Paused: nothing is sent until you resume it.")
     done = attempt.audience - attempt.open
     return _("Stopped after %(done)s of %(all)s.") % {"done": num(done), "all": num(attempt.audience)}
 
 
-def running(mailing: Mailing) -> Attempt | None:
-    return mailing.attempts.running().defer("html_body", "text_body").first()
+@dataclass(frozen=True)
+class RehearsalShown:
+    """A rehearsal in words."""
+
+    result: dry_run.Rehearsal
+    skipped: list[tuple[Words, int]]  # the reason, and how many
+    examples: list[tuple[str, Words]]  # an address, and the reason
+    server: delivery_text.Answer | None
+
+    @property
+    def skipped_total(self) -> int:
+        return self.result.skipped.total()
 
 
-def rehearsal_context(result: dry_run.Rehearsal | None) -> Context:
-    if result is None:
-        return {"result": None}
-    skipped = [(reason.label, number) for reason, number in result.skipped.most_common()]
-    return {
-        "result": result,
-        "skipped": skipped,
-        "skipped_total": sum(number for _label, number in skipped),
-        "examples": [(email, reason.label) for email, reason in result.examples],
-        "server": delivery_text.rehearsed(result.server) if result.server else None,
-    }
-
-
-def plan_context(form: MailingForm) -> Context:
-    """The panel that says what will happen: sentences, the next dates, the text of the save button."""
-    wrong = [error for name in ("start_at", "end_at") for error in form.errors.get(name, [])]
-    mailing = form.as_it_stands()
-    if wrong or mailing.start_at is None:
-        said = wrong or [_("Say when the first send is.")]
-        return {"sentences": said, "dates": [], "clients": None, "nobody": False, "save_label": _("Save")}
-    plan = occurrences.plan(mailing, timezone.now())
-    clients = form.clients()
-    return {
-        "sentences": plan_text.what_will_happen(mailing, plan, ran=occurrences.has_run(mailing)),
-        "dates": plan_text.dates(plan) if len(plan.dates) > 1 else [],
-        "clients": clients,
-        "nobody": not clients and mailing.audience == Audience.SELECTED,
-        "save_label": plan_text.save_label(plan, clients),
-    }
+def rehearsed(result: dry_run.Rehearsal) -> RehearsalShown:
+    return RehearsalShown(
+        result=result,
+        skipped=[(reason.label, number) for reason, number in result.skipped.most_common()],
+        examples=[(email, reason.label) for email, reason in result.examples],
+        server=delivery_text.rehearsed(result.server) if result.server else None,
+    )

@@ -1,6 +1,9 @@
-"""What will happen, in words: the sentence on the form of a mailing and the text of its save button."""
+"""What will happen, in words: the panel on the form of a mailing, and the text of its save button."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
@@ -8,12 +11,42 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from mailing.choices import Periodicity
+from mailing.choices import Audience, Periodicity
 from mailing.formatting import day_and_time, num
+from mailing.forms.mailings import MailingForm
 from mailing.models import Mailing
+from mailing.services.mailings import occurrences
 from mailing.services.mailings.occurrences import Plan
 
 LAST_SAFE_DAY = 28  # later days are missing in some month
+
+
+@dataclass(frozen=True)
+class PlanPanel:
+    """What saving the form as it stands would make happen."""
+
+    sentences: Sequence[str]
+    save_label: str
+    dates: Sequence[str] = ()
+    clients: int | None = None
+    nobody: bool = False  # is chosen yet
+
+
+def panel(form: MailingForm) -> PlanPanel:
+    """Of a form that has been cleaned, or was never filled in."""
+    wrong = [str(error) for name in ("start_at", "end_at") for error in form.errors.get(name, [])]
+    mailing = form.as_it_stands()
+    if wrong or mailing.start_at is None:
+        return PlanPanel(wrong or [_("Say when the first send is.")], _("Save"))
+    plan = occurrences.plan(mailing, timezone.now())
+    clients = form.clients()
+    return PlanPanel(
+        sentences=what_will_happen(mailing, plan, ran=occurrences.has_run(mailing)),
+        save_label=save_label(plan, clients),
+        dates=dates(plan) if len(plan.dates) > 1 else [],
+        clients=clients,
+        nobody=not clients and mailing.audience == Audience.SELECTED,
+    )
 
 
 def dates(plan: Plan) -> list[str]:

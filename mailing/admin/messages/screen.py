@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.forms import ModelForm
+from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.decorators import method_decorator
 from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_POST
+from django.utils.translation import gettext_lazy
 
 from mailing import placeholders
 from mailing.admin.common import deletion
-from mailing.admin.common.base import Context
+from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.filters import DateRangeFilter, QuestionFilter, Questions
-from mailing.admin.common.pages import View, user_of
+from mailing.admin.common.pages import user_of
 from mailing.admin.messages import letter_frame
+from mailing.admin.messages.pages import MessagePages
 from mailing.admin.messages.trial_letter import TrialLetterPages
 from mailing.formatting import num, when
 from mailing.forms.messages import MessageForm
-from mailing.furniture import Button, Notice
-from mailing.models import Client, Message, searching
+from mailing.furniture import Button, ChangePage, Notice
+from mailing.models import Message, searching
 from mailing.services.access import permissions
-from mailing.services.mailings import copies
 from mailing.services.reports import statistics
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    UsedMessage = WithAnnotations[Message, statistics.Usage]
 
 BEGINNING = 80  # characters of the body under the subject
 READ_AT_MOST = 4000  # of a body with long style sheets, to find its beginning
@@ -48,7 +51,7 @@ class UsedFilter(QuestionFilter):
 
 
 @admin.register(Message)
-class MessageAdmin(TrialLetterPages):
+class MessageAdmin(MessagePages, TrialLetterPages[Message], SamovarModelAdmin[Message]):
     form = MessageForm
     list_title = gettext_lazy("Messages")
     add_label = gettext_lazy("New message")
@@ -86,7 +89,7 @@ class MessageAdmin(TrialLetterPages):
         return format_html('{}<span class="muted">{}</span>', message, beginning(message))
 
     @admin.display(description=gettext_lazy("used in mailings"), ordering="used")
-    def usage(self, message: Any) -> SafeString:
+    def usage(self, message: UsedMessage) -> SafeString:
         if not message.used:
             return format_html('<span class="num">{}</span>', "—")
         return format_html('<a class="num" href="{}">{}</a>', mailings_url(message), num(message.used))
@@ -107,83 +110,34 @@ class MessageAdmin(TrialLetterPages):
     def has_delete_permission(self, request: HttpRequest, obj: Message | None = None) -> bool:
         return super().has_delete_permission(request, obj) and _free(request, obj)
 
-    def render_change_form(self, request: HttpRequest, context: Context, *args: Any, **kwargs: Any) -> HttpResponse:
-        context["chips"] = [(f"{{{{ {name} }}}}", words) for name, words in placeholders.FIELDS.items()]
-        return super().render_change_form(request, context, *args, **kwargs)
+    def get_form_context(self, request: HttpRequest, form: ModelForm[Message], obj: Message | None) -> Context:
+        return {"chips": [(f"{{{{ {name} }}}}", words) for name, words in placeholders.FIELDS.items()]}
 
-    def get_buttons(self, request: HttpRequest, obj: Message) -> list[Button]:
-        items: list[Button] = []
-        if self.may_prepare(request):
-            items.append(Button(_("Test to me"), self.url("test", obj.pk), icon="test"))
-        if self.has_add_permission(request):
-            items.append(Button(_("Copy"), self.url("copy", obj.pk), method="post", icon="copy"))
-        return items
+    def get_change_page(self, request: HttpRequest, obj: Message) -> ChangePage:
+        return ChangePage(str(obj), notices=_notices(request, obj), buttons=self._buttons(request, obj))
 
-    def get_notices(self, request: HttpRequest, obj: Message) -> list[Notice]:
-        notices: list[Notice] = []
-        if obj.mailings.sending().exists():
-            words = _("This letter is being sent right now; changes reach only the next sends.")
-            notices.append(Notice(words, tone="amber", url=mailings_url(obj), label=_("Which mailings")))
-        if not _free(request, obj):
-            notices.append(Notice(_("It stands in a mailing that sends by itself: only a Manager may change it.")))
-        return notices
+    def _buttons(self, request: HttpRequest, obj: Message) -> list[Button]:
+        test = Button(_("Test to me"), self.url("test", obj.pk), icon="test")
+        copy = Button(_("Copy"), self.url("copy", obj.pk), method="post", icon="copy")
+        return [
+            *([test] if self.has_change_permission(request) else []),
+            *([copy] if self.has_add_permission(request) else []),
+        ]
 
-    def save_model(self, request: HttpRequest, obj: Message, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Message, form: MessageForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
         for sentence in form.warnings:
             messages.warning(request, sentence)
 
-    # --- pages ---------------------------------------------------------------------------------------
 
-    def get_pages(self) -> list[tuple[str, View]]:
-        return [
-            ("preview/", self.preview_view),
-            ("<int:pk>/letter/", self.letter_view),
-            ("<int:pk>/test/", self.test_view),
-            ("<int:pk>/copy/", self.copy_view),
-        ]
-
-    @method_decorator(require_POST)
-    def preview_view(self, request: HttpRequest) -> HttpResponse:
-        """The unsaved form as a letter. Changes nothing; POST because a body does not fit into an address."""
-        if not (self.has_add_permission(request) or self.may_prepare(request)):
-            raise PermissionDenied
-        message = Message(
-            subject=request.POST.get("subject", ""),
-            body=request.POST.get("body", ""),
-            is_html=request.POST.get("is_html", "") not in {"", "false", "False", "0"},
-            text_body=request.POST.get("text_body", ""),
-        )
-        return letter_frame.of_message(message, self._sample(request), as_text=request.POST.get("shown") == "text")
-
-    def letter_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The stored message as a letter: the frame's first content."""
-        message = self.find(request, pk)
-        return letter_frame.of_message(message, None, as_text=request.GET.get("shown") == "text")
-
-    def _sample(self, request: HttpRequest) -> Client | None:
-        pk = request.POST.get("sample", "")
-        if not pk.isdecimal() or not request.user.has_perm("mailing.view_client"):
-            return None
-        return Client.objects.filter(pk=pk).first()
-
-    def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        message = self.find(request, pk)
-        return self.test_letter(request, message, message, None)
-
-    @method_decorator(require_POST)
-    def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        message = self.find(request, pk)
-        self.require_add(request)
-        twin = copies.copy_message(message, by=user_of(request))
-        self.message_user(request, _("This is the copy: change it as you like."))
-        return HttpResponseRedirect(self.url("change", twin.pk))
-
-    @admin.action(permissions=["add"], description=gettext_lazy("Copy"))
-    def copy(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
-        twins = [copies.copy_message(message, by=user_of(request)) for message in queryset]
-        words = ngettext("%(n)s copy made.", "%(n)s copies made.", len(twins))
-        self.message_user(request, words % {"n": len(twins)})
+def _notices(request: HttpRequest, obj: Message) -> list[Notice]:
+    found = []
+    if obj.mailings.sending().exists():
+        words = _("This letter is being sent right now; changes reach only the next sends.")
+        found.append(Notice(words, "amber", mailings_url(obj), _("Which mailings")))
+    if not _free(request, obj):
+        found.append(Notice(_("It stands in a mailing that sends by itself: only a Manager may change it.")))
+    return found
 
 
 def _free(request: HttpRequest, obj: Message | None) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
-from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format, number_format
@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from mailing.admin.common.pages import user_of
 from mailing.choices import AttemptStatus
 from mailing.formatting import error_tone, num, percent, when
 from mailing.furniture import Card
@@ -27,9 +28,20 @@ NICE_STEPS = (1, 2, 3, 5)
 TELLING_CHANGE = 300  # percent
 
 
+@dataclass(frozen=True)
+class Step:
+    """One of the steps to the first mailing."""
+
+    title: str
+    text: str
+    url: str
+    done: bool
+    is_next: bool
+
+
 def context(request: HttpRequest) -> dict[str, Any]:
     """What the template of the first page needs, as far as the person may see it."""
-    user = cast("User", request.user)
+    user = user_of(request)
     if not (user.has_perm("mailing.view_mailing") and user.has_perm("mailing.view_attempt")):
         return {"may_look": False}
     seen = overview.overview()
@@ -102,10 +114,10 @@ def top(days: list[Day]) -> int:
         power *= 10
 
 
-def scale(days: list[Day]) -> list[Any]:
+def scale(days: list[Day]) -> list[str]:
     """The labels of the scale, from the top down to zero."""
     step = top(days) // GRID_LINES
-    return [num(step * n) for n in range(GRID_LINES, -1, -1)]
+    return [str(num(step * n)) for n in range(GRID_LINES, -1, -1)]
 
 
 def chart(days: list[Day]) -> SafeString:
@@ -160,7 +172,7 @@ def _why(item: Attention) -> SafeString | str:
     return format_html(sentence.replace("%(when)s", "{}"), when(item.mailing.next_run_at))
 
 
-def steps(first: FirstSteps) -> Iterator[dict[str, Any]]:
+def steps(first: FirstSteps) -> Iterator[Step]:
     """The four steps to the first mailing; the first one not done yet is the next."""
     rows = [
         (_("Load your clients"), _("From the file Excel gave you, or one by one."), first.clients, "client_import"),
@@ -175,9 +187,9 @@ def steps(first: FirstSteps) -> Iterator[dict[str, Any]]:
     ]
     upcoming = True
     for title, text, done, name in rows:
-        yield {"title": title, "text": text, "done": done, "is_next": upcoming and not done, "url": _url(name)}
+        yield Step(title, text, _url(name), done=done, is_next=upcoming and not done)
         upcoming = upcoming and done
 
 
-def _url(name: str, *args: Any) -> str:
+def _url(name: str, *args: int) -> str:
     return reverse(f"admin:mailing_{name}", args=args)

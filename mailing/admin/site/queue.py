@@ -10,7 +10,7 @@ import base64
 import binascii
 import io
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.contrib import admin
 from django.db.models import QuerySet, TextField
@@ -28,6 +28,11 @@ from mailing import scheduling
 from mailing.admin.common.base import SuperuserReadOnly
 from mailing.formatting import when
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    StoredFailure = WithAnnotations[Failure, "Stored"]
+
 assert stock
 for model in (Success, Failure, Schedule, OrmQ):
     if admin.site.is_registered(model):
@@ -35,7 +40,7 @@ for model in (Success, Failure, Schedule, OrmQ):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(SuperuserReadOnly):
+class ScheduleAdmin(SuperuserReadOnly[Schedule]):
     list_title = gettext_lazy("Queue: schedules")
     empty_text = gettext_lazy("Each active mailing has a row here; the tick makes it.")
     list_display = ("name", "mailing_link", "next_send", "state")
@@ -47,24 +52,28 @@ class ScheduleAdmin(SuperuserReadOnly):
     list_select_related = ("mailing__message",)
 
     @admin.display(description=gettext_lazy("mailing"))
-    def mailing_link(self, row: Any) -> SafeString | str:
+    def mailing_link(self, row: Schedule) -> SafeString | str:
         mailing = getattr(row, "mailing", None)
         return str(mailing) if mailing else "—"
 
     @admin.display(description=gettext_lazy("next run"), ordering="next_run")
-    def next_send(self, row: Any) -> SafeString | str:
+    def next_send(self, row: Schedule) -> SafeString | str:
         return when(row.next_run)
 
     @admin.display(description=gettext_lazy("state"))
-    def state(self, row: Any) -> str:
+    def state(self, row: Schedule) -> str:
         if row.next_run is not None:
             return _("active")
         reason = scheduling.why_broken(row)
         return _("parked: %(reason)s") % {"reason": reason} if reason else _("has run")
 
 
+class Stored(TypedDict):
+    stored: str | None  # the pickle of the result, as text
+
+
 @admin.register(Failure)
-class FailureAdmin(SuperuserReadOnly):
+class FailureAdmin(SuperuserReadOnly[Failure]):
     list_title = gettext_lazy("Queue: failures")
     empty_title = gettext_lazy("No failures")
     empty_text = gettext_lazy("What a worker could not do would stand here with the reason.")
@@ -78,14 +87,14 @@ class FailureAdmin(SuperuserReadOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The pickles stay where they are: loading one could run anything."""
         rows = super().get_queryset(request).defer("args", "kwargs", "result")
-        return rows.annotate(stored=Cast("result", TextField()))  # type: ignore[no-any-return]
+        return rows.annotate(stored=Cast("result", TextField()))
 
     @admin.display(description=gettext_lazy("when"), ordering="stopped")
-    def stopped_at(self, row: Any) -> SafeString | str:
+    def stopped_at(self, row: Failure) -> SafeString | str:
         return when(row.stopped)
 
     @admin.display(description=gettext_lazy("text"))
-    def why(self, row: Any) -> SafeString:
+    def why(self, row: StoredFailure) -> SafeString:
         return format_html("<pre>{}</pre>", Truncator(text_of(row.stored)).chars(2000))
 
 

@@ -6,6 +6,6 @@
 from __future__ import annotations
 
 from mailing.services.clients import bulk_suppression, erasure, imports, suppression
-from mailing.services.clients.merge import Merged, MergeReport
+from mailing.services.clients.merge import Merged, MergeReport, RowProblem
 
-__all__ = ["MergeReport", "Merged", "bulk_suppression", "erasure", "imports", "suppression"]
+__all__ = ["MergeReport", "Merged", "RowProblem", "bulk_suppression", "erasure", "imports", "suppression"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.contrib.admin.models import DELETION, LogEntry
@@ -27,7 +28,7 @@ BLANK = "…"  # stands where the address stood
 MAY_NOT_DELETE = _("You may not delete clients. Ask your administrator.")
 
 
-def may_delete(by: User | None, clients: ClientQuerySet) -> bool:
+def may_delete(by: User | None, clients: Iterable[Client]) -> bool:
     """Whoever may not send takes no recipient away from an active mailing, not even by deleting the client."""
     reached = Mailing.objects.active().filter(clients__in=clients).distinct()
     return permissions.may_change_recipients(by, reached)

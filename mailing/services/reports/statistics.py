@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from django.db.models import (
     Aggregate,
@@ -210,6 +211,12 @@ def of_mailings(mailings: QuerySet[Mailing]) -> MailingTotals:
     attempts = Attempt.objects.filter(mailing__in=listed.values("pk")).order_by()
     letters = attempts.aggregate(sent=Sum("sent", default=0), errors=Sum(F("failed") + F("unconfirmed"), default=0))
     return MailingTotals(mailings=listed.count(), sending=attempts.running().count(), **letters)
+
+
+class Usage(TypedDict):
+    """What `with_usage` knows of a message besides."""
+
+    used: int
 
 
 def with_usage(messages: QuerySet[Message]) -> QuerySet[Message]:

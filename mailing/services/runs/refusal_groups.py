@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mailing.choices import DeliveryStatus
-from mailing.models import Attempt, Delivery
+from mailing.models import Attempt, Delivery, RefusalGroup
 
 EXAMPLES = 20  # addresses shown per group
 GROUPS = 100  # kept per attempt
@@ -46,7 +46,7 @@ class RefusalGroups:
         for status, reason, code, response, email in rows.values_list(*fields).iterator():
             yield _Key(status, reason, code, _DIFFERENT.sub("…", response)), response, email
 
-    def as_json(self) -> list[dict[str, Any]]:
+    def as_json(self) -> list[RefusalGroup]:
         return [
             {
                 "status": key.status,

@@ -145,7 +145,7 @@ def test_figures_of_a_broad_search_are_left_out_rather_than_late(
     client: Browser, superuser: User, clients: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.force_login(superuser)
-    monkeypatch.setattr("mailing.admin.clients.screen.BROAD_SEARCH", 5)
+    monkeypatch.setattr("mailing.admin.clients.listing.BROAD_SEARCH", 5)
     cards = client.get("/admin/mailing/client/?q=анна").context["cards"]
     assert [card.value for card in cards] == [15]
     assert len(client.get("/admin/mailing/client/").context["cards"]) == 4
@@ -155,7 +155,7 @@ def test_more_than_anybody_counts_is_said_in_words(
     client: Browser, superuser: User, clients: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.force_login(superuser)
-    monkeypatch.setattr("mailing.admin.clients.screen.COUNTED", 20)
+    monkeypatch.setattr("mailing.admin.clients.listing.COUNTED", 20)
     cards = client.get("/admin/mailing/client/").context["cards"]
     assert [card.value for card in cards] == [23, 23, 0, "more than 20"]
 

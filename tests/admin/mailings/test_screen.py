@@ -57,9 +57,9 @@ def test_the_screen_offers_what_it_should(superuser: User, rf: Any) -> None:
     screen = admin.site._registry[Mailing]
 
     assert list(screen.get_actions(request)) == ["send_now", "pause", "resume", "finish", "copy", "delete_selected"]
-    assert screen.get_list_display(request) == (
+    assert [getattr(column, "__name__", column) for column in screen.get_list_display(request)] == [
         *("title", "state", "periodicity", "next_send", "recipients", "last_send", "trend"),
-    )
+    ]
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_the_page_asks_a_constant_number_of_questions(browser: Browser) -> None:
 
 def test_a_new_installation_shows_four_steps_and_the_next_of_them(browser: Browser) -> None:
     def steps() -> list[tuple[bool, bool]]:
-        return [(step["done"], step["is_next"]) for step in browser.get("/admin/").context["steps"]]
+        return [(step.done, step.is_next) for step in browser.get("/admin/").context["steps"]]
 
     assert steps() == [(False, True), (False, False), (False, False), (False, False)]
     ClientFactory()

@@ -1,0 +1,129 @@
+"""What stands on the page of an attempt: its balance, what to do about it, and who did not get the letter and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from mailing.admin.attempts.links import attempt_title, deliveries_url
+from mailing.admin.common import delivery_text, pills
+from mailing.admin.common.base import SamovarModelAdmin
+from mailing.admin.common.pages import user_of
+from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
+from mailing.formatting import Tone, duration, num, percent
+from mailing.furniture import Button, Card, ChangePage, Notice, Words
+from mailing.models import Attempt, RefusalGroup
+from mailing.services.access import permissions
+from mailing.services.clients import suppression
+from mailing.services.reports import statistics
+
+
+class AttemptChangePage(SamovarModelAdmin[Attempt]):
+    def get_change_page(self, request: HttpRequest, obj: Attempt) -> ChangePage:
+        return ChangePage(
+            title=attempt_title(obj),
+            pill=pills.attempt(obj),
+            cards=_cards(obj),
+            notices=_notices(obj),
+            buttons=self._buttons(request, obj),
+            context={
+                "took": duration(statistics.length(obj)),
+                "retries": obj.retries.only("pk"),
+                "sentence": delivery_text.about_attempt(obj.reasons, obj.response),
+                "groups": [_group(obj, group) for group in obj.reasons],
+                "letter": self.url("letter", obj.pk),
+            },
+        )
+
+    def _buttons(self, request: HttpRequest, obj: Attempt) -> list[Button]:
+        deliveries = Button(_("Deliveries"), deliveries_url(obj), icon="list")
+        if not permissions.may_send(user_of(request)):
+            return [deliveries]
+        return [*self._retry_buttons(obj), deliveries, *self._lift_button(obj)]
+
+    def _retry_buttons(self, obj: Attempt) -> list[Button]:
+        """For the failed and unsent; and, asked for separately, also for those nobody knows about."""
+        if obj.status != AttemptStatus.FAILED:
+            return []
+        unsent, unconfirmed = statistics.retryable(obj)
+        url = self.url("retry", obj.pk)
+        found = []
+        if unsent:
+            words = ngettext("Retry for %(n)s unsent", "Retry for %(n)s unsent", unsent) % {"n": num(unsent)}
+            found.append(Button(words, url, method="post", primary=True, icon="refresh"))
+        if unconfirmed:
+            words = ngettext("…and for %(n)s unconfirmed", "…and for %(n)s unconfirmed", unconfirmed)
+            if not unsent:
+                words = ngettext("Retry for %(n)s unconfirmed", "Retry for %(n)s unconfirmed", unconfirmed)
+            words %= {"n": num(unconfirmed)}
+            found.append(Button(words, url, method="post", icon="refresh", hidden={"unconfirmed": "1"}))
+        return found
+
+    def _lift_button(self, obj: Attempt) -> list[Button]:
+        stopped = suppression.of_attempt(obj).count()
+        if not stopped:
+            return []
+        words = ngettext("Take %(n)s address off the stop list", "Take %(n)s addresses off the stop list", stopped)
+        url = self.url("lift", obj.pk)
+        return [Button(words % {"n": num(stopped)}, url, method="post", icon="stop", more=True)]
+
+
+def _notices(obj: Attempt) -> list[Notice]:
+    note = obj.note_text if obj.status != AttemptStatus.RUNNING else ""  # there the live panel says it
+    return [Notice(note, tone="" if obj.status == AttemptStatus.SUCCEEDED else "amber")] if note else []
+
+
+def _cards(obj: Attempt) -> list[Card]:
+    if obj.status == AttemptStatus.MISSED:
+        return []
+    return [
+        Card(_("Recipients"), obj.audience),
+        _card(obj, _("Accepted"), DeliveryStatus.SENT, "green"),
+        _card(obj, _("Refused"), DeliveryStatus.FAILED, "red"),
+        _card(obj, _("Unconfirmed"), DeliveryStatus.UNCONFIRMED, "amber"),
+        _card(obj, _("Skipped"), DeliveryStatus.SKIPPED),
+        Card(_("Not sent yet"), obj.open),
+    ]
+
+
+def _card(obj: Attempt, label: str, status: DeliveryStatus, tone: Tone = "") -> Card:
+    number: int = getattr(obj, status)
+    if not number:
+        return Card(label, number)
+    return Card(label, number, percent(number, obj.audience), tone, deliveries_url(obj, status=status))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Deliveries that went wrong in the same way, in words: "451 greylisting: 12 addresses"."""
+
+    status: Words
+    tone: Tone
+    code: int | None
+    reason: str
+    addresses: str
+    sentence: Words
+    response: str
+    examples: Sequence[str]
+    more: int  # than the examples
+    url: str
+
+
+def _group(obj: Attempt, group: RefusalGroup) -> Group:
+    status, reason, number = DeliveryStatus(group["status"]), group["reason"], group["count"]
+    return Group(
+        status=status.label,
+        tone=pills.DELIVERY_TONES.get(status, "grey"),
+        code=group["code"],
+        reason=str(dict(DeliveryReason.choices).get(reason, reason)),
+        addresses=ngettext("%(n)s address", "%(n)s addresses", number) % {"n": num(number)},
+        sentence=delivery_text.about(reason, group["code"], group["response"]),
+        response=group["response"],
+        examples=group["examples"],
+        more=number - len(group["examples"]),
+        url=deliveries_url(obj, status=status, reason=reason),
+    )

@@ -1,0 +1,208 @@
+"""The card of one client, that answers the phone: what they got, what comes next, and what can be done about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Exists, Max, OuterRef, Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from mailing.admin.common import pills
+from mailing.admin.common.base import SamovarModelAdmin
+from mailing.admin.common.pages import POST, View, user_of
+from mailing.choices import Audience, DeliveryStatus, SuppressionReason
+from mailing.errors import NotAllowed
+from mailing.formatting import num, pill, when
+from mailing.furniture import Button, Card, ChangePage
+from mailing.models import Client, Delivery, Mailing, Suppression
+from mailing.models.mailings import MailingQuerySet
+from mailing.services.access import permissions
+from mailing.services.clients import erasure, suppression
+
+LISTED = 20
+COMING = 5
+
+
+@dataclass(frozen=True)
+class ClientSummary:
+    sent: int
+    last_sent_at: datetime | None
+    deliveries: list[Delivery]  # the newest
+    number_of_deliveries: int
+    coming: list[Mailing]  # by their next send
+
+    @property
+    def next_send_at(self) -> datetime | None:
+        return self.coming[0].next_run_at if self.coming else None
+
+
+class ClientChangePage(SamovarModelAdmin[Client]):
+    def get_change_page(self, request: HttpRequest, obj: Client) -> ChangePage:
+        known = summary_of(obj)
+        entry = obj.suppression
+        return ChangePage(
+            title=obj.full_name or obj.email,
+            pill=pills.receives(entry.reason) if entry else pill(_("gets mail"), "green"),
+            cards=[
+                Card(_("Letters received"), known.sent),
+                Card(_("Last letter"), when(known.last_sent_at)),
+                Card(_("In mailings"), obj.number_of_mailings),
+                Card(_("Next letter"), when(known.next_send_at)),
+            ],
+            buttons=self._buttons(request, obj),
+            context={"summary": known},
+        )
+
+    def _buttons(self, request: HttpRequest, obj: Client) -> list[Button]:
+        buttons = []
+        if obj.suppression and permissions.may_return_letters(user_of(request)):
+            url = self.url("lift", obj.pk)
+            buttons.append(Button(_("Return to mailings"), url, method="post", icon="play"))
+        if not obj.suppression and permissions.may_stop_letters(user_of(request)):
+            buttons.append(Button(_("Stop letters"), self.url("stop", obj.pk), method="post", icon="stop"))
+        if self.has_delete_permission(request, obj):
+            label, url = _("Forget the client…"), self.url("forget", obj.pk)
+            buttons.append(Button(label, url, danger=True, icon="trash", more=True))
+        return buttons
+
+    # --- read-only fields --------------------------------------------------------------------------------
+
+    @admin.display(description=gettext_lazy("receives mail"))
+    def receives_now(self, client: Client) -> SafeString | str:
+        entry = client.suppression
+        if entry is None:
+            return _("Yes")
+        since = date_format(timezone.localtime(entry.created_at), "SHORT_DATE_FORMAT")
+        words = _("No: %(reason)s, since %(day)s") % {"reason": entry.get_reason_display(), "day": since}
+        if entry.attempt is None:
+            return words
+        url = reverse("admin:mailing_attempt_change", args=[entry.attempt.pk])
+        return format_html('{} (<a href="{}">{}: {}</a>)', words, url, entry.attempt, entry.attempt.mailing)
+
+    @admin.display(description=gettext_lazy("recipient of"))
+    def mailings_list(self, client: Client) -> SafeString | str:
+        if not client.number_of_mailings:
+            if _gets_what_goes_to_everyone(client):
+                return _("Not chosen for any mailing; what goes to everyone arrives all the same")
+            return _("Not a recipient of any mailing yet")
+        shown = _newest_mailings(client)
+        links = [(reverse("admin:mailing_mailing_change", args=[row.pk]), row) for row in shown]
+        listed = format_html_join(", ", '<a href="{}">{}</a>', links)
+        rest = client.number_of_mailings - len(shown)
+        if not rest:
+            return listed
+        words = ngettext("and %(n)s more", "and %(n)s more", rest) % {"n": num(rest)}
+        return format_html("{} {}", listed, words)
+
+    @admin.display(description=gettext_lazy("changed"))
+    def changed(self, client: Client) -> SafeString | str:
+        return when(client.updated_at)
+
+    # --- what its buttons do -----------------------------------------------------------------------------
+
+    def get_pages(self) -> list[tuple[str, View]]:
+        return [
+            *super().get_pages(),
+            ("<int:pk>/stop/", self.stop_view),
+            ("<int:pk>/lift/", self.lift_view),
+            ("<int:pk>/forget/", self.forget_view),
+        ]
+
+    @POST
+    def stop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        client = self.find(request, pk)
+        if not permissions.may_stop_letters(user_of(request)):
+            raise PermissionDenied
+
+        def act() -> Suppression:
+            return suppression.suppress(client.email, SuppressionReason.MANUAL, by=user_of(request))
+
+        said = _("No more letters will go to this client.")
+        return self.perform(request, act, said=said, back=self.url("change", pk))
+
+    @POST
+    def lift_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        client = self.find(request, pk)
+        if not permissions.may_return_letters(user_of(request)):
+            raise PermissionDenied
+
+        def act() -> int:
+            return suppression.lift_many(Suppression.objects.filter(email=client.email), by=user_of(request))
+
+        said = _("Letters go to this client again.")
+        return self.perform(request, act, said=said, back=self.url("change", pk))
+
+    def forget_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """GET asks; POST erases."""
+        client = self.find(request, pk)
+        if not self.has_delete_permission(request, client):
+            raise PermissionDenied
+        if request.method != "POST":
+            stopped = Suppression.objects.filter(email=client.email).exists()
+            context = {"deliveries": client.deliveries.count(), "stopped": stopped}
+            return self.page(request, client, "forget", _("Forget the client"), context)
+        try:
+            erasure.forget(client, by=user_of(request))
+        except NotAllowed as refusal:
+            raise PermissionDenied(str(refusal)) from refusal
+        messages.success(request, _("The client is forgotten: no personal data is left."))
+        return HttpResponseRedirect(self.url("changelist"))
+
+
+# --- what is known of a client -----------------------------------------------------------------------------
+
+
+def summary_of(client: Client) -> ClientSummary:
+    """Four queries, however much the client got."""
+    sums = client.deliveries.aggregate(
+        all=Count("pk"),
+        sent=Count("pk", filter=Q(status=DeliveryStatus.SENT)),
+        last=Max("updated_at", filter=Q(status=DeliveryStatus.SENT)),
+    )
+    return ClientSummary(
+        sent=sums["sent"],
+        last_sent_at=sums["last"],
+        deliveries=_deliveries(client),
+        number_of_deliveries=sums["all"],
+        coming=[] if client.suppression else list(_light(_coming(client))[:COMING]),
+    )
+
+
+def _newest_mailings(client: Client) -> list[Mailing]:
+    """Of those the client was chosen for."""
+    return list(_light(Mailing.objects.filter(clients=client).order_by("-created_at", "-pk"))[:LISTED])
+
+
+def _gets_what_goes_to_everyone(client: Client) -> bool:
+    """Whether something goes to everyone, and so to them as well."""
+    return client.suppression is None and _planned().filter(audience=Audience.EVERYONE).exists()
+
+
+def _deliveries(client: Client) -> list[Delivery]:
+    newest = client.deliveries.select_related("attempt__mailing__message").order_by("-pk")
+    heavy = ("attempt__html_body", "attempt__text_body", "attempt__response", "attempt__reasons")
+    bodies = ("attempt__mailing__message__body", "attempt__mailing__message__text_body")
+    return list(newest.defer(*heavy, *bodies)[:LISTED])
+
+
+def _coming(client: Client) -> MailingQuerySet:
+    mine = Exists(Mailing.clients.through.objects.filter(mailing=OuterRef("pk"), client=client.pk))
+    return _planned().filter(Q(audience=Audience.EVERYONE) | mine).order_by("next_run_at")
+
+
+def _planned() -> MailingQuerySet:
+    return Mailing.objects.active().filter(next_run_at__isnull=False)
+
+
+def _light(mailings: MailingQuerySet) -> MailingQuerySet:
+    return mailings.select_related("message").defer("message__body", "message__text_body")

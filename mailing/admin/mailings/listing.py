@@ -1,0 +1,85 @@
+"""The list of mailings: what each will do and has done lately, gathered once for a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from mailing.admin.common import pills
+from mailing.admin.common.lists import SamovarList
+from mailing.choices import AttemptStatus
+from mailing.formatting import error_tone, num, percent, progress
+from mailing.furniture import Card
+from mailing.models import Mailing
+from mailing.services.reports import statistics
+
+
+class MailingList(SamovarList):
+    numbers: dict[int, statistics.MailingNumbers]
+
+    def apply_select_related(self, qs: QuerySet[Any]) -> QuerySet[Any]:
+        return qs.select_related("message").defer("message__body", "message__text_body")
+
+    def get_results(self, request: HttpRequest) -> None:
+        """The numbers of the rows on this page, in five queries however many they are."""
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        self.numbers = statistics.numbers_of(self.result_list)
+
+    def cards(self, request: HttpRequest) -> list[Card]:
+        numbers = statistics.of_mailings(self.queryset)
+        return [
+            Card(_("Mailings"), numbers.mailings),
+            Card(_("Sending now"), numbers.sending, url="?state=sending"),
+            Card(_("Letters accepted"), numbers.sent),
+            Card(
+                _("Errors"),
+                numbers.errors,
+                note=percent(numbers.errors, numbers.sent + numbers.errors),
+                tone=error_tone(numbers.error_share),
+                url="?attention=errors",
+            ),
+        ]
+
+    # --- columns -------------------------------------------------------------------------------------
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def state(self, mailing: Mailing) -> SafeString:
+        last = self.numbers[mailing.pk].last
+        return pills.mailing(mailing, sending=bool(last and last.status == AttemptStatus.RUNNING))
+
+    @admin.display(description=gettext_lazy("recipients"))
+    def recipients(self, mailing: Mailing) -> SafeString:
+        return format_html('<span class="num">{}</span>', num(self.numbers[mailing.pk].recipients))
+
+    @admin.display(description=gettext_lazy("last send"))
+    def last_send(self, mailing: Mailing) -> SafeString | str:
+        last = self.numbers[mailing.pk].last
+        if last is None:
+            return "—"
+        if last.status == AttemptStatus.MISSED:
+            return pills.attempt(last)
+        errors = last.failed + last.unconfirmed
+        return progress(last.sent, last.audience, last.failed, last.unconfirmed, _errors(errors) if errors else "")
+
+    @admin.display(description=gettext_lazy("reliability"))
+    def trend(self, mailing: Mailing) -> SafeString | str:
+        row = self.numbers[mailing.pk]
+        if not row.results:
+            return "—"
+        words = ngettext("%(good)s of %(all)s", "%(good)s of the last %(all)s", len(row.results))
+        words %= {"good": row.succeeded, "all": len(row.results)}
+        marks = format_html_join("", '<i class="run run-{}"></i>', ((result,) for result in row.results))
+        shape = '<span class="trend"><span class="runs" aria-hidden="true">{}</span>{}</span>'
+        return format_html(shape, marks, words)
+
+
+def _errors(number: int) -> str:
+    return ngettext("%(n)s error", "%(n)s errors", number) % {"n": num(number)}
