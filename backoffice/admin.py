@@ -32,7 +32,7 @@ class SamovarAdminSite(admin.AdminSite):
         return [confirm, *pages, *super().get_urls()]
 
     def app_index(  # type: ignore[override]  # the stubs know Django's own answer only
-        self, request: HttpRequest, app_label: str, extra_context: Any = None
+        self, request: HttpRequest, app_label: str, extra_context: object = None
     ) -> HttpResponse:
         """Django's list of one app's models; the navigation is on every page."""
         return HttpResponseRedirect(reverse("admin:index"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import SimpleAdminConfig
@@ -26,7 +25,7 @@ class SamovarAdminConfig(SimpleAdminConfig):
         checks.register(check_screens, checks.Tags.admin)
 
 
-def check_screens(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+def check_screens(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[checks.CheckMessage]:
     """Django's check of the admin, over screens that are there."""
     from backoffice import screens  # noqa: F401  (importing registers them)
 

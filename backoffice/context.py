@@ -6,12 +6,14 @@ Nothing is computed, and no query made, before a template asks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
@@ -132,9 +134,9 @@ class Shell:
         label: str,
         model_name: str | None,
         icon: str,
-        model: Any = None,
+        model: type[Model] | None = None,
         *,
-        badge: Any = None,
+        badge: Callable[[], int] | None = None,
         is_sub: bool = False,
     ) -> Link | None:
         app = model._meta.app_label if model else "mailing"

@@ -20,14 +20,14 @@ SQLITE = "django.db.backends.sqlite3"
 
 
 @register("mailing")
-def check_queue(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+def check_queue(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
     queue: dict[str, Any] = settings.Q_CLUSTER
     return [*_times(queue), *_behaviour(queue), *_broker(queue), *_comfort(queue), *_command()]
 
 
 @register(Tags.database, "mailing")
 def check_hosts(
-    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: object
 ) -> list[CheckMessage]:
     """SQLite holds one machine; two of them mean a file on a network disk."""
     if not databases or settings.DATABASES["default"]["ENGINE"] != SQLITE:

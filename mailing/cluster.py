@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import FrameType
 from typing import Any
 
 from django.conf import settings
@@ -51,7 +52,7 @@ class MailCluster(Cluster):
     The stock one joins the sentinel inside the handler, in the middle of whatever transaction the tick has open.
     """
 
-    def sig_handler(self, signum: int, frame: Any) -> None:
+    def sig_handler(self, signum: int, frame: FrameType | None) -> None:
         process_signals.request_stop()
 
     def order_stop(self) -> None:

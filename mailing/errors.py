@@ -6,7 +6,7 @@ Every refusal carries one sentence for the person (translated when it is printed
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext
 
@@ -31,7 +31,7 @@ class Refused(Exception):
     `message` is an English msgid (mark it with gettext_noop), `params` fill its %(names)s: both are only printed.
     """
 
-    def __init__(self, message: str, *, code: RefusalCode | None = None, **params: Any) -> None:
+    def __init__(self, message: str, *, code: RefusalCode | None = None, **params: object) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
@@ -53,8 +53,8 @@ class NotStarted(Refused):
 class AlreadyRunning(NotStarted):
     """A run of this mailing is going on, or one has just been sent; `attempt` is that run."""
 
-    def __init__(self, message: str, *, attempt: Attempt, **params: Any) -> None:
-        super().__init__(message, attempt=attempt.pk, **params)
+    def __init__(self, message: str, *, attempt: Attempt) -> None:
+        super().__init__(message, attempt=attempt.pk)
         self.attempt = attempt
 
 

@@ -50,7 +50,7 @@ KINDS = {
 # --- Tasks ------------------------------------------------------------------------------------------
 
 
-def enqueue(task: str, *args: Any) -> None:
+def enqueue(task: str, *args: object) -> None:
     """Queues a task when the transaction is through. A broker that is away costs a log line: the tick repairs."""
     transaction.on_commit(partial(async_task, task, *args), robust=True)
 
@@ -75,7 +75,7 @@ def listen() -> None:
     pre_execute.connect(_task_taken, dispatch_uid="samovar.pulse")
 
 
-def _task_taken(**signal_arguments: Any) -> None:
+def _task_taken(**signal_arguments: object) -> None:
     process_signals.beat()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django import forms
@@ -13,10 +14,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from import_export.formats.base_formats import Format
 from import_export.forms import ConfirmImportForm, ImportForm
+from import_export.resources import ModelResource
 
 from mailing import addresses
 from mailing.forms.widgets import FileBox, SuggestingSelect
+from mailing.furniture import Words
 from mailing.models import Client, ClientImport, Mailing, Suppression
 from mailing.models.mailings import MailingQuerySet
 from mailing.services.mailings import recipients
@@ -71,22 +75,23 @@ class MailingChoice(forms.ChoiceField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(widget=SuggestingSelect(ClientImport._meta.get_field("mailing")), **kwargs)
 
-    def open_to(self, by: User, *, nobody: Any = "") -> None:
+    def open_to(self, by: User, *, nobody: Words = "") -> None:
         self.by, box = by, cast("SuggestingSelect", self.widget)
         box.placeholder = nobody or _("Choose a mailing")
         self.choices = [("", box.placeholder), *(_choice(mailing) for mailing in self._open()[:OFFERED])]
 
-    def valid_value(self, value: Any) -> bool:
+    def valid_value(self, value: object) -> bool:
         """One that was searched for is offered from now on, so that the page shows what was chosen."""
         if super().valid_value(value):
             return True
-        found = self._open().filter(pk=int(value)).first() if str(value).isdecimal() and len(value) < 19 else None
+        pk = str(value)
+        found = self._open().filter(pk=int(pk)).first() if pk.isdecimal() and len(pk) < 19 else None
         if found:
             offered: Any = self.choices
             self.choices = [*offered, _choice(found)]
         return found is not None
 
-    def clean(self, value: Any) -> Mailing | None:
+    def clean(self, value: object) -> Mailing | None:
         chosen = super().clean(value)
         return recipients.open_mailings(self.by).get(pk=chosen) if chosen else None
 
@@ -112,7 +117,7 @@ class FileField(forms.FileField):
     }
     widget = FileBox(attrs={"accept": ".csv,.txt,.tsv,.xlsx,.xls"})
 
-    def clean(self, data: Any, initial: Any = None) -> Any:
+    def clean(self, data: object, initial: object = None) -> Any:
         file = super().clean(data, initial)
         if isinstance(file, UploadedFile) and (file.size or 0) > reading.SIZE_LIMIT:
             raise ValidationError(_(reading.TOO_LARGE) % {"limit": reading.SIZE_LIMIT // 2**20})
@@ -130,7 +135,9 @@ class ClientFileForm(ImportForm):
     )
     field_order = ["resource", "import_file", "mailing", "format"]
 
-    def __init__(self, formats: Any, resources: Any, *, by: User, **kwargs: Any) -> None:
+    def __init__(
+        self, formats: Sequence[type[Format]], resources: Sequence[type[ModelResource]], *, by: User, **kwargs: Any
+    ) -> None:
         super().__init__(formats, resources, **kwargs)
         self.fields["format"].widget = forms.HiddenInput()
         self.fields["format"].required = False
@@ -171,9 +178,9 @@ class SuppressionFileForm(forms.Form):
     import_file = FileField(label=gettext_lazy("File"))
 
 
-def _open(form: forms.Form, by: User, **words: Any) -> None:
+def _open(form: forms.Form, by: User, nobody: Words = "") -> None:
     field: Any = form.fields["mailing"]
-    field.open_to(by, **words)
+    field.open_to(by, nobody=nobody)
 
 
 def _choice(mailing: Mailing) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailing.choices import Audience
 from mailing.forms.widgets import MomentWidget
+from mailing.furniture import Words
 from mailing.models import Client, Mailing
 from mailing.services.reports import statistics
 
@@ -39,7 +40,7 @@ def tomorrow_morning() -> datetime:
 class MomentField(forms.SplitDateTimeField):
     """A date and a time of the installation's zone."""
 
-    def __init__(self, *, label: Any, **kwargs: Any) -> None:
+    def __init__(self, *, label: Words, **kwargs: Any) -> None:
         super().__init__(label=label, widget=MomentWidget(label), **kwargs)
 
 

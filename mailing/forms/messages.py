@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mailing import addresses, letterchecks
+from mailing.furniture import Words
 from mailing.models import Client, Delivery, Message
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class SampleSelect(AutocompleteSelect):
         return super().build_attrs(*args, **kwargs) | {"data-placeholder": gettext("an imaginary client")}
 
 
-def sample_client(label: Any) -> forms.ModelChoiceField[Client]:
+def sample_client(label: Words) -> forms.ModelChoiceField[Client]:
     """A search box for the client with whose eyes a letter is looked at."""
     # The autocomplete view wants the name of a foreign key to a client; any will do.
     widget = SampleSelect(Delivery._meta.get_field("client"), admin.site)

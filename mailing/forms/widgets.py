@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.db.models import Field
+from django.forms.renderers import BaseRenderer
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+
+from mailing.furniture import Words
 
 
 class MomentWidget(forms.SplitDateTimeWidget):
@@ -19,7 +24,7 @@ class MomentWidget(forms.SplitDateTimeWidget):
     with a thumb; the sentence of the plan beside them says in the page's language what was understood.
     """
 
-    def __init__(self, label: Any) -> None:
+    def __init__(self, label: Words) -> None:
         self.label = label
         super().__init__(
             date_format="%Y-%m-%d",
@@ -28,7 +33,7 @@ class MomentWidget(forms.SplitDateTimeWidget):
             time_attrs={"type": "time", "class": "moment-time"},
         )
 
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+    def get_context(self, name: str, value: object, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
         for part, label in zip(context["widget"]["subwidgets"], (_("date"), _("time")), strict=True):
             part["attrs"]["aria-label"] = f"{self.label}: {label}"
@@ -48,7 +53,9 @@ class MomentWidget(forms.SplitDateTimeWidget):
 class FileBox(forms.FileInput):
     """The browser's own control under a button in the language of the page; without scripts it shows itself."""
 
-    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+    def render(
+        self, name: str, value: object, attrs: dict[str, Any] | None = None, renderer: BaseRenderer | None = None
+    ) -> SafeString:
         return format_html(
             '<span class="file-box">{}<span class="btn" aria-hidden="true">{}</span>'
             '<span class="file-name" aria-hidden="true">{}</span></span>',
@@ -65,14 +72,14 @@ class SuggestingSelect(AutocompleteSelect):
     `placeholder` stands in the empty box.
     """
 
-    placeholder: Any = ""
+    placeholder: Words = ""
 
-    def __init__(self, relation: Any, attrs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(self, relation: Field[Any, Any], attrs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(relation, admin.site, attrs={"data-width": "100%"} | (attrs or {}), **kwargs)
 
-    def build_attrs(self, base_attrs: dict[str, Any], extra_attrs: Any = None) -> dict[str, Any]:
+    def build_attrs(self, base_attrs: dict[str, Any], extra_attrs: dict[str, Any] | None = None) -> dict[str, Any]:
         return super().build_attrs(base_attrs, extra_attrs) | {"data-placeholder": self.placeholder}
 
-    def optgroups(self, name: str, value: Any, attr: dict[str, Any] | None = None) -> list[Any]:
+    def optgroups(self, name: str, value: Sequence[str], attr: dict[str, Any] | None = None) -> list[Any]:
         """Without scripts the box would be empty: here all choices are written out."""
-        return forms.Select.optgroups(self, name, value, attr)
+        return forms.Select.optgroups(self, name, list(value), attr)

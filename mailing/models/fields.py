@@ -23,7 +23,7 @@ class AddressFormField(forms.EmailField):
 
     default_validators = [validate_address]
 
-    def to_python(self, value: Any) -> str:
+    def to_python(self, value: object) -> str:
         return addresses.extract(str(super().to_python(value)))
 
 
@@ -35,11 +35,11 @@ class AddressField(models.EmailField):  # type: ignore[type-arg]
     def formfield(self, **kwargs: Any) -> Any:
         return super().formfield(**({"form_class": AddressFormField} | kwargs))
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         value = super().to_python(value)
         return addresses.normalize(value) if isinstance(value, str) else value
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         value = super().get_prep_value(value)
         return addresses.normalize(value) if isinstance(value, str) else value
 

@@ -104,7 +104,7 @@ def _phrases(words: list[str]) -> str:
     return " ".join('"{}"'.format(phrase.replace('"', '""')) for phrase in phrases)
 
 
-def keep_index(*, using: str = DEFAULT_DB_ALIAS, **signal: Any) -> None:
+def keep_index(*, using: str = DEFAULT_DB_ALIAS, **signal: object) -> None:
     """Receiver of post_migrate: makes the index of SQLite if a part of it is missing, and fills it."""
     connection = connections[using]
     if connection.vendor != "sqlite":

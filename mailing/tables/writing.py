@@ -127,7 +127,7 @@ def _pieces(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
     yield ("".join(buffer) + _TAIL).encode()
 
 
-def _cell(place: str, value: Any, style: int) -> str:
+def _cell(place: str, value: object, style: int) -> str:
     if value is None or value == "":
         return ""
     if isinstance(value, str):

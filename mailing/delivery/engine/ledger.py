@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -130,7 +129,7 @@ class Ledger:
         if self._execute(self._sql.count, *values, self.attempt_id, self.owner) != 1:
             raise LeaseLost
 
-    def _change(self, expected: int, sql: str, now: datetime, *params: Any) -> None:
+    def _change(self, expected: int, sql: str, now: datetime, *params: int | str) -> None:
         if self._execute(sql, ledger_sql.stored(now), *params) != expected:
             raise LeaseLost  # somebody else wrote our rows: whoever it was, we are not alone
 
@@ -157,7 +156,7 @@ class Ledger:
         pk, before = batch.one()
         return not Delivery.objects.filter(pk=pk, status=before).exists()
 
-    def _execute(self, sql: str, *params: Any) -> int:
+    def _execute(self, sql: str, *params: int | str | datetime) -> int:
         with ledger_sql.cursor() as cursor:
             cursor.execute(sql, params)
             return int(cursor.rowcount)

@@ -63,7 +63,7 @@ def of_open(error: Exception) -> Outcome:
     return _of_smtplib(error) or classify(Phase.CONNECT, _trouble(error))
 
 
-def of_return(accepted: Any, message: EmailMessage, to: str) -> Outcome:
+def of_return(accepted: object, message: EmailMessage, to: str) -> Outcome:
     """`send_messages` came back: with the number of letters it handed over, and perhaps Anymail's word about it."""
     outcome = _of_status(message, to)
     if outcome is not None:

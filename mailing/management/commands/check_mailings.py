@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
@@ -17,7 +16,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--fix", action="store_true", help="put right what is found, as the tick does")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, fix: bool, **options: object) -> None:
         now = timezone.now()
         for banner in health.banners(now):
             self.stdout.write(f"! {banner.text}")
@@ -25,8 +24,8 @@ class Command(BaseCommand):
         for finding in reconciler.findings(now, thoroughly=True):
             found += 1
             self.stdout.write(str(finding))
-            if options["fix"]:
+            if fix:
                 stuck += not reconciler.fix(finding)
-        self.stdout.write(f"{found} found, {found - stuck if options['fix'] else 0} put right.")
-        if stuck or (found and not options["fix"]):
+        self.stdout.write(f"{found} found, {found - stuck if fix else 0} put right.")
+        if stuck or (found and not fix):
             sys.exit(1)

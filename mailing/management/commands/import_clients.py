@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from django.core.files import File
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -38,10 +37,10 @@ class Command(BaseCommand):
         )
         parser.add_argument("--dry-run", action="store_true", help="say what would be loaded, write nothing")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, file: Path, mailing: int | None, dry_run: bool, **options: object) -> None:
         try:
-            upload = self._receive(options["file"], options["mailing"])
-            report = self._check(upload, dry_run=options["dry_run"])
+            upload = self._receive(file, mailing)
+            report = self._check(upload, dry_run=dry_run)
         except Refused as refusal:
             raise CommandError(str(refusal), returncode=REFUSED) from refusal
         self._tell(report, upload.mailing)

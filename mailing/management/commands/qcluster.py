@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -12,7 +11,7 @@ class Command(BaseCommand):
     help = "Sends what is due: runs the workers and keeps the time until it is stopped (SIGTERM or Ctrl-C)."
     requires_system_checks = ("mailing",)  # all of them would load every screen of the admin into the workers
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         from mailing import cluster
 
         sys.exit(cluster.run())

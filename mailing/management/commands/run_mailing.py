@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import InterfaceError, OperationalError
@@ -46,25 +46,32 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="compose all letters, log in, send nothing")
         parser.add_argument("--no-wait", action="store_true", help="leave deferred letters to the cluster")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        mailing = Mailing.objects.filter(pk=options["mailing"]).select_related("message").first()
-        if mailing is None:
-            self._exit(NOT_STARTED, _("There is no mailing %(number)s.") % {"number": options["mailing"]})
-        elif options["dry_run"]:
-            self._rehearse(mailing)
+    def handle(
+        self,
+        *args: object,
+        mailing: int,
+        due_only: bool,
+        again: bool,
+        dry_run: bool,
+        no_wait: bool,
+        **options: object,
+    ) -> None:
+        found = Mailing.objects.filter(pk=mailing).select_related("message").first()
+        if found is None:
+            self._exit(NOT_STARTED, _("There is no mailing %(number)s.") % {"number": mailing})
+        elif dry_run:
+            self._rehearse(found)
         else:
-            self._send(mailing, options)
+            self._send(found, due_only=due_only, again=again, wait=not no_wait)
 
     # --- Sending ---------------------------------------------------------------------------------
 
-    def _send(self, mailing: Mailing, options: dict[str, Any]) -> None:
+    def _send(self, mailing: Mailing, *, due_only: bool, again: bool, wait: bool) -> None:
         attempt = None
         with _signals() as told:
             try:
-                attempt = lifecycle.send_now(
-                    mailing, trigger=Trigger.COMMAND, again=options["again"], due_only=options["due_only"]
-                )
-                result = self._work(attempt, told, wait=not options["no_wait"])
+                attempt = lifecycle.send_now(mailing, trigger=Trigger.COMMAND, again=again, due_only=due_only)
+                result = self._work(attempt, told, wait=wait)
                 lifecycle.refresh(mailing.pk)
             except Refused as refusal:
                 self._exit(NOT_STARTED, str(refusal))

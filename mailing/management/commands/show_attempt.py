@@ -26,11 +26,11 @@ class Command(BaseCommand):
         parser.add_argument("attempt", type=int, help="the number of the attempt")
         parser.add_argument("--deliveries", action="store_true", help="with the list of deliveries")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        attempt = Attempt.objects.filter(pk=options["attempt"]).first()
-        if attempt is None:
-            raise CommandError(_("There is no attempt %(number)s.") % {"number": options["attempt"]}, returncode=2)
-        shown: dict[str, Any] = {NAMES.get(name, name): getattr(attempt, name) for name in FIELDS}
-        if options["deliveries"]:
-            shown["deliveries"] = list(attempt.deliveries.order_by("pk").values(*DELIVERY_FIELDS))
+    def handle(self, *args: object, attempt: int, deliveries: bool, **options: object) -> None:
+        found = Attempt.objects.filter(pk=attempt).first()
+        if found is None:
+            raise CommandError(_("There is no attempt %(number)s.") % {"number": attempt}, returncode=2)
+        shown: dict[str, Any] = {NAMES.get(name, name): getattr(found, name) for name in FIELDS}
+        if deliveries:
+            shown["deliveries"] = list(found.deliveries.order_by("pk").values(*DELIVERY_FIELDS))
         self.stdout.write(json.dumps(shown, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2))

@@ -24,12 +24,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("mailing", type=int, help="the number of the mailing")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        mailing = Mailing.objects.filter(pk=options["mailing"]).first()
-        if mailing is None:
-            raise CommandError(_("There is no mailing %(number)s.") % {"number": options["mailing"]}, returncode=2)
-        shown: dict[str, Any] = {NAMES.get(name, name): getattr(mailing, name) for name in FIELDS}
-        shown["clients"] = mailing.clients.count()
-        shown["created_by"] = mailing.created_by.get_username() if mailing.created_by else None
-        shown["attempts"] = list(mailing.attempts.order_by("-started_at", "-pk").values_list("pk", flat=True))
+    def handle(self, *args: object, mailing: int, **options: object) -> None:
+        found = Mailing.objects.filter(pk=mailing).first()
+        if found is None:
+            raise CommandError(_("There is no mailing %(number)s.") % {"number": mailing}, returncode=2)
+        shown: dict[str, Any] = {NAMES.get(name, name): getattr(found, name) for name in FIELDS}
+        shown["clients"] = found.clients.count()
+        shown["created_by"] = found.created_by.get_username() if found.created_by else None
+        shown["attempts"] = list(found.attempts.order_by("-started_at", "-pk").values_list("pk", flat=True))
         self.stdout.write(json.dumps(shown, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.management.base import BaseCommand
 
 from mailing.services.access import groups
@@ -12,6 +10,6 @@ from mailing.services.access import groups
 class Command(BaseCommand):
     help = "Sets the permissions of the groups Manager, Editor and Viewer. Other groups are left alone."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         for name, permissions in groups.sync().items():
             self.stdout.write(f"{name}: {permissions} permissions")

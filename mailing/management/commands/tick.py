@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError
 
 from mailing.services.operations import reconciler
@@ -12,7 +10,7 @@ from mailing.services.operations import reconciler
 class Command(BaseCommand):
     help = "One pass of the clock: starts what is due, records what was missed, wakes what stalled. Sends nothing."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         report = reconciler.tick()
         self.stdout.write(str(report))
         if report.troubled:

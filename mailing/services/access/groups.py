@@ -7,8 +7,6 @@ permissions of these three groups back to this table. Other groups, and permissi
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.apps import apps
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
@@ -36,7 +34,7 @@ PERMISSIONS: dict[str, set[str]] = {
 }
 
 
-def create_missing(*, using: str = DEFAULT_DB_ALIAS, **signal: Any) -> None:
+def create_missing(*, using: str = DEFAULT_DB_ALIAS, **signal: object) -> None:
     """Receiver of post_migrate: makes the groups that are not there yet."""
     for name in PERMISSIONS:
         group, created = Group.objects.using(using).get_or_create(name=name)

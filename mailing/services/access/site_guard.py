@@ -86,7 +86,7 @@ def remember() -> None:
         _remember(MailService.objects)
 
 
-def remember_after_migrate(*, using: str = DEFAULT_DB_ALIAS, apps: Apps = global_apps, **signal: Any) -> None:
+def remember_after_migrate(*, using: str = DEFAULT_DB_ALIAS, apps: Apps = global_apps, **signal: object) -> None:
     """Receiver of post_migrate: `remember`, with the tables as this migration leaves them."""
     try:
         service = apps.get_model("mailing", "MailService")

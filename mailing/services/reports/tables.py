@@ -78,7 +78,7 @@ def as_csv(table: Table) -> Iterator[bytes]:
     return writing.as_csv([_text(value) for value in row] for row in table)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -91,6 +91,6 @@ def as_xlsx(table: Table) -> Iterator[bytes]:
     return writing.as_xlsx(([_moment(value) for value in row] for row in table), title=_("Report"))
 
 
-def _moment(value: Any) -> Any:
+def _moment(value: object) -> object:
     """A workbook knows no time zones; microseconds only confuse its reader."""
     return timezone.localtime(value).replace(tzinfo=None, microsecond=0) if isinstance(value, datetime) else value

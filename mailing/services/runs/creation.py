@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -179,7 +178,7 @@ def _gather(attempt: Attempt) -> None:
     attempt.save(update_fields=["audience", "skipped"])
 
 
-def _run(sql: str, *params: Any) -> int:
+def _run(sql: str, *params: int | str | datetime | None) -> int:
     adapt = connection.ops.adapt_datetimefield_value
     values = [adapt(value) if isinstance(value, datetime) else value for value in params]
     with connection.cursor() as cursor:

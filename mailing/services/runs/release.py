@@ -76,7 +76,7 @@ def release_lease(attempt: Attempt, owner: str, ending: SliceEnd) -> SliceResult
 RELEASED: dict[str, Any] = {"lease_owner": "", "lease_until": None}
 
 
-def update_fenced(attempt: Attempt, owner: str, wait: Wait | None = None, **values: Any) -> None:
+def update_fenced(attempt: Attempt, owner: str, wait: Wait | None = None, **values: object) -> None:
     """Updates columns of ours under the fence. Raises LeaseLost."""
     if wait is not None:
         values = wait.columns() | values
