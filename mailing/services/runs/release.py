@@ -64,12 +64,13 @@ def release_lease(attempt: Attempt, owner: str, ending: SliceEnd) -> SliceResult
     if ending.why is Stop.SERVICE:
         update_fenced(attempt, owner, **RELEASED, resume_at=until)
         return _result(attempt, SliceState.OPEN, ending, until)
+    is_back = ending.answered and attempt.waits_since is not None
+    wait = waits.NOTHING if is_back else None
     if ending.why is Stop.NOTHING_LEFT:
-        at, wait = _when(attempt, ending.next_at)
-        update_fenced(attempt, owner, wait, **RELEASED, resume_at=at)
+        at, for_now = _when(attempt, ending.next_at)
+        update_fenced(attempt, owner, for_now or wait, **RELEASED, resume_at=at)
         return _result(attempt, SliceState.OPEN, ending, at)
-    takes_letters_again = ending.answered and attempt.waits_for == WaitsFor.ALL_REFUSED
-    update_fenced(attempt, owner, waits.NOTHING if takes_letters_again else None, **RELEASED, resume_at=None)
+    update_fenced(attempt, owner, wait, **RELEASED, resume_at=None)
     return _result(attempt, SliceState.OPEN, ending)
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from mailing.choices import AttemptStatus, DeliveryReason, WaitsFor
 from mailing.delivery.engine.dispatcher import Stop
-from mailing.models import Client, Suppression, attempt_notes
+from mailing.models import Attempt, Client, Suppression, attempt_notes
 from mailing.services.runs import SliceState
 from tests.factories import ClientFactory
 from tests.services.runs.working import ALWAYS, breaker_pause_is_over, counts, emails, misbehave, run, start
@@ -102,6 +102,27 @@ def test_the_retry_window_ends_the_waiting_with_the_servers_words(server: Server
     assert set(attempt.deliveries.values_list("status", "reason")) == {("failed", "retry_window")}
     assert attempt.response == "421 4.3.2 closed for today"
     assert attempt.note_text == gettext(attempt_notes.CUT_SHORT[DeliveryReason.RETRY_WINDOW])
+
+
+def test_the_retry_window_begins_anew_after_a_letter_the_server_decided_about(
+    server: Server, settings: LazySettings
+) -> None:
+    settings.SMTP_CONNECTIONS = 1
+    attempt = start(200)
+    misbehave(server, Fault("connect", "421 4.3.2 closing", times=3))
+    assert run(attempt).stopped is Stop.SERVICE
+    Attempt.objects.update(waits_since=timezone.now() - timedelta(days=2))
+    breaker_pause_is_over()
+    server.delay = 0.05
+    misbehave(server, Fault("dot", "delay", times=ALWAYS))
+    assert run(attempt, seconds=0.3).stopped is Stop.TIME
+    assert 0 < attempt.sent < 200
+    assert (attempt.waits_for, attempt.waits_since, attempt.note_text) == ("", None, "")
+
+    misbehave(server, Fault("connect", "421 4.3.2 closing again", times=ALWAYS))
+    assert run(attempt).state is SliceState.OPEN
+    assert attempt.waits_since is not None
+    assert attempt.waits_since > timezone.now() - timedelta(minutes=1)
 
 
 def test_deferred_letters_are_waited_for_outside_the_slice(server: Server, settings: LazySettings) -> None:
