@@ -26,6 +26,8 @@ class ClientQuerySet(models.QuerySet["Client"]):
 class Client(models.Model):
     """Somebody who receives letters; never logs in."""
 
+    SEARCHED = ("full_name", "email", "comment")
+
     email = AddressField(
         _("e-mail"),
         unique=True,
@@ -42,7 +44,7 @@ class Client(models.Model):
     source = models.CharField(_("source"), max_length=200, blank=True, editable=False)
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
-    search_text = SearchTextField(_("search text"), sources=("full_name", "email", "comment"))
+    search_text = SearchTextField(_("search text"), sources=SEARCHED)
 
     objects = ClientQuerySet.as_manager()
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import attrgetter, itemgetter
 
 from django.db import connection, transaction
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from mailing import addresses
 from mailing.models import Client
@@ -24,8 +25,11 @@ from mailing.tables.reading import Sheet, SheetRow
 SLICE = 2000  # rows per transaction: sending waits a tenth of a second at most
 ROOM = 32_000  # KB
 KEPT_CHANGES = 50
-LENGTHS = {"full_name": 300, "greeting": 300}
-TEXTS = ("full_name", "greeting", "comment")
+TEXTS = ("full_name", "greeting", "comment")  # columns of a client that a file may fill; fields of SheetRow
+LIMITS = {
+    "full_name": (300, gettext_noop("The full name is longer than %(limit)s characters.")),
+    "greeting": (300, gettext_noop("The greeting is longer than %(limit)s characters.")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +167,9 @@ class Judge:
             return gettext("This is not an e-mail address.")
         if address in self.seen:
             return gettext("Repeated: this address is already in row %(line)s.") % {"line": self.seen[address]}
-        if len(row.full_name) > LENGTHS["full_name"]:
-            return gettext("The full name is longer than %(limit)s characters.") % {"limit": LENGTHS["full_name"]}
-        if len(row.greeting) > LENGTHS["greeting"]:
-            return gettext("The greeting is longer than %(limit)s characters.") % {"limit": LENGTHS["greeting"]}
+        for name, (limit, sentence) in LIMITS.items():
+            if len(getattr(row, name)) > limit:
+                return gettext(sentence) % {"limit": limit}
         return ""
 
 
@@ -176,7 +179,7 @@ def _compare(good: dict[str, SheetRow]) -> Iterator[Merged]:
         for email, *texts in Client.objects.filter(email__in=list(good)).order_by().values_list("email", *TEXTS)
     }
     for email, row in good.items():
-        found = (row.full_name, row.greeting, row.comment)
+        found = _texts_of(row)
         before = stored.get(email)
         if before is None:
             yield Merged(email, found, None)
@@ -187,16 +190,19 @@ def _compare(good: dict[str, SheetRow]) -> Iterator[Merged]:
 # Written by hand, not by bulk_create: it is six times quicker, and two people who load the same new address at the
 # same moment meet in ON CONFLICT, not in an error. Their blank cells erase nothing either. ("WHERE true" is for
 # SQLite, whose parser would take ON CONFLICT for a join condition.)
-_ROW = "(%s, %s, %s, %s, %s)"
-_UPSERT = """
-    INSERT INTO mailing_client (email, full_name, greeting, comment, search_text, source, created_at, updated_at)
-    SELECT column1, column2, column3, column4, column5, %s, %s, %s FROM (VALUES {rows}) AS file WHERE true
+_COLUMNS = ("email", *TEXTS, "search_text")
+_ROW = f"({', '.join(['%s'] * len(_COLUMNS))})"
+_KEPT = "{0} = CASE WHEN excluded.{0} = '' THEN mailing_client.{0} ELSE excluded.{0} END"
+_UPSERT = f"""
+    INSERT INTO mailing_client ({", ".join(_COLUMNS)}, source, created_at, updated_at)
+    SELECT {", ".join(f"column{n}" for n in range(1, len(_COLUMNS) + 1))}, %s, %s, %s
+    FROM (VALUES {{rows}}) AS file WHERE true
     ON CONFLICT (email) DO UPDATE SET
-        full_name = CASE WHEN excluded.full_name = '' THEN mailing_client.full_name ELSE excluded.full_name END,
-        greeting = CASE WHEN excluded.greeting = '' THEN mailing_client.greeting ELSE excluded.greeting END,
-        comment = CASE WHEN excluded.comment = '' THEN mailing_client.comment ELSE excluded.comment END,
+        {", ".join(_KEPT.format(name) for name in TEXTS)},
         search_text = excluded.search_text, updated_at = excluded.updated_at
 """
+_texts_of = attrgetter(*TEXTS)
+_searched = itemgetter(*(_COLUMNS.index(name) for name in Client.SEARCHED))
 
 
 def upsert(rows: Iterable[Merged], *, source: str) -> None:
@@ -204,8 +210,8 @@ def upsert(rows: Iterable[Merged], *, source: str) -> None:
     params: list[str] = []
     for row in rows:
         if row.stored is None or row.is_change:
-            full_name, greeting, comment = row.texts
-            params += (row.email, full_name, greeting, comment, fold(f"{full_name} {row.email} {comment}"))
+            values = (row.email, *row.texts)
+            params += (*values, fold(" ".join(_searched(values))))
     if params:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         number = len(params) // _ROW.count("%s")
