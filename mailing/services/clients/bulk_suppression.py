@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib.admin.models import ADDITION
 from django.contrib.auth.models import User
-from django.core.exceptions import EmptyResultSet
-from django.db import connection
-from django.db.models import CharField, Count, QuerySet, Value
+from django.db.models import Count, F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 from django.utils.translation import ngettext
@@ -20,6 +18,7 @@ from django.utils.translation import ngettext
 from mailing.choices import SuppressionReason
 from mailing.errors import NotAllowed
 from mailing.models import Suppression
+from mailing.models.bulk import insert_select
 from mailing.services.access import audit_log
 from mailing.services.clients import suppression
 from mailing.services.clients.merge import Judge, RowProblem
@@ -46,7 +45,15 @@ def stop_clients(clients: ClientQuerySet, *, by: User | None) -> int:
     bounced = of_clients(clients).filter(reason=SuppressionReason.HARD_BOUNCE)
     suppression.suppress_many(bounced.values_list("email", flat=True), SuppressionReason.MANUAL, by=by)
     suppression.list_under_goodbyes(of_clients(clients))
-    number = _insert(clients, by)
+    number = insert_select(
+        Suppression,
+        clients,
+        email=F("email"),
+        reason=str(SuppressionReason.MANUAL),
+        note="",
+        created_by=by.pk if by else None,
+        created_at=timezone.now(),
+    )
     if number:
         name = ngettext("%(n)s address", "%(n)s addresses", number) % {"n": number}
         audit_log.record_many(Suppression, by, ADDITION, name)
@@ -72,27 +79,6 @@ def add_file(sheet: Sheet, *, by: User | None, note: str = "") -> FileReport:
     report.added = suppression.suppress_many(found, SuppressionReason.MANUAL, note=note, by=by)
     report.already = len(found) - report.added
     return report
-
-
-def _insert(clients: ClientQuerySet, by: User | None) -> int:
-    """One INSERT … SELECT for those who are not on the list yet."""
-    rows = clients.order_by().annotate(
-        why=Value(str(SuppressionReason.MANUAL), CharField()), note=Value("", CharField())
-    )
-    try:
-        select, params = rows.values_list("email", "why", "note").query.sql_with_params()
-    except EmptyResultSet:
-        return 0
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
-    moment = "timestamp with time zone" if connection.vendor == "postgresql" else "text"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO mailing_suppression (created_at, created_by_id, email, reason, note)"
-            f" SELECT CAST(%s AS {moment}), CAST(%s AS integer), chosen.* FROM ({select}) AS chosen WHERE true"
-            " ON CONFLICT DO NOTHING",
-            [now, by.pk if by else None, *params],
-        )
-        return int(cursor.rowcount)
 
 
 def _require(by: User | None) -> None:

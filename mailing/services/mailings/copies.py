@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import User
-from django.db import connections, router
+from django.db.models import F
 from django.utils.translation import gettext
 
 from mailing.models import Mailing, Message
+from mailing.models.bulk import insert_select
 from mailing.services.access import audit_log
 
 COPIED = ("message_id", "audience", "from_name", "reply_to", "start_at", "end_at", "periodicity")
@@ -31,12 +32,5 @@ def copy_message(message: Message, by: User | None) -> Message:
 
 
 def _copy_recipients(source: Mailing, target: Mailing) -> None:
-    """One statement, however many there are."""
-    through = Mailing.clients.through
-    connection = connections[router.db_for_write(through)]
-    table = connection.ops.quote_name(through._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} (mailing_id, client_id) SELECT %s, client_id FROM {table} WHERE mailing_id = %s",
-            [target.pk, source.pk],
-        )
+    links = Mailing.clients.through
+    insert_select(links, links.objects.filter(mailing=source), mailing=target.pk, client=F("client"))
