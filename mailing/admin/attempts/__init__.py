@@ -1,4 +1,8 @@
-"""What became of the runs: attempts, and the deliveries behind them."""
+"""What became of the runs: attempts, and the deliveries behind them.
+
+`screen` is the ModelAdmin of attempts. Its parts: `listing`, `change_page`, `pages`. `deliveries` is the other
+screen; `links` leads from one to the other.
+"""
 
 from __future__ import annotations
 

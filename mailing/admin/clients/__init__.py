@@ -1,4 +1,9 @@
-"""Clients, how they come in, and the stop list."""
+"""Clients, how they come in, and the stop list.
+
+`screen` is the ModelAdmin of clients. Its parts: `listing`, `change_page` (the card of one client), `actions` for
+many, `filters`, `import_wizard` with `import_preview`; `resources` are the columns of files. `suppressions` is the
+stop list, a screen of its own.
+"""
 
 from __future__ import annotations
 

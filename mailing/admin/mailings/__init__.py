@@ -1,4 +1,8 @@
-"""Mailings: the list, the form, and what can be done with one."""
+"""Mailings: the list, the form, and what can be done with one.
+
+`screen` is the ModelAdmin. Its parts: `listing`, `change_page` around the form, `form` (with `latest_attempts` and
+`plan_text`), `pages` of one mailing, `actions` for several, `filters`.
+"""
 
 from __future__ import annotations
 
