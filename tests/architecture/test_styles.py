@@ -77,7 +77,8 @@ def _columns() -> set[str]:
     found: set[str] = set()
     for screen in admin.site._registry.values():
         shown = flatten_fieldsets(screen.fieldsets) if screen.fieldsets else flatten(screen.fields or ())
-        found |= {str(name) for name in (*screen.list_display, *shown)}
+        columns = [getattr(column, "__name__", column) for column in screen.list_display]
+        found |= {str(name) for name in (*columns, *shown)}
     return found
 
 
