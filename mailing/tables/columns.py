@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from mailing.tables import cells
 
 EMAIL, FULL_NAME, GREETING, COMMENT = "email", "full_name", "greeting", "comment"
+PLAIN = {GREETING: cells.line, COMMENT: cells.text}  # one column each, and how its cells are tidied
 
 # Compared without case, spaces, dots and dashes, ё as е: "Ф. И. О." is "фио", "E-mail" is "email".
 SYNONYMS: dict[str, tuple[str, ...]] = {
@@ -58,8 +59,7 @@ class Columns:
 
     email: int
     full_name: tuple[int, ...] = ()
-    greeting: int | None = None
-    comment: int | None = None
+    plain: dict[str, int] = field(default_factory=dict)  # of PLAIN, those the file has
     width: int = 0  # cells beyond it have no heading
     ignored: list[str] = field(default_factory=list)  # headings nobody knows
 
@@ -74,12 +74,12 @@ def find(headings: Sequence[object]) -> Columns | None:
     if EMAIL not in first:
         return None
     name = (first[FULL_NAME],) if FULL_NAME in first else _name_parts(keys)
-    used = {*name, *(first[known] for known in (EMAIL, GREETING, COMMENT) if known in first)}
+    plain = {known: first[known] for known in PLAIN if known in first}
+    used = {first[EMAIL], *name, *plain.values()}
     return Columns(
         email=first[EMAIL],
         full_name=name,
-        greeting=first.get(GREETING),
-        comment=first.get(COMMENT),
+        plain=plain,
         width=max((position + 1 for position, title in enumerate(titles) if title), default=0),
         ignored=[title for position, title in enumerate(titles) if title and position not in used],
     )

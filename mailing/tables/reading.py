@@ -133,10 +133,8 @@ def _filled(lines: Iterator[tuple[int, list[Any]]], found: Columns, cut: list[in
 
 
 def _picker(found: Columns) -> Callable[[int, list[Any]], SheetRow]:
-    greeting, comment = found.greeting, found.comment
-    width = 1 + max(
-        found.email, *found.full_name, -1 if greeting is None else greeting, -1 if comment is None else comment
-    )
+    plain = [(name, place, columns.PLAIN[name]) for name, place in found.plain.items()]
+    width = 1 + max((found.email, *found.full_name, *found.plain.values()))
 
     def pick(line: int, row: list[Any]) -> SheetRow:
         if len(row) < width:
@@ -145,8 +143,7 @@ def _picker(found: Columns) -> Callable[[int, list[Any]], SheetRow]:
             line,
             cells.line(row[found.email]),
             " ".join(filter(None, [cells.line(row[place]) for place in found.full_name])),
-            "" if greeting is None else cells.line(row[greeting]),
-            "" if comment is None else cells.text(row[comment]),
+            **{name: tidied(row[place]) for name, place, tidied in plain},
         )
 
     return pick
