@@ -10,8 +10,9 @@ from django.conf import LazySettings
 from django.core import mail
 from django.test import Client as Browser
 
-from mailing.choices import AttemptStatus
+from mailing.choices import AttemptStatus, NoticeKind
 from mailing.models import Attempt, Heartbeat, MailService, StaffNotice
+from mailing.services.access import audit_log
 from mailing.services.operations import health, reconciler, staff_notices
 from tests.factories import AttemptFactory, MailingFactory, UserFactory
 from tests.queueing import drain
@@ -109,7 +110,8 @@ def test_a_run_that_waits_for_the_mail_server_for_an_hour_is_told(now: datetime)
     staff_notices.send_waiting(now)
 
     assert len(mail.outbox) == 1
-    assert "more than an hour" in mail.outbox[0].body
+    assert StaffNotice.objects.filter(kind=NoticeKind.WAITING).exists()
+    assert audit_log.when(now - HOUR) in mail.outbox[0].body
 
 
 def test_a_copy_writes_to_no_staff_either(now: datetime, settings: LazySettings) -> None:
