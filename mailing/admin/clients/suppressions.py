@@ -62,101 +62,11 @@ class LiftAll:
     button: Button | None
 
 
-@admin.register(Suppression)
-class SuppressionAdmin(StreamedExport[Suppression], SamovarModelAdmin[Suppression]):
-    list_title = gettext_lazy("Stop list")
-    add_label = gettext_lazy("Add an address")
-    empty_title = gettext_lazy("The stop list is empty")
-    empty_text = gettext_lazy(
-        "Addresses that must never be written to stand here: who unsubscribed, whose mailbox does not exist, "
-        "and whom you add yourself."
-    )
-    list_display = ("address", "why", "since", "from_attempt", "who", "short_note")
-    list_filter = ("reason", ("created_at", DateRangeFilter), AttemptFilter)
-    search_fields = ("email",)
-    search_help_text = gettext_lazy("By address")
-    ordering = ("-created_at", "-pk")
-    list_select_related = ("attempt__mailing__message", "created_by")
-    form = SuppressionForm
-    readonly_fields = ("since", "from_attempt", "who")
-    actions = ("lift_selected",)
-    export_resource = SuppressionResource
-    import_export_change_list_template = "admin/mailing/suppression/change_list.html"
-
-    def get_fieldsets(self, request: HttpRequest, obj: Suppression | None = None) -> Any:
-        entered = ("email", "reason", "note")
-        return ((None, {"fields": entered if obj is None else (*entered, *self.readonly_fields)}),)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Suppression | None = None) -> tuple[str, ...]:
-        """Another address is another entry."""
-        return self.readonly_fields if obj is None else ("email", *self.readonly_fields)
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        """Lifting is the deletion of an entry; two words for it would be one too many."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
-
-    def has_export_permission(self, request: HttpRequest) -> bool:
-        """Whoever may take clients out may take out these addresses."""
-        return request.user.has_perm("mailing.export_client")
-
-    def has_lift_permission(self, request: HttpRequest) -> bool:
-        return permissions.may_return_letters(user_of(request))
-
-    def has_delete_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
-        return self.has_lift_permission(request)
-
-    def get_form_context(
-        self, request: HttpRequest, form: ModelForm[Suppression], obj: Suppression | None
-    ) -> Context:
-        """The button “Take off the list” is this form's way to delete."""
-        return {"show_delete": False}
-
-    # --- columns -------------------------------------------------------------------------------------
-
-    @admin.display(description=gettext_lazy("e-mail"), ordering="email")
-    def address(self, entry: Suppression) -> str:
-        return addresses.display(entry.email)
-
-    @admin.display(description=gettext_lazy("reason"), ordering="reason")
-    def why(self, entry: Suppression) -> SafeString:
-        return pills.receives(entry.reason)
-
-    @admin.display(description=gettext_lazy("since"), ordering="created_at")
-    def since(self, entry: Suppression) -> SafeString | str:
-        return when(entry.created_at)
-
-    @admin.display(description=gettext_lazy("from attempt"))
-    def from_attempt(self, entry: Suppression) -> SafeString | str:
-        if entry.attempt is None:
-            return "—"
-        url = reverse("admin:mailing_attempt_change", args=[entry.attempt.pk])
-        return format_html('<a href="{}">{}: {}</a>', url, entry.attempt, entry.attempt.mailing)
-
-    @admin.display(description=gettext_lazy("added by"), ordering="created_by")
-    def who(self, entry: Suppression) -> str:
-        return person(entry.created_by) if entry.created_by else "—"
-
-    @admin.display(description=gettext_lazy("note"))
-    def short_note(self, entry: Suppression) -> str:
-        return Truncator(entry.note.replace("\n", " ")).chars(NOTE_SHOWN) or "—"
-
-    # --- adding ----------------------------------------------------------------------------------------
+class SuppressionAdding(SamovarModelAdmin[Suppression]):
+    """One address by the form, many from a file."""
 
     def get_pages(self) -> list[tuple[str, View]]:
-        return [
-            *super().get_pages(),
-            ("file/", self.file_view),
-            ("<int:pk>/lift/", self.lift_view),
-            ("attempt/<int:pk>/lift-all/", self.lift_all_view),
-        ]
-
-    def get_list_buttons(self, request: HttpRequest) -> list[Button]:
-        return [*self.file_button(request), *self.export_button(request), *self.get_add_button(request)]
-
-    def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
-        return [*self.get_add_button(request), *self.file_button(request)]
+        return [*super().get_pages(), ("file/", self.file_view)]
 
     def file_button(self, request: HttpRequest) -> list[Button]:
         if not self.has_add_permission(request):
@@ -200,7 +110,33 @@ class SuppressionAdmin(StreamedExport[Suppression], SamovarModelAdmin[Suppressio
         }
         return TemplateResponse(request, "admin/mailing/suppression/file.html", context)
 
-    # --- lifting -----------------------------------------------------------------------------------------
+
+class SuppressionLifting(SamovarModelAdmin[Suppression]):
+    """Lifting is the deletion of an entry; two words for it would be one too many."""
+
+    def get_pages(self) -> list[tuple[str, View]]:
+        return [
+            *super().get_pages(),
+            ("<int:pk>/lift/", self.lift_view),
+            ("attempt/<int:pk>/lift-all/", self.lift_all_view),
+        ]
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def has_lift_permission(self, request: HttpRequest) -> bool:
+        return permissions.may_return_letters(user_of(request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
+        return self.has_lift_permission(request)
+
+    def get_form_context(
+        self, request: HttpRequest, form: ModelForm[Suppression], obj: Suppression | None
+    ) -> Context:
+        """The button “Take off the list” is this form's way to delete."""
+        return {"show_delete": False}
 
     def get_change_page(self, request: HttpRequest, obj: Suppression) -> ChangePage:
         lift = Button(_("Take off the list"), self.url("lift", obj.pk), method="post", icon="play")
@@ -267,6 +203,77 @@ class SuppressionAdmin(StreamedExport[Suppression], SamovarModelAdmin[Suppressio
 
     def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
         suppression.lift(obj, by=user_of(request))
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(
+    SuppressionAdding, SuppressionLifting, StreamedExport[Suppression], SamovarModelAdmin[Suppression]
+):
+    list_title = gettext_lazy("Stop list")
+    add_label = gettext_lazy("Add an address")
+    empty_title = gettext_lazy("The stop list is empty")
+    empty_text = gettext_lazy(
+        "Addresses that must never be written to stand here: who unsubscribed, whose mailbox does not exist, "
+        "and whom you add yourself."
+    )
+    list_display = ("address", "why", "since", "from_attempt", "who", "short_note")
+    list_filter = ("reason", ("created_at", DateRangeFilter), AttemptFilter)
+    search_fields = ("email",)
+    search_help_text = gettext_lazy("By address")
+    ordering = ("-created_at", "-pk")
+    list_select_related = ("attempt__mailing__message", "created_by")
+    form = SuppressionForm
+    readonly_fields = ("since", "from_attempt", "who")
+    actions = ("lift_selected",)
+    export_resource = SuppressionResource
+    import_export_change_list_template = "admin/mailing/suppression/change_list.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Suppression | None = None) -> Any:
+        entered = ("email", "reason", "note")
+        return ((None, {"fields": entered if obj is None else (*entered, *self.readonly_fields)}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Suppression | None = None) -> tuple[str, ...]:
+        """Another address is another entry."""
+        return self.readonly_fields if obj is None else ("email", *self.readonly_fields)
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Whoever may take clients out may take out these addresses."""
+        return request.user.has_perm("mailing.export_client")
+
+    def get_list_buttons(self, request: HttpRequest) -> list[Button]:
+        return [*self.file_button(request), *self.export_button(request), *self.get_add_button(request)]
+
+    def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
+        return [*self.get_add_button(request), *self.file_button(request)]
+
+    # --- columns -------------------------------------------------------------------------------------
+
+    @admin.display(description=gettext_lazy("e-mail"), ordering="email")
+    def address(self, entry: Suppression) -> str:
+        return addresses.display(entry.email)
+
+    @admin.display(description=gettext_lazy("reason"), ordering="reason")
+    def why(self, entry: Suppression) -> SafeString:
+        return pills.receives(entry.reason)
+
+    @admin.display(description=gettext_lazy("since"), ordering="created_at")
+    def since(self, entry: Suppression) -> SafeString | str:
+        return when(entry.created_at)
+
+    @admin.display(description=gettext_lazy("from attempt"))
+    def from_attempt(self, entry: Suppression) -> SafeString | str:
+        if entry.attempt is None:
+            return "—"
+        url = reverse("admin:mailing_attempt_change", args=[entry.attempt.pk])
+        return format_html('<a href="{}">{}: {}</a>', url, entry.attempt, entry.attempt.mailing)
+
+    @admin.display(description=gettext_lazy("added by"), ordering="created_by")
+    def who(self, entry: Suppression) -> str:
+        return person(entry.created_by) if entry.created_by else "—"
+
+    @admin.display(description=gettext_lazy("note"))
+    def short_note(self, entry: Suppression) -> str:
+        return Truncator(entry.note.replace("\n", " ")).chars(NOTE_SHOWN) or "—"
 
 
 def _figures(report: bulk_suppression.FileReport) -> list[Card]:
