@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from mailing.models import Attempt, Client, Delivery, Mailing, Message, Suppression
+from mailing.services.clients import merge
 
 
 class UserFactory(factory.django.DjangoModelFactory[User]):
@@ -74,3 +75,9 @@ class DeliveryFactory(factory.django.DjangoModelFactory[Delivery]):
     attempt = factory.SubFactory(AttemptFactory)
     client = factory.SubFactory(ClientFactory)
     email = factory.LazyAttribute(lambda delivery: delivery.client.email)
+
+
+def from_file(email: str, full_name: str, *, stored: tuple[str, ...] | None = None) -> merge.Merged:
+    """A row of a file of clients, beside what is stored; whatever columns a client has, the others are empty."""
+    texts = {"full_name": full_name}
+    return merge.Merged(email, tuple(texts.get(name, "") for name in merge.TEXTS), stored)

@@ -10,7 +10,7 @@ from django.db.models import F
 
 from mailing.models import Client, searching
 from mailing.services.clients import erasure, merge
-from tests.factories import ClientFactory
+from tests.factories import ClientFactory, from_file
 
 pytestmark = pytest.mark.django_db
 only_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's index is its own business")
@@ -68,9 +68,9 @@ def test_a_client_is_found_by_what_is_stored_now() -> None:
 
 
 def test_loading_a_file_and_deleting_many_keep_the_index() -> None:
-    rows = [merge.Merged(f"c{number}@example.ru", (f"Клиент {number}", "", ""), None) for number in range(50)]
+    rows = [from_file(f"c{number}@example.ru", f"Клиент {number}") for number in range(50)]
     merge.upsert(rows, source="test")
-    merge.upsert([merge.Merged("c7@example.ru", ("Другое Имя", "", ""), ("Клиент 7", "", ""))], source="test")
+    merge.upsert([from_file("c7@example.ru", "Другое Имя", stored=rows[7].texts)], source="test")
     assert (len(found("клиент")), found("другое")) == (49, ["c7@example.ru"])
     erasure.delete(Client.objects.search("клиент"), by=None)
     assert (found("клиент"), found("имя")) == ([], ["c7@example.ru"])

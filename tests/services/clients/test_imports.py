@@ -15,7 +15,7 @@ from mailing.errors import NotAllowed, Refused
 from mailing.models import Client, ClientImport, Mailing, Suppression
 from mailing.services.clients import imports, merge
 from mailing.tables import reading
-from tests.factories import ClientFactory, MailingFactory, SuppressionFactory, UserFactory
+from tests.factories import ClientFactory, MailingFactory, SuppressionFactory, UserFactory, from_file
 from tests.tables import files
 
 pytestmark = pytest.mark.django_db
@@ -148,7 +148,7 @@ def test_figures_that_differ_from_the_check_are_marked() -> None:
 
 
 def test_an_address_that_somebody_else_adds_in_the_same_moment_is_updated_not_doubled() -> None:
-    late = [merge.Merged("anna@example.ru", ("Анна", "", ""), None)]
+    late = [from_file("anna@example.ru", "Анна")]
     ClientFactory(email="anna@example.ru", full_name="A", comment="by hand")
     merge.upsert(late, source="x")
     client = Client.objects.get(email="anna@example.ru")
