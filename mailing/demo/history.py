@@ -16,7 +16,7 @@ SECONDS_PER_LETTER = 0.02
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Fate:
     """What one address got instead of "accepted"."""
 
     status: DeliveryStatus
@@ -26,28 +26,28 @@ class Trouble:
     tries: int = 1
 
 
-NO_SUCH_USER = Trouble(
+NO_SUCH_USER = Fate(
     DeliveryStatus.FAILED,
     DeliveryReason.NO_SUCH_MAILBOX,
     550,
     "550 5.1.1 <{email}>: Recipient address rejected: User unknown in virtual mailbox table",
 )
-OVER_QUOTA = Trouble(
+OVER_QUOTA = Fate(
     DeliveryStatus.FAILED,
     DeliveryReason.REFUSED,
     552,
     "552 5.2.2 <{email}>: The recipient's mailbox is over its quota",
 )
-GREYLISTED = Trouble(
+GREYLISTED = Fate(
     DeliveryStatus.FAILED,
     DeliveryReason.TRIES_USED_UP,
     451,
     "451 4.7.1 <{email}>: Greylisting in action, please come back later",
     tries=4,
 )
-LINE_LOST = Trouble(DeliveryStatus.UNCONFIRMED, DeliveryReason.LINE_LOST)
+LINE_LOST = Fate(DeliveryStatus.UNCONFIRMED, DeliveryReason.LINE_LOST)
 # Which troubles a run meets, by its place in the history: most runs meet none.
-TROUBLES: tuple[tuple[Trouble, ...], ...] = (
+TROUBLES: tuple[tuple[Fate, ...], ...] = (
     (),
     (),
     (NO_SUCH_USER, NO_SUCH_USER, OVER_QUOTA),
@@ -92,7 +92,7 @@ def _missed(mailing: Mailing, occurrence: datetime) -> None:
 
 
 def _run(
-    mailing: Mailing, clients: list[Client], occurrence: datetime, troubles: tuple[Trouble, ...]
+    mailing: Mailing, clients: list[Client], occurrence: datetime, troubles: tuple[Fate, ...]
 ) -> list[Delivery]:
     chance = Random(occurrence.timestamp())
     places = chance.sample(range(len(clients)), min(len(troubles), len(clients)))
@@ -124,8 +124,8 @@ def _attempt(mailing: Mailing, occurrence: datetime, begun: datetime) -> Attempt
     )
 
 
-def _delivery(attempt: Attempt, client: Client, begun: datetime, trouble: Trouble | None) -> Delivery:
-    met = trouble or Trouble(DeliveryStatus.SENT, DeliveryReason.REFUSED, 250, "250 2.0.0 Ok: queued")
+def _delivery(attempt: Attempt, client: Client, begun: datetime, trouble: Fate | None) -> Delivery:
+    met = trouble or Fate(DeliveryStatus.SENT, DeliveryReason.REFUSED, 250, "250 2.0.0 Ok: queued")
     return Delivery(
         client=client,
         email=client.email,

@@ -20,7 +20,7 @@ from mailing import demo
 from mailing.admin.messages import letter_frame
 from mailing.demo import faults
 from mailing.demo.faults import Fault
-from mailing.demo.maildir import Letter, StoredLetters
+from mailing.demo.maildir import StoredLetter, StoredLetters
 from mailing.guests import Page
 from mailing.models import Attempt, Delivery, Mailing
 from mailing.services.access import audit_log
@@ -103,7 +103,7 @@ def letter_html(request: HttpRequest, key: str) -> HttpResponse:
     return letter_frame.sandboxed(_find(key).html)
 
 
-def _with_mailings(found: list[Letter]) -> list[tuple[Letter, Mailing | None]]:
+def _with_mailings(found: list[StoredLetter]) -> list[tuple[StoredLetter, Mailing | None]]:
     """Each letter with the mailing that sent it; a test letter and a letter to staff have none."""
     ids = {letter.message_id for letter in found} - {""}
     sent = Delivery.objects.filter(message_id__in=ids, email__in={letter.to for letter in found})
@@ -113,7 +113,7 @@ def _with_mailings(found: list[Letter]) -> list[tuple[Letter, Mailing | None]]:
     return [(letter, mailings.get(attempts.get(letter.message_id, 0))) for letter in found]
 
 
-def _find(key: str) -> Letter:
+def _find(key: str) -> StoredLetter:
     found = StoredLetters(demo.mailbox_directory()).get(key)
     if found is None:
         raise Http404

@@ -20,7 +20,7 @@ _FOLDERS = ("new", "cur")
 
 
 @dataclass(frozen=True)
-class Letter:
+class StoredLetter:
     """One letter as it arrived; `key` is its file name."""
 
     key: str
@@ -98,13 +98,13 @@ class StoredLetters:
     def __len__(self) -> int:
         return sum(1 for _ in self._files())
 
-    def page(self, number: int, size: int) -> list[Letter]:
+    def page(self, number: int, size: int) -> list[StoredLetter]:
         """The `number`th page (from 1) of letters, newest first. Only the letters of the page are read."""
         newest = sorted(self._files(), key=lambda entry: (entry.stat().st_mtime_ns, entry.name), reverse=True)
         found = (self._read(Path(entry.path)) for entry in newest[(number - 1) * size : number * size])
         return [letter for letter in found if letter]
 
-    def get(self, key: str) -> Letter | None:
+    def get(self, key: str) -> StoredLetter | None:
         """The letter of that key. The key comes from an address line, so it is looked up, never joined to a path."""
         return next((self._read(Path(entry.path)) for entry in self._files() if entry.name == key), None)
 
@@ -122,9 +122,9 @@ class StoredLetters:
                 with os.scandir(folder) as entries:
                     yield from entries
 
-    def _read(self, path: Path) -> Letter | None:
+    def _read(self, path: Path) -> StoredLetter | None:
         try:
             with path.open("rb") as file:
-                return Letter(path.name, path, message_from_binary_file(file, EmailMessage, policy=modern))
+                return StoredLetter(path.name, path, message_from_binary_file(file, EmailMessage, policy=modern))
         except FileNotFoundError:  # cleared meanwhile
             return None

@@ -32,7 +32,7 @@ CAME_DAYS_AGO = (400, 310, 220, 160, 120, 90, 75, 60, 50, 42, 21, 6)  # each a t
 
 
 @dataclass(frozen=True)
-class Plan:
+class Example:
     """One mailing of the demo. Days count back from now; `hour` is local time; `every` takes each nth client."""
 
     name: str
@@ -46,10 +46,10 @@ class Plan:
 
 
 MAILINGS = (
-    Plan("Утренний чай дня", letters.DIGEST, Periodicity.DAILY, 30, 10, every=4, missed=11),
-    Plan("Новинки недели", letters.NEWS, Periodicity.WEEKLY, 29, 12),
-    Plan("Счета", letters.BILL, Periodicity.MONTHLY, 35, 9, every=9),
-    Plan(
+    Example("Утренний чай дня", letters.DIGEST, Periodicity.DAILY, 30, 10, every=4, missed=11),
+    Example("Новинки недели", letters.NEWS, Periodicity.WEEKLY, 29, 12),
+    Example("Счета", letters.BILL, Periodicity.MONTHLY, 35, 9, every=9),
+    Example(
         "Дегустация улунов",
         letters.TASTING,
         Periodicity.ONCE,
@@ -58,7 +58,7 @@ MAILINGS = (
         every=13,
         state={"status": MailingStatus.FINISHED},
     ),
-    Plan(
+    Example(
         "Осенняя распродажа",
         letters.NEWS,
         Periodicity.WEEKLY,
@@ -135,7 +135,7 @@ def _stop_list() -> None:
             Suppression.objects.get_or_create(email=client.email, defaults={"reason": reason})
 
 
-def _mailing(plan: Plan, now: datetime, **values: Any) -> None:
+def _mailing(plan: Example, now: datetime, **values: Any) -> None:
     start = _local(now - timedelta(days=plan.days_ago), plan.hour)
     is_paused = plan.state.get("is_paused", False)
     mailing = Mailing.objects.create(

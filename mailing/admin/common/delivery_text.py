@@ -86,7 +86,7 @@ WOULD_WAIT = _(
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServerAnswer:
     """What the server said to one letter: in a word, in a sentence of ours, and in its own words."""
 
     words: Words
@@ -95,12 +95,12 @@ class Answer:
     response: str
 
 
-def answer(outcome: Outcome) -> Answer:
+def answer(outcome: Outcome) -> ServerAnswer:
     words, tone = VERDICTS[outcome.verdict]
-    return Answer(words, tone, _about_outcome(outcome), outcome.response)
+    return ServerAnswer(words, tone, _about_outcome(outcome), outcome.response)
 
 
-def rehearsed(outcome: Outcome) -> Answer:
+def rehearsed(outcome: Outcome) -> ServerAnswer:
     """The same for a rehearsal, where trouble that passes would not lose a letter, as it does a test letter."""
     said = answer(outcome)
     if outcome.verdict not in {Verdict.SERVICE, Verdict.DEFERRED}:

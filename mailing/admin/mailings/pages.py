@@ -206,7 +206,7 @@ class RehearsalShown:
     result: dry_run.Rehearsal
     skipped: list[tuple[Words, int]]  # the reason, and how many
     examples: list[tuple[str, Words]]  # an address, and the reason
-    server: delivery_text.Answer | None
+    server: delivery_text.ServerAnswer | None
 
     @property
     def skipped_total(self) -> int:

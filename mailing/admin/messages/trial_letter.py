@@ -28,7 +28,7 @@ class Sent:
     """One of the letters."""
 
     to: str
-    answer: delivery_text.Answer
+    answer: delivery_text.ServerAnswer
 
 
 class TrialLetterPages(SamovarModelAdmin[Tried]):

@@ -29,7 +29,7 @@ TELLING_CHANGE = 300  # percent
 
 
 @dataclass(frozen=True)
-class Step:
+class FirstStep:
     """One of the steps to the first mailing."""
 
     title: str
@@ -172,7 +172,7 @@ def _why(item: Attention) -> SafeString | str:
     return format_html(sentence.replace("%(when)s", "{}"), when(item.mailing.next_run_at))
 
 
-def steps(first: FirstSteps) -> Iterator[Step]:
+def steps(first: FirstSteps) -> Iterator[FirstStep]:
     """The four steps to the first mailing; the first one not done yet is the next."""
     rows = [
         (_("Load your clients"), _("From the file Excel gave you, or one by one."), first.clients, "client_import"),
@@ -187,7 +187,7 @@ def steps(first: FirstSteps) -> Iterator[Step]:
     ]
     upcoming = True
     for title, text, done, name in rows:
-        yield Step(title, text, _url(name), done=done, is_next=upcoming and not done)
+        yield FirstStep(title, text, _url(name), done=done, is_next=upcoming and not done)
         upcoming = upcoming and done
 
 
