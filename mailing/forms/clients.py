@@ -18,7 +18,7 @@ from import_export.formats.base_formats import Format
 from import_export.forms import ConfirmImportForm, ImportForm
 from import_export.resources import ModelResource
 
-from mailing import addresses
+from mailing import addresses, texts
 from mailing.forms.widgets import FileBox, SuggestingSelect
 from mailing.furniture import Words
 from mailing.models import Client, ClientImport, Mailing, Suppression
@@ -47,7 +47,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_email(self) -> str:
         email = addresses.extract(self.cleaned_data["email"])
         if not addresses.is_valid(email):
-            raise ValidationError(_("This is not an e-mail address."))
+            raise ValidationError(_(texts.NOT_AN_ADDRESS))
         other = Client.objects.filter(email=email).exclude(pk=self.instance.pk).first()
         if other:
             raise ValidationError(
@@ -107,13 +107,16 @@ class PickMailingForm(forms.Form):
         _open(self, by)
 
 
+NO_FILE = gettext_lazy("Choose a file.")
+
+
 class FileField(forms.FileField):
     """A table of at most 20 MB; Django's own limits do not count files."""
 
     default_error_messages = {
-        "required": gettext_lazy("Choose a file."),
-        "empty": gettext_lazy("The file is empty."),
-        "missing": gettext_lazy("Choose a file."),
+        "required": NO_FILE,
+        "empty": gettext_lazy(reading.EMPTY),
+        "missing": NO_FILE,
     }
     widget = FileBox(attrs={"accept": ".csv,.txt,.tsv,.xlsx,.xls"})
 
@@ -170,7 +173,7 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_email(self) -> str:
         email = addresses.extract(self.cleaned_data["email"])
         if not addresses.is_valid(email):
-            raise ValidationError(_("This is not an e-mail address."))
+            raise ValidationError(_(texts.NOT_AN_ADDRESS))
         return email
 
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from mailing import texts
 from mailing.choices import Audience
 from mailing.forms.widgets import MomentWidget
 from mailing.furniture import Words
@@ -113,7 +114,7 @@ class MailingForm(ModelForm):
         data: dict[str, Any] = self.cleaned_data
         start, end = data.get("start_at"), data.get("end_at")
         if start and end and end < start:
-            self.add_error("end_at", _("The end is before the first send."))
+            self.add_error("end_at", _(texts.ENDS_TOO_EARLY))
         if not data.get("name") and data.get("message"):
             data["name"] = data["message"].subject
         self._refuse_stale()

@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
+from mailing import texts
 from mailing.choices import AttemptStatus, DeliveryReason, Hindrance, WaitsFor
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ CUT_SHORT: dict[str, str] = {
     DeliveryReason.FINISHED: _("The mailing was finished before everybody got the letter."),
     DeliveryReason.ENDED: _("The end of the mailing had passed before everybody got the letter."),
     DeliveryReason.NEXT_RUN: _("Some letters could not be sent before the next run."),
-    DeliveryReason.RETRY_WINDOW: _("The mail server took no letter for too long, so the run was given up."),
-    DeliveryReason.MESSAGE: _("The server refused the message itself. Change it, then send again."),
+    DeliveryReason.RETRY_WINDOW: texts.GIVEN_UP,
+    DeliveryReason.MESSAGE: texts.MESSAGE_REFUSED,
 }
 HINDERED: dict[str, str] = {
     Hindrance.NOTHING_RUNNING: _(
@@ -84,7 +85,6 @@ INTERRUPTED = _(
     "Sending was interrupted (a restart, a power cut or a full disk) at %(done)s of %(audience)s. "
     "Nobody who got the letter gets it again."
 )
-NOBODY = _("Nobody to send to: add recipients.")
 NOBODY_LEFT = _("Nobody was left to send to: all recipients are on the stop list, removed or deleted.")
 SUMMARY = _("%(count)s planned times from %(first)s to %(last)s were missed.")
 
@@ -119,7 +119,7 @@ def _why_nobody_else(attempt: Attempt) -> str:
     if attempt.cut_short:
         return CUT_SHORT.get(attempt.cut_short, "")
     if attempt.skipped == attempt.audience:
-        return NOBODY_LEFT if attempt.audience else NOBODY
+        return NOBODY_LEFT if attempt.audience else texts.NOBODY
     return ""
 
 

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
+from mailing import texts
 from mailing.choices import AttemptStatus, Audience, MailingStatus, Periodicity
 from mailing.models.attempts import Attempt
 from mailing.models.clients import Client, ClientQuerySet
@@ -120,7 +121,7 @@ class Mailing(models.Model):
             models.CheckConstraint(
                 name="mailing_ends_after_start",
                 condition=Q(end_at=None) | Q(end_at__gte=F("start_at")),
-                violation_error_message=_("The end is before the first send."),
+                violation_error_message=_(texts.ENDS_TOO_EARLY),
             ),
         )
         indexes = (models.Index(fields=["next_run_at"], name="mailing_by_next_run"),)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,30 @@ def test_the_journal_has_one_writer() -> None:
 @pytest.mark.parametrize("line", ["LogEntry.objects.create(user=by)", "LogEntry(user=by).save()"])
 def test_another_writer_of_the_journal_is_found(line: str) -> None:
     assert journal_entries(line) == [1]
+
+
+# --- One place for a sentence ---------------------------------------------------------------------------
+
+TRANSLATES = {"_", "gettext", "gettext_noop", "gettext_lazy"}
+SENTENCE = re.compile(r"[A-Z].* .*[.!?…]", re.DOTALL)  # a label may be said as often as it is shown
+
+
+def sentences(source: str) -> list[tuple[str, int]]:
+    """The whole sentences for people in a module, with their lines."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and node.args]
+    marked = [call.args[0] for call in calls if ast.unparse(call.func) in TRANSLATES]
+    texts = [text for text in marked if isinstance(text, ast.Constant) and isinstance(text.value, str)]
+    return [(text.value, text.lineno) for text in texts if SENTENCE.fullmatch(text.value)]
+
+
+def test_a_sentence_for_people_is_written_in_one_place() -> None:
+    places = defaultdict(list)
+    for path in CODE:
+        for sentence, line in sentences(path.read_text()):
+            places[sentence] += named(path, [line])
+    assert {sentence: where for sentence, where in places.items() if len(where) > 1} == {}
+
+
+def test_a_sentence_is_told_from_a_label() -> None:
+    assert sentences('_("The file is empty.")') == [("The file is empty.", 1)]
+    assert sentences('_("Attempts this week")') == []

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from mailing import texts
 from mailing.choices import DeliveryReason, DeliveryStatus
 from mailing.formatting import Tone
 from mailing.furniture import Words
@@ -24,9 +25,9 @@ BY_REASON: dict[str, Words] = {
     DeliveryReason.REFUSED: _("The mailbox does not exist, or it refuses letters. Check the list."),
     DeliveryReason.TRIES_USED_UP: _("The server asked us to wait every time, until the tries were used up."),
     DeliveryReason.NEXT_RUN: _("The server asked us to wait until the next run began."),
-    DeliveryReason.RETRY_WINDOW: _("The mail server took no letter for too long, so the run was given up."),
+    DeliveryReason.RETRY_WINDOW: _(texts.GIVEN_UP),
     DeliveryReason.CONFIGURATION: _("The mail server refuses us. Check the mail settings, then retry."),
-    DeliveryReason.MESSAGE: _("The server refused the message itself. Change it, then send again."),
+    DeliveryReason.MESSAGE: _(texts.MESSAGE_REFUSED),
     DeliveryReason.BAD_ADDRESS: _("The address cannot be used. Correct it on the client's page."),
     DeliveryReason.LINE_LOST: UNKNOWN_WHETHER,
     DeliveryReason.UNINTELLIGIBLE: UNKNOWN_WHETHER,

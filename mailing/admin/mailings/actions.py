@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
+from mailing import texts
 from mailing.admin.common import deletion
 from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.pages import user_of
@@ -22,7 +23,7 @@ from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num
 from mailing.models import Attempt, Mailing
 from mailing.services.access import permissions
-from mailing.services.mailings import lifecycle, start
+from mailing.services.mailings import lifecycle
 from mailing.services.reports import statistics
 
 AT_ONCE = 50  # mailings one press may start, finish or copy
@@ -169,7 +170,7 @@ def _would_be_sent(chosen: list[Mailing]) -> list[Asked]:
     for row in _asked(chosen):
         run = unfinished.get(row.mailing.pk)
         letters = run.open if run else row.letters
-        why = lifecycle.hindrance(row.mailing, run) or ("" if letters else _(start.NOBODY))
+        why = lifecycle.hindrance(row.mailing, run) or ("" if letters else _(texts.NOBODY))
         asked.append(replace(row, letters=letters, hindrance=str(why)))
     return asked
 

@@ -9,6 +9,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
+from mailing import texts
 from mailing.admin.common import pills
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.pages import user_of
@@ -124,7 +125,7 @@ def _nobody_notice(obj: Mailing) -> Notice | None:
     if obj.audience == Audience.EVERYONE or obj.clients.exists():
         return None
     clients = reverse("admin:mailing_client_changelist")
-    return Notice(_("Nobody to send to: add recipients."), "amber", clients, _("Open the client list"))
+    return Notice(_(texts.NOBODY), "amber", clients, _("Open the client list"))
 
 
 def _running_notice() -> Notice:

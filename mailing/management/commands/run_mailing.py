@@ -16,6 +16,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from mailing import texts
 from mailing.choices import AttemptStatus, Trigger
 from mailing.delivery.engine.dispatcher import Stop
 from mailing.errors import Refused
@@ -58,7 +59,7 @@ class Command(BaseCommand):
     ) -> None:
         found = Mailing.objects.filter(pk=mailing).select_related("message").first()
         if found is None:
-            self._exit(NOT_STARTED, _("There is no mailing %(number)s.") % {"number": mailing})
+            self._exit(NOT_STARTED, _(texts.NO_SUCH_MAILING) % {"number": mailing})
         elif dry_run:
             self._rehearse(found)
         else:
@@ -126,7 +127,7 @@ class Command(BaseCommand):
         if rehearsal.problem:
             self._exit(CONFIGURATION, rehearsal.problem)
         if not rehearsal.letters:
-            self._exit(NOT_STARTED, _("Nobody to send to: add recipients."))
+            self._exit(NOT_STARTED, _(texts.NOBODY))
         sys.exit(ACCEPTED if rehearsal.ready else _trouble_code(server))
 
     def _exit(self, code: int, words: str) -> NoReturn:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.translation import gettext as _
 
+from mailing import texts
 from mailing.models import Mailing
 
 FIELDS = (
@@ -27,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *args: object, mailing: int, **options: object) -> None:
         found = Mailing.objects.filter(pk=mailing).first()
         if found is None:
-            raise CommandError(_("There is no mailing %(number)s.") % {"number": mailing}, returncode=2)
+            raise CommandError(_(texts.NO_SUCH_MAILING) % {"number": mailing}, returncode=2)
         shown: dict[str, Any] = {NAMES.get(name, name): getattr(found, name) for name in FIELDS}
         shown["clients"] = found.clients.count()
         shown["created_by"] = found.created_by.get_username() if found.created_by else None

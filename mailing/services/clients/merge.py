@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 
-from mailing import addresses
+from mailing import addresses, texts
 from mailing.models import Client
 from mailing.models.fields import fold
 from mailing.tables import cells
@@ -164,7 +164,7 @@ class Judge:
         if not address:
             return gettext("There is no address in this row.")
         if not addresses.is_valid(address):
-            return gettext("This is not an e-mail address.")
+            return gettext(texts.NOT_AN_ADDRESS)
         if address in self.seen:
             return gettext("Repeated: this address is already in row %(line)s.") % {"line": self.seen[address]}
         for name, (limit, sentence) in LIMITS.items():

@@ -1,6 +1,6 @@
 """Mailings and their calendar.
 
-`lifecycle` is every change of a mailing, the starting of runs included; `start` has the words it refuses with.
+`lifecycle` is every change of a mailing, the starting of runs included (`start`, which stays inside).
 `occurrences` says what is due, `recipients` who gets it, `forecast` what the next run will be like, `copies` make a
 second one. `schedule_state` keeps the columns of the clock together with the Schedule row, `missed` says what did not
 run and why.
@@ -16,7 +16,6 @@ from mailing.services.mailings import (
     occurrences,
     recipients,
     schedule_state,
-    start,
 )
 
-__all__ = ["copies", "forecast", "lifecycle", "missed", "occurrences", "recipients", "schedule_state", "start"]
+__all__ = ["copies", "forecast", "lifecycle", "missed", "occurrences", "recipients", "schedule_state"]

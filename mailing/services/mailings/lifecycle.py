@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from mailing import scheduling
+from mailing import scheduling, texts
 from mailing.choices import MailingStatus
 from mailing.errors import Refused
 from mailing.models import Delivery, Mailing
@@ -22,7 +22,7 @@ from mailing.services import runs
 from mailing.services.access import audit_log, permissions
 from mailing.services.mailings import copies, missed, occurrences, schedule_state
 from mailing.services.mailings.schedule_state import refresh
-from mailing.services.mailings.start import NOBODY, hindrance, refusal, retry, run_due, send_now
+from mailing.services.mailings.start import hindrance, refusal, retry, run_due, send_now
 
 __all__ = [
     "apply_edit",
@@ -112,7 +112,7 @@ def resume(mailing: Mailing, by: User | None = None, *, now: datetime | None = N
     with transaction.atomic():
         current = schedule_state.lock(mailing)
         if not schedule_state.has_recipients(current):
-            raise Refused(NOBODY)
+            raise Refused(texts.NOBODY)
         if current.is_paused:
             current.is_paused = False
             current.active_since = moment

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from mailing import scheduling
+from mailing import scheduling, texts
 from mailing.choices import AttemptStatus, Audience, DeliveryReason, MailingStatus, Trigger
 from mailing.delivery.guards import circuit_breaker
 from mailing.errors import AlreadyRunning, NotStarted, RefusalCode
@@ -20,13 +20,11 @@ from mailing.services.mailings import missed, occurrences, schedule_state
 
 JUST_SENT_WITHIN = timedelta(minutes=1)
 
-NOBODY = _("Nobody to send to: add recipients.")
 PAUSED = _("The mailing is paused. Resume it first.")
 NOT_BEGUN = _("The mailing starts only at %(start)s. Move its start, then send.")
 ENDED = _("The mailing ended at %(end)s. Move its end, then send.")
 NOTHING_DUE = _("Nothing is due. The next send: %(next)s.")
 NOTHING_LEFT = _("Nothing is due, and no send is left.")
-ALREADY_SENDING = _("Already being sent: attempt %(attempt)s.")
 JUST_SENT = _("Just sent: attempt %(attempt)s.")
 
 
@@ -145,7 +143,7 @@ def refusal(mailing: Mailing, now: datetime | None = None) -> NotStarted | None:
     if moment < mailing.start_at:
         return NotStarted(NOT_BEGUN, code=RefusalCode.NOT_BEGUN, start=audit_log.when(mailing.start_at))
     if not _has_somebody(mailing):
-        return NotStarted(NOBODY, code=RefusalCode.NOBODY)
+        return NotStarted(texts.NOBODY, code=RefusalCode.NOBODY)
     return site_guard.refusal()
 
 
@@ -153,7 +151,7 @@ def hindrance(mailing: Mailing, unfinished: Attempt | None) -> NotStarted | None
     """Why a press would set nothing going: it would be refused, or somebody works on the unfinished run already."""
     refused = refusal(mailing)
     if refused is None and unfinished is not None and runs.is_worked_on(unfinished):
-        return AlreadyRunning(ALREADY_SENDING, attempt=unfinished)
+        return AlreadyRunning(texts.ALREADY_SENDING, attempt=unfinished)
     return refused
 
 
@@ -174,10 +172,10 @@ def _unfinished(mailing: Mailing, trigger: Trigger, seen: int | None, now: datet
     if attempt is None:
         return None
     if runs.is_worked_on(attempt):
-        raise AlreadyRunning(ALREADY_SENDING, attempt=attempt)
+        raise AlreadyRunning(texts.ALREADY_SENDING, attempt=attempt)
     begun_by_a_press = attempt.lease_until is None and trigger == Trigger.MANUAL
     if begun_by_a_press and _is_fresh(attempt, now) and not _was_seen(attempt, seen):
-        raise AlreadyRunning(ALREADY_SENDING, attempt=attempt)
+        raise AlreadyRunning(texts.ALREADY_SENDING, attempt=attempt)
     Attempt.objects.without_lease(now).filter(pk=attempt.pk).update(resume_at=None)
     if trigger == Trigger.MANUAL:
         # Somebody may have mended the settings; a script would only knock at a closed door.

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from mailing import addresses, placeholders
+from mailing import addresses, placeholders, texts
 from mailing.choices import (
     AttemptStatus,
     Audience,
@@ -31,7 +31,6 @@ from mailing.errors import AlreadyRunning, Refused
 from mailing.models import Attempt, Delivery, Mailing
 from mailing.models.attempt_notes import HINDERED
 
-ALREADY_RUNNING = _("Already being sent: attempt %(attempt)s.")
 BROKEN_MESSAGE = HINDERED[Hindrance.BROKEN_MESSAGE]
 NOTHING_TO_RETRY = _(
     "There is nobody to repeat attempt %(attempt)s for: everybody got the letter or is being served."
@@ -155,7 +154,7 @@ def _insert(attempt: Attempt) -> None:
         rival = _rival(attempt)
         if rival is None:
             raise
-        raise AlreadyRunning(ALREADY_RUNNING, attempt=rival) from None
+        raise AlreadyRunning(texts.ALREADY_SENDING, attempt=rival) from None
 
 
 def _rival(attempt: Attempt) -> Attempt | None:

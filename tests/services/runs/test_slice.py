@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from mailing import texts
 from mailing.choices import AttemptStatus, Audience, DeliveryStatus
 from mailing.delivery.engine.dispatcher import Stop
 from mailing.delivery.guards import lease
@@ -104,7 +105,7 @@ def test_a_run_for_nobody_fails_in_words() -> None:
     attempt = start([])
     assert run(attempt).state is SliceState.FINISHED
     assert attempt.status == AttemptStatus.FAILED
-    assert attempt.note_text == gettext(attempt_notes.NOBODY)
+    assert attempt.note_text == gettext(texts.NOBODY)
 
 
 def test_refusals_are_grouped_by_what_the_server_said_not_by_what_differs_from_letter_to_letter(
