@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from mailing import texts
-from mailing.choices import AttemptStatus, Audience, MailingStatus, Periodicity
+from mailing.choices import AttemptStatus, Audience, DeliveryReason, MailingStatus, Periodicity
 from mailing.models.attempts import Attempt
 from mailing.models.clients import Client, ClientQuerySet
 
@@ -134,6 +134,16 @@ class Mailing(models.Model):
         """The clients a run would reach if it started now: of the audience, and not on the stop list."""
         clients = Client.objects.all() if self.audience == Audience.EVERYONE else self.clients.all()
         return clients.receiving()
+
+    def has_ended(self, now: datetime) -> bool:
+        """Whether the end has passed; what is due at the end itself still runs."""
+        return self.end_at is not None and self.end_at < now
+
+    def why_over(self, now: datetime) -> DeliveryReason | None:
+        """Why a run is not to go on: staff finished the mailing, or its end has passed. None: it may."""
+        if self.status == MailingStatus.FINISHED:
+            return DeliveryReason.FINISHED
+        return DeliveryReason.ENDED if self.has_ended(now) else None
 
     @property
     def is_active(self) -> bool:

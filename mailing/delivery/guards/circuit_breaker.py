@@ -13,10 +13,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from mailing.models import MailService
+from mailing.models.installation import CLOCKS_DIFFER, MailService
 
 JITTER = 0.1  # of the pause: workers of several machines do not come back at the same instant
-CLOCKS_DIFFER = timedelta(minutes=10)  # a pause that ends later still was made by a clock that ran ahead
 
 
 class Admission(NamedTuple):

@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 
 from django.core.exceptions import ImproperlyConfigured
 
-from mailing.models import MailService
+from mailing.models.installation import CLOCKS_DIFFER, MailService
 
 AHEAD = timedelta(seconds=1)  # claims never run ahead of the rate by more
-CLOCKS_DIFFER = timedelta(minutes=10)
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LIMIT = re.compile(r"(\d+)\s*/\s*([smhd])")
 

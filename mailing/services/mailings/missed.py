@@ -55,7 +55,7 @@ def decide(mailing: Mailing, due: datetime, now: datetime) -> Decision:
     """What is to be done about the due occurrence. Writes nothing: whoever asked carries it out."""
     if site_guard.closed():
         return Decision(_closed_gate())
-    if occurrences.ended(mailing, now):
+    if mailing.has_ended(now):
         return Decision(PASSED)
     if occurrences.too_late(mailing, due, now):
         return Decision(DOWN)

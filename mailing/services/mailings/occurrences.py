@@ -79,7 +79,7 @@ def _pending(mailing: Mailing, now: datetime, *, ran: bool) -> tuple[datetime, .
     floor = max(since, decided - LOOK_BACK) if decided else since
     known = _decided_after(mailing, floor)
     found = tuple(moment for moment in _between(mailing, floor, now) if moment not in known)
-    if found or ran or ended(mailing, now) or (decided and decided > since):
+    if found or ran or mailing.has_ended(now) or (decided and decided > since):
         return found
     # The exception in rule 5 of the calendar: the first run of a mailing starts late rather than never.
     latest = recurrence.latest_due(mailing.start_at, mailing.periodicity, now, zone(), end=mailing.end_at)
@@ -110,13 +110,9 @@ def too_late(mailing: Mailing, due: datetime, now: datetime) -> bool:
     return now - max(due, mailing.active_since or now) >= timedelta(seconds=settings.MAILING_MAX_LATENESS)
 
 
-def ended(mailing: Mailing, now: datetime) -> bool:
-    return mailing.end_at is not None and mailing.end_at < now
-
-
 def plan(mailing: Mailing, now: datetime) -> Plan:
     """What saving this mailing (also one not saved yet) makes happen: as if it were activated now."""
-    runs_now = None if ended(mailing, now) else _due_on_activation(mailing, now)
+    runs_now = None if mailing.has_ended(now) else _due_on_activation(mailing, now)
     later = _later(mailing, now)
     dates = ((runs_now,) if runs_now else ()) + tuple(islice(later, 5 - bool(runs_now)))
     left = recurrence.remaining(mailing.start_at, mailing.periodicity, now, zone(), end=mailing.end_at)

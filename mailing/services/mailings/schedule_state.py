@@ -69,7 +69,7 @@ def save(mailing: Mailing, now: datetime, *, finish: bool = False) -> DueState |
     if state is not None and state.ran:
         mailing.status = MailingStatus.RUNNING
     mailing.next_run_at = _next_run_at(state, mailing.active_since)
-    ended = mailing.is_paused and mailing.active_since is not None and occurrences.ended(mailing, now)
+    ended = mailing.is_paused and mailing.active_since is not None and mailing.has_ended(now)
     over = finish or ended or (mailing.is_active and mailing.next_run_at is None)
     if over and not mailing.attempts.running().exists():
         mailing.status, mailing.next_run_at = MailingStatus.FINISHED, None

@@ -136,7 +136,7 @@ def send_now(
 def refusal(mailing: Mailing, now: datetime | None = None) -> NotStarted | None:
     """Why "send now" would be refused at this moment; None: it would not (a run may be going on)."""
     moment = now or timezone.now()
-    if mailing.end_at is not None and moment > mailing.end_at:
+    if mailing.end_at is not None and mailing.has_ended(moment):
         return NotStarted(ENDED, code=RefusalCode.ENDED, end=audit_log.when(mailing.end_at))
     if mailing.is_paused:
         return NotStarted(PAUSED, code=RefusalCode.PAUSED)

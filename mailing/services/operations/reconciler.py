@@ -24,9 +24,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from mailing import recurrence, scheduling
-from mailing.choices import DeliveryReason, MailingStatus, Trigger
+from mailing.choices import DeliveryReason, Trigger
 from mailing.delivery.guards import circuit_breaker, rate
 from mailing.models import Attempt, Mailing
+from mailing.models.installation import CLOCKS_DIFFER
 from mailing.services import runs
 from mailing.services.access import site_guard
 from mailing.services.clients import imports
@@ -38,7 +39,6 @@ logger = logging.getLogger(__name__)
 PLANNED = ("pk", "start_at", "periodicity", "end_at", "next_run_at")
 VERIFIED_AT_ONCE = 1000
 TAKEN_WITHIN = timedelta(seconds=5)
-CLOCKS_DIFFER = timedelta(minutes=10)  # from there on a wait that is too long is no difference of clocks
 SECONDS = 20.0  # a pass ends after that; what is left is found again by the next
 
 SENTENCES = {
@@ -226,7 +226,7 @@ def _open_attempts(now: datetime) -> Iterator[Finding]:
     for attempt in open_.defer("html_body", "text_body", "response", "reasons"):
         if runs.is_worked_on(attempt) or _has_just_begun(attempt, now):
             continue
-        if attempt.trigger != Trigger.RETRY and _is_over(attempt.mailing, now):
+        if attempt.trigger != Trigger.RETRY and attempt.mailing.why_over(now):
             yield Finding("ended", attempt.pk, partial(_close, attempt, now))
         elif shut or attempt.mailing.is_paused:
             continue
@@ -254,10 +254,6 @@ def _hasten(attempt: Attempt, now: datetime) -> None:
     attempt.deliveries.filter(retry_at__gt=now + _longest_wait()).update(retry_at=now)
     Attempt.objects.without_lease(now).filter(pk=attempt.pk).update(resume_at=None)
     scheduling.enqueue_slice(attempt.pk)
-
-
-def _is_over(mailing: Mailing, now: datetime) -> bool:
-    return mailing.status == MailingStatus.FINISHED or occurrences.ended(mailing, now)
 
 
 def _close(attempt: Attempt, now: datetime) -> None:

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from mailing import links
-from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, MailingStatus, Trigger, WaitsFor
+from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, Trigger, WaitsFor
 from mailing.delivery.engine import runner
 from mailing.delivery.engine.dispatcher import Compose, Stop
 from mailing.delivery.engine.ledger import Ledger
@@ -26,7 +26,7 @@ from mailing.delivery.guards import circuit_breaker, lease
 from mailing.delivery.letters.mime import Composed, Recipient, compose
 from mailing.delivery.transports import configured
 from mailing.errors import LeaseLost
-from mailing.models import Attempt, Mailing
+from mailing.models import Attempt
 from mailing.services.runs import release, waits
 from mailing.services.runs.release import SliceEnd, SliceResult, SliceState
 
@@ -186,15 +186,9 @@ class _Slice:
             return _Wish(Stop.CUT_SHORT, DeliveryReason(current.cut_short))
         if current.mailing.is_paused:
             return _Wish(Stop.PAUSED)
-        over = self._is_over(current.mailing) if self.attempt.trigger != Trigger.RETRY else None
+        # The end stops a run in its middle (rule 8 of the calendar); a retry goes on after it.
+        over = current.mailing.why_over(timezone.now()) if self.attempt.trigger != Trigger.RETRY else None
         return _Wish(Stop.CUT_SHORT, over) if over else None
-
-    def _is_over(self, mailing: Mailing) -> DeliveryReason | None:
-        """The end stops a run in its middle (rule 8 of the calendar); a retry goes on after it."""
-        if mailing.status == MailingStatus.FINISHED:
-            return DeliveryReason.FINISHED
-        ended = mailing.end_at is not None and mailing.end_at < timezone.now()
-        return DeliveryReason.ENDED if ended else None
 
     def _teller(self, progress: Telling | None) -> Callable[[Ledger], None]:
         before = {name: getattr(self.attempt, name) for name in COUNTERS}
