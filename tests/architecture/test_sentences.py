@@ -80,7 +80,7 @@ def asked(tree: ast.Module) -> Iterator[ast.expr | None]:
         elif isinstance(node, ast.Subscript):
             yield node.slice
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LOOK_UPS:
-            yield from (*node.args, *(keyword.value for keyword in node.keywords))
+            yield from (*node.args[:1], *(keyword.value for keyword in node.keywords))
 
 
 def questions(root: Path) -> list[str]:
