@@ -113,7 +113,7 @@ class Ticker:
         close_old_connections()
         try:
             job.work()
-        except Exception:
+        except Exception:  # of whatever kind: the other jobs go on, and this one is tried again
             logger.exception("The ticker could not finish a job; it tries again in %s s", job.every)
             close_old_connections()
 

@@ -91,9 +91,7 @@ def _missed(mailing: Mailing, occurrence: datetime) -> None:
     )
 
 
-def _run(
-    mailing: Mailing, clients: list[Client], occurrence: datetime, troubles: tuple[Fate, ...]
-) -> list[Delivery]:
+def _run(mailing: Mailing, clients: list[Client], occurrence: datetime, troubles: tuple[Fate, ...]) -> list[Delivery]:
     chance = Random(occurrence.timestamp())
     places = chance.sample(range(len(clients)), min(len(troubles), len(clients)))
     struck = dict(zip(places, troubles, strict=False))

@@ -43,8 +43,7 @@ def rows(data: bytes) -> Iterator[tuple[int, list[Any]]]:
             yield number, [cells.unescape(cell) if isinstance(cell, str) else cell for cell in row]
     except (Unreadable, GeneratorExit):
         raise
-    except Exception as error:
-        # A damaged or hostile file makes zipfile, the XML parser and openpyxl fail in some thirty ways.
+    except Exception as error:  # a damaged or hostile file fails in some thirty ways of zip, XML and openpyxl
         raise Unreadable(BROKEN) from error
 
 

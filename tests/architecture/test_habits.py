@@ -68,3 +68,23 @@ def test_a_sentence_for_people_is_written_in_one_place() -> None:
 def test_a_sentence_is_told_from_a_label() -> None:
     assert sentences('_("The file is empty.")') == [("The file is empty.", 1)]
     assert sentences('_("Attempts this week")') == []
+
+
+# --- Whoever catches everything says why ---------------------------------------------------------------------
+
+BROAD = re.compile(r"except (?:Exception|BaseException)\b.*|except:.*")
+
+
+def unexplained(text: str) -> list[str]:
+    """Catches of everything that do not say why: `except Exception as error:  # the reason`."""
+    return [line for line in BROAD.findall(text) if not re.search(r"  # \w", line)]
+
+
+def test_whoever_catches_everything_says_why() -> None:
+    found = {str(path.relative_to(PROJECT)): unexplained(path.read_text()) for path in CODE}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_a_catch_of_everything_without_a_reason_is_found() -> None:
+    assert unexplained("    except Exception:\n        pass  # why not") == ["except Exception:"]
+    assert unexplained("    except ValueError:\n") == []

@@ -54,7 +54,7 @@ class Ledger:
                 written = doubtful and len(batch) > 0 and self._is_written(batch)
                 self._write(Batch() if written else batch, now)
                 claims, skipped = self._claim(self.queue.read(want, now), now) if want > 0 else ([], Batch())
-        except BaseException:
+        except BaseException:  # also when we are told to go: what was rolled back was not read either
             self.queue.place = before
             raise
         self._remember(batch)

@@ -71,7 +71,7 @@ class Writer:
         def work() -> None:
             try:
                 result = job()
-            except Exception as error:
+            except Exception as error:  # whatever it is, it is raised where the result is awaited
                 self._tell(_resolve, future, None, error)
             else:
                 self._tell(_resolve, future, result, None)
@@ -94,7 +94,7 @@ class Writer:
             while not self._closing:
                 self._round()
             self._flush()
-        except BaseException as error:
+        except BaseException as error:  # the thread has nobody to raise it to: the runner does, for its caller
             self.error = error
             self._tell(self._dispatcher.stop, Stop.BROKEN)
         finally:

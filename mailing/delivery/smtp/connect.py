@@ -94,7 +94,7 @@ async def _connect(options: Options, tls: ssl.SSLContext | None) -> HandshakePro
         _, protocol = await asyncio.get_running_loop().create_connection(
             HandshakeProtocol, sock=connection, ssl=tls, server_hostname=name
         )
-    except BaseException:
+    except BaseException:  # as above
         connection.close()
         raise
     return protocol
@@ -110,7 +110,7 @@ async def _dial(options: Options) -> socket.socket:
         try:
             async with asyncio.timeout(options.connect_timeout / rest if rest > 1 else None):
                 await asyncio.get_running_loop().sock_connect(connection, address)
-        except BaseException as error:
+        except BaseException as error:  # as above
             connection.close()
             if rest == 1 or not isinstance(error, OSError):  # a TimeoutError is an OSError
                 raise

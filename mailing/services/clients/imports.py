@@ -76,7 +76,7 @@ def load(upload: ClientImport, *, by: User | None, progress: OnProgress | None =
 
     try:
         report = merge.load(reading.read(_data(upload)), _store(upload), tell)
-    except BaseException:
+    except BaseException:  # also when the process is told to go: the file can be loaded once more
         ClientImport.objects.filter(pk=upload.pk).update(started_at=None)
         raise
     _remember(upload, report, data=None, loaded_at=timezone.now())
@@ -111,7 +111,7 @@ def load_handed_over(upload_id: int, language: str) -> None:
             load(upload, by=upload.created_by)
         except Refused as refusal:
             _hand_back(upload_id, str(refusal))
-        except Exception:
+        except Exception:  # of whatever kind: its owner is told, and the queue learns it too
             _hand_back(upload_id, gettext(STOPPED))
             raise
 

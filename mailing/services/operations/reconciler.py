@@ -131,7 +131,7 @@ def fix(finding: Finding) -> bool:
 def _fix(finding: Finding, report: TickReport) -> bool:
     try:
         result = finding.remedy()
-    except Exception:
+    except Exception:  # of whatever kind: the other mailings must not wait for this one
         logger.exception("Not put right: %s", finding)
         report.troubled.append(str(finding))
         return False
@@ -142,7 +142,7 @@ def _fix(finding: Finding, report: TickReport) -> bool:
 def _attempt(report: TickReport, counter: str, step: Callable[[], Any]) -> None:
     try:
         setattr(report, counter, getattr(report, counter) + int(step() or 0))
-    except Exception as error:
+    except Exception as error:  # as above: the steps do not wait for each other
         logger.exception("A step of the tick failed")
         report.troubled.append(str(error))
 
@@ -210,7 +210,7 @@ def _wrong_times(now: datetime, *, all_of_them: bool) -> Iterator[Finding]:
         pk, start, periodicity, end, at = row
         try:
             right = recurrence.next_after(start, periodicity, now, zone, end=end)
-        except Exception as error:  # nonsense in one row, written past all checks
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # nonsense, written past all checks
             yield Finding("wrong_time", pk, partial(lifecycle.refresh, pk, now), str(error))
             continue
         if right == at:
