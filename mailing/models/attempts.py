@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypedDict
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -22,6 +21,7 @@ from mailing.choices import (
     WaitsFor,
 )
 from mailing.models import attempt_notes
+from mailing.models.fields import staff_key
 
 NUMBERS = ("started_at", "finished_at", "audience", "sent", "failed", "unconfirmed", "skipped")
 
@@ -60,14 +60,7 @@ class Attempt(models.Model):
         _("occurrence"), null=True, blank=True, help_text=_("The planned time. Empty: an extra run.")
     )
     trigger = models.CharField(_("started"), max_length=10, choices=Trigger.choices, default=Trigger.SCHEDULE)
-    started_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("started by"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="+",
-    )
+    started_by = staff_key(_("started by"), editable=True)
     retry_of = models.ForeignKey(
         "self",
         verbose_name=_("retry of"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef
 from django.utils.functional import cached_property
@@ -10,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailing.choices import SuppressionReason
 from mailing.models import searching
-from mailing.models.fields import AddressField, SearchTextField
+from mailing.models.fields import AddressField, SearchTextField, staff_key
 
 
 class ClientQuerySet(models.QuerySet["Client"]):
@@ -94,15 +93,7 @@ class Suppression(models.Model):
         on_delete=models.SET_NULL,
         related_name="suppressions",
     )
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("added by"),
-        null=True,
-        blank=True,
-        editable=False,
-        on_delete=models.SET_NULL,
-        related_name="+",
-    )
+    created_by = staff_key(_("added by"))
     created_at = models.DateTimeField(_("since"), auto_now_add=True)
 
     class Meta:

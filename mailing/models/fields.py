@@ -1,15 +1,22 @@
-"""Fields that keep their own value tidy, so that no save() has to."""
+"""Fields that keep their own value tidy, so that no save() has to; and the one that says who did it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
 from django.db import models
 
 from mailing import addresses
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.utils.functional import _StrOrPromise
+
+    StaffKey = models.ForeignKey[User | None, User | None]
 
 
 def validate_address(value: str) -> None:
@@ -47,6 +54,19 @@ class AddressField(models.EmailField):  # type: ignore[type-arg]
         value = self.to_python(super().pre_save(model_instance, add))
         setattr(model_instance, self.attname, value)
         return value
+
+
+def staff_key(verbose_name: _StrOrPromise, *, blank: bool = True, editable: bool = False) -> StaffKey:
+    """Who of the staff did it; what they did stays when they go."""
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=verbose_name,
+        null=True,
+        blank=blank,
+        editable=editable,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
 
 
 class SearchTextField(models.TextField):  # type: ignore[type-arg]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from mailing.models.fields import staff_key
 
 
 class ClientImportQuerySet(models.QuerySet["ClientImport"]):
@@ -42,9 +43,7 @@ class ClientImport(models.Model):
     clients: models.ManyToManyField[Any, Any] = models.ManyToManyField(
         "mailing.Client", verbose_name=_("clients"), related_name="imports", db_constraint=False
     )
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("loaded by"), null=True, on_delete=models.SET_NULL, related_name="+"
-    )
+    created_by = staff_key(_("loaded by"), blank=False, editable=True)
     created_at = models.DateTimeField(_("checked at"), auto_now_add=True)
     expires_at = models.DateTimeField(_("kept until"), db_index=True)
     queued_at = models.DateTimeField(null=True)  # a worker of the cluster was asked to load it

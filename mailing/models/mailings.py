@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +12,7 @@ from mailing import texts
 from mailing.choices import AttemptStatus, Audience, DeliveryReason, MailingStatus, Periodicity
 from mailing.models.attempts import Attempt
 from mailing.models.clients import Client, ClientQuerySet
+from mailing.models.fields import staff_key
 
 OVERDUE_AFTER = timedelta(minutes=5)  # several ticks: whoever is later than that was forgotten, not queued
 
@@ -99,15 +99,7 @@ class Mailing(models.Model):
         on_delete=models.SET_NULL,
         related_name="mailing",
     )
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("author"),
-        null=True,
-        blank=True,
-        editable=False,
-        on_delete=models.SET_NULL,
-        related_name="+",
-    )
+    created_by = staff_key(_("author"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
