@@ -32,34 +32,20 @@ AT_ONCE = 500
 NEEDS_SENDING = gettext_noop("Only those who may send mailings may let letters go to an address again.")
 
 
-def suppress(
-    email: str,
-    reason: str,
-    *,
-    note: str = "",
-    attempt: Attempt | None = None,
-    by: User | None = None,
-) -> Suppression:
+def suppress(email: str, reason: str, *, note: str = "", by: User | None = None) -> Suppression:
     """Never write to this address again. Twice is the same as once."""
-    suppress_many([email], reason, note=note, attempt=attempt, by=by)
+    suppress_many([email], reason, note=note, by=by)
     return Suppression.objects.get(email=email)
 
 
-def suppress_many(
-    emails: Iterable[str],
-    reason: str,
-    *,
-    note: str = "",
-    attempt: Attempt | None = None,
-    by: User | None = None,
-) -> int:
+def suppress_many(emails: Iterable[str], reason: str, *, note: str = "", by: User | None = None) -> int:
     """How many of the addresses are new on the list; the others keep the weightier reason."""
     wanted = list(dict.fromkeys(map(addresses.normalize, emails)))
     added: list[str] = []
     raised: list[str] = []
     for start in range(0, len(wanted), AT_ONCE):
         part = wanted[start : start + AT_ONCE]
-        new, changed = _suppress_slice(part, SuppressionReason(reason), note, attempt, by)
+        new, changed = _suppress_slice(part, SuppressionReason(reason), note, by)
         added += new
         raised += changed
     _log(added, by, ADDITION)
@@ -115,18 +101,18 @@ def list_under_goodbyes(entries: QuerySet[Suppression], note: str = "") -> None:
 
 @transaction.atomic
 def _suppress_slice(
-    emails: list[str], reason: SuppressionReason, note: str, attempt: Attempt | None, by: User | None
+    emails: list[str], reason: SuppressionReason, note: str, by: User | None
 ) -> tuple[list[str], list[str]]:
     """(new on the list, with a weightier reason than before)"""
     here = set(Suppression.objects.filter(email__in=emails).values_list("email", flat=True))
     new = [email for email in emails if email and email not in here]
     Suppression.objects.bulk_create(
-        [Suppression(email=email, reason=reason, note=note, attempt=attempt, created_by=by) for email in new],
+        [Suppression(email=email, reason=reason, note=note, created_by=by) for email in new],
         ignore_conflicts=True,  # somebody else may have put it there meanwhile: the next step settles the reason
     )
     if reason is SuppressionReason.MANUAL:
         list_under_goodbyes(Suppression.objects.filter(email__in=emails), note)
-    raised = [entry.email for entry in _lighter(emails, reason) if _raise(entry, reason, note, attempt, by)]
+    raised = [entry.email for entry in _lighter(emails, reason) if _raise(entry, reason, note, by)]
     return new, raised
 
 
@@ -135,15 +121,14 @@ def _lighter(emails: list[str], reason: SuppressionReason) -> QuerySet[Suppressi
     return Suppression.objects.filter(email__in=emails, reason__in=reasons)
 
 
-def _raise(
-    entry: Suppression, reason: SuppressionReason, note: str, attempt: Attempt | None, by: User | None
-) -> bool:
+def _raise(entry: Suppression, reason: SuppressionReason, note: str, by: User | None) -> bool:
+    """The weightier reason takes the place of the lighter one; no attempt put it there."""
     before = SuppressionReason(entry.reason).label
     history = f"{before} ({entry.note})" if entry.note else str(before)
     mine = Suppression.objects.filter(pk=entry.pk, reason=entry.reason)
     covered = {"manual_note": entry.note} if entry.reason == SuppressionReason.MANUAL else {}
     words = "\n".join(filter(None, (note, history)))
-    return bool(mine.update(reason=reason, note=words, attempt=attempt, created_by=by, **covered))
+    return bool(mine.update(reason=reason, note=words, attempt=None, created_by=by, **covered))
 
 
 def _delete(entries: QuerySet[Suppression]) -> int:

@@ -9,7 +9,7 @@ from mailing.choices import SuppressionReason as R
 from mailing.errors import NotAllowed
 from mailing.models import Client, Suppression
 from mailing.services.clients import bulk_suppression, suppression
-from tests.factories import AttemptFactory, ClientFactory, UserFactory
+from tests.factories import AttemptFactory, ClientFactory, SuppressionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -38,9 +38,7 @@ def test_an_address_is_suppressed_once_however_often_it_is_asked() -> None:
     ],
 )
 def test_the_weightier_reason_stays(before: R, then: R, stays: R) -> None:
-    attempt = AttemptFactory()
-    suppression.suppress("a@b.ru", before, note="first words", attempt=attempt)
-    since = Suppression.objects.get().created_at
+    since = SuppressionFactory(email="a@b.ru", reason=before, note="first words", attempt=AttemptFactory()).created_at
     entry = suppression.suppress("a@b.ru", then, note="other words")
     assert entry.reason == stays
     assert "first words" in entry.note
@@ -80,8 +78,9 @@ def test_many_make_one_line_in_the_journal(superuser: User, at_once: int, monkey
 
 def test_undoing_an_attempt_spares_those_who_left_since(superuser: User) -> None:
     attempt, other = AttemptFactory(), AttemptFactory()
-    suppression.suppress_many(["a@b.ru", "gone@b.ru"], R.HARD_BOUNCE, attempt=attempt)
-    suppression.suppress("other@b.ru", R.HARD_BOUNCE, attempt=other)
+    for email in ("a@b.ru", "gone@b.ru"):
+        SuppressionFactory(email=email, reason=R.HARD_BOUNCE, attempt=attempt)
+    SuppressionFactory(email="other@b.ru", reason=R.HARD_BOUNCE, attempt=other)
     suppression.unsubscribe("gone@b.ru")
     assert suppression.of_attempt(attempt).count() == 1
     assert suppression.lift_all_of_attempt(attempt, by=superuser) == 1
