@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests import postgres
+from benchmarks import postgres
 from tests.processes import PROJECT
 from tests.upgrade import released
 from tests.upgrade.databases import FOLDER, Database, pack
