@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.utils.translation import gettext_noop
-from openpyxl.reader.excel import load_workbook
 
 from mailing.tables import cells
 from mailing.tables.errors import Unreadable
@@ -31,6 +30,8 @@ def rows(data: bytes) -> Iterator[tuple[int, list[Any]]]:
 
     Empty rows are included; ends at Excel's own limit.
     """
+    from openpyxl.reader.excel import load_workbook  # 8 MB and 200 modules, which a run that sends need not have
+
     _check_size(data)
     try:
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)

@@ -14,8 +14,6 @@ from datetime import datetime
 from typing import Any
 from xml.sax.saxutils import escape
 
-from openpyxl.utils.cell import get_column_letter
-
 from mailing.tables import cells
 
 BOM = "\ufeff"  # without it Excel takes UTF-8 for Windows-1251
@@ -114,6 +112,8 @@ class _Pipe(io.RawIOBase):
 
 
 def _pieces(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+    from openpyxl.utils.cell import get_column_letter  # late: see `workbooks.rows`
+
     buffer = [_HEAD]
     letters: list[str] = []
     for number, row in enumerate(rows, start=1):
