@@ -1,13 +1,18 @@
-"""What the processes of one cluster tell each other without the database: stop, make room, I am alive.
+"""What processes are told without the database: by signals, and by each other within one cluster.
 
-Shared memory without locks, made before the fork: an `Event` could be held for ever by a process that died. Times
-are of the monotonic clock, which all processes of a machine share: a clock put back must not blind the watchdog.
+The latter in shared memory without locks, made before the fork: an `Event` could be held for ever by a process that
+died. Times are of the monotonic clock, which all processes of a machine share: a clock put back must not blind the
+watchdog.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 _context = multiprocessing.get_context("fork")
 _stop = _context.RawValue("b", 0)
@@ -56,3 +61,19 @@ def reset() -> None:
     """A cluster starts: nothing is asked for, and the workers have just been heard of."""
     _stop.value, _room_wanted.value, _slice_seen.value = 0, 0.0, 0.0
     _seen.value = time.monotonic()
+
+
+@contextmanager
+def caught(*signals: int) -> Iterator[list[int]]:
+    """These signals end nothing while we are inside: the list holds the numbers of those that came."""
+    came: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {number: signal.signal(number, remember) for number in signals}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

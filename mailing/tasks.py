@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from types import FrameType
 
 from django.db import close_old_connections
 from django.utils import timezone
@@ -72,19 +71,12 @@ def ping() -> None:
 def _told_to_stop(parent: int) -> Iterator[Callable[[], bool]]:
     """The question for each pulse of a slice: stop now? The cluster, SIGTERM, a dead parent, or others who wait."""
     begun = time.monotonic()
-    told: list[int] = []
+    with process_signals.caught(signal.SIGTERM) as told:
 
-    def remember(signum: int, frame: FrameType | None) -> None:
-        told.append(signum)
+        def stop() -> bool:
+            process_signals.beat(in_slice=True)
+            if time.monotonic() - begun > ROOM_AFTER and process_signals.room_wanted_since(begun):
+                return True
+            return bool(told) or process_signals.stop_requested() or os.getppid() != parent
 
-    def stop() -> bool:
-        process_signals.beat(in_slice=True)
-        if time.monotonic() - begun > ROOM_AFTER and process_signals.room_wanted_since(begun):
-            return True
-        return bool(told) or process_signals.stop_requested() or os.getppid() != parent
-
-    previous = signal.signal(signal.SIGTERM, remember)
-    try:
         yield stop
-    finally:
-        signal.signal(signal.SIGTERM, previous)

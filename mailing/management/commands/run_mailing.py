@@ -5,10 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
-from types import FrameType
 from typing import NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -16,7 +14,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from mailing import texts
+from mailing import process_signals, texts
 from mailing.choices import AttemptStatus, Trigger
 from mailing.delivery.engine.dispatcher import Stop
 from mailing.errors import Refused
@@ -69,7 +67,8 @@ class Command(BaseCommand):
 
     def _send(self, mailing: Mailing, *, due_only: bool, again: bool, wait: bool) -> None:
         attempt = None
-        with _signals() as told:
+        # Asked to stop, we finish the letters in flight first.
+        with process_signals.caught(signal.SIGINT, signal.SIGTERM) as told:
             try:
                 attempt = lifecycle.send_now(mailing, trigger=Trigger.COMMAND, again=again, due_only=due_only)
                 result = self._work(attempt, told, wait=wait)
@@ -169,19 +168,3 @@ def _trouble_code(outcome: Outcome | None) -> int:
 def _sleep_until(moment: datetime | None, stop: Callable[[], bool]) -> None:
     while moment is not None and timezone.now() < moment and not stop():
         time.sleep(min(TURN, max(0.0, (moment - timezone.now()).total_seconds())))
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """The numbers of the signals that asked us to stop; the letters in flight are finished first."""
-    told: list[int] = []
-
-    def remember(signum: int, frame: FrameType | None) -> None:
-        told.append(signum)
-
-    previous = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield told
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
