@@ -7,7 +7,7 @@ import sys
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from mailing.services.operations import health, reconciler
+from mailing.services.operations import findings, health, reconciler
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         for banner in health.banners(now):
             self.stdout.write(f"! {banner.text}")
         found = stuck = 0
-        for finding in reconciler.findings(now, thoroughly=True):
+        for finding in findings.find(now, thoroughly=True):
             found += 1
             self.stdout.write(str(finding))
             if fix:

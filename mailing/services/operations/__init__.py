@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mailing.services.operations import health, reconciler, staff_notices
+from mailing.services.operations import findings, health, reconciler, staff_notices
 
-__all__ = ["health", "reconciler", "staff_notices"]
+__all__ = ["findings", "health", "reconciler", "staff_notices"]
