@@ -82,7 +82,7 @@ def apply_edit(
 def replan(mailing_id: int, now: datetime) -> None:
     """Somebody changed the schedule behind our back (a script, TIME_ZONE): that makes the past due as little."""
     with transaction.atomic():
-        current = Mailing.objects.select_for_update().filter(pk=mailing_id).first()
+        current = schedule_state.find_locked(mailing_id)
         if current is None or current.next_run_at is None or current.next_run_at <= now:
             return  # it fell due meanwhile, and somebody decides
         if current.is_active and current.next_run_at != occurrences.coming(current, now):

@@ -121,11 +121,11 @@ def release_held(mailing: Mailing, state: DueState | None, reason: Reason, now: 
         record(mailing, (held,), reason, now)
 
 
-def record(mailing: Mailing, occurrences: Sequence[datetime], reason: Reason, now: datetime) -> None:
+def record(mailing: Mailing, moments: Sequence[datetime], reason: Reason, now: datetime) -> None:
     """One row per missed occurrence; who was faster, another row of the same occurrence, wins."""
-    if not occurrences:
+    if not moments:
         return
-    older, recent = occurrences[:-KEPT_IN_A_ROW], occurrences[-KEPT_IN_A_ROW:]
+    older, recent = moments[:-KEPT_IN_A_ROW], moments[-KEPT_IN_A_ROW:]
     rows = [_row(mailing, moment, reason, now) for moment in recent]
     if older:
         summary = _row(mailing, older[-1], reason, now)
@@ -143,7 +143,7 @@ def _row(mailing: Mailing, occurrence: datetime, reason: Reason, now: datetime) 
         trigger=Trigger.SCHEDULE,
         status=AttemptStatus.MISSED,
         subject=mailing.message.subject,
-        hindered_by=reason.hindrance or "",
+        hindered_by=reason.hindrance,
         note_params=reason.params,
         started_at=occurrence,
         finished_at=now,

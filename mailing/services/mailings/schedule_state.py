@@ -29,15 +29,20 @@ GONE = _("The mailing does not exist any more.")
 def refresh(mailing_id: int, now: datetime | None = None) -> Mailing | None:
     """Brings status, next send and Schedule row in line with the calendar; starts nothing."""
     with transaction.atomic():
-        mailing = Mailing.objects.select_for_update().filter(pk=mailing_id).first()
+        mailing = find_locked(mailing_id)
         if mailing is not None:
             save(mailing, now or timezone.now())
     return mailing
 
 
+def find_locked(mailing_id: int) -> Mailing | None:
+    """The mailing as it stands now, its row held until the caller's transaction ends; None: deleted."""
+    return Mailing.objects.select_for_update().filter(pk=mailing_id).first()
+
+
 def lock(mailing: Mailing) -> Mailing:
-    """The mailing as it stands now, its row held until the caller's transaction ends. Raises Refused: deleted."""
-    current = Mailing.objects.select_for_update().filter(pk=mailing.pk).first()
+    """The same for a door that speaks to a person. Raises Refused: deleted."""
+    current = find_locked(mailing.pk)
     if current is None:
         raise Refused(GONE)
     return current

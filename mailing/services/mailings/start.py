@@ -35,7 +35,7 @@ def run_due(mailing_id: int, now: datetime | None = None) -> Attempt | None:
     """
     moment = now or timezone.now()
     with transaction.atomic():
-        mailing = Mailing.objects.select_for_update().filter(pk=mailing_id).first()
+        mailing = schedule_state.find_locked(mailing_id)
         if mailing is None:
             return None
         attempt = None
