@@ -6,6 +6,7 @@ An empty variable counts as left out. Nonsense is refused with the variable, its
 from __future__ import annotations
 
 import math
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,14 @@ def exactly(name: str) -> str:
 def words(name: str) -> list[str]:
     """Values separated by commas."""
     return [word for word in (part.strip() for part in given(name).split(",")) if word]
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Addresses or networks separated by commas."""
+    try:
+        return [ip_network(word) for word in words(name)]
+    except ValueError:
+        raise refused(name, "give addresses or networks separated by commas: 127.0.0.1, 10.0.0.0/8.") from None
 
 
 def flag(name: str, *, default: bool) -> bool:

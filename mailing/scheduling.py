@@ -17,6 +17,7 @@ from django.db import router, transaction
 from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
+from django_q.brokers import get_broker
 from django_q.models import Failure, Schedule
 from django_q.signals import pre_execute
 from django_q.signing import SignedPackage
@@ -228,6 +229,23 @@ def parked_rows() -> list[tuple[Schedule, str]]:
 def alias() -> str:
     """The database that holds the schedules."""
     return router.db_for_write(Schedule)
+
+
+# --- Monitoring -------------------------------------------------------------------------------------
+
+
+def queued() -> int | None:
+    """Tasks that no worker has taken yet; None when the broker does not answer."""
+    try:
+        return int(get_broker().queue_size())
+    except Exception as error:  # each broker has errors of its own
+        logger.warning("The queue does not answer: %s", type(error).__name__)
+        return None
+
+
+def failures() -> int:
+    """Tasks that ended in an exception within the last 30 days."""
+    return Failure.objects.count()
 
 
 # --- Housekeeping -----------------------------------------------------------------------------------

@@ -9,5 +9,6 @@ from mailing import views
 app_name = "mailing"
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
+    path("metrics", views.metrics, name="metrics"),
     path("u/<str:token>/", views.unsubscribe, name="unsubscribe"),
 ]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from ipaddress import ip_address
+
+from axes.helpers import get_client_ip_address
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
@@ -11,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from mailing import addresses, links
 from mailing.choices import SuppressionReason
 from mailing.models import Suppression
+from mailing.services import operations
 from mailing.services.clients import suppression
 from mailing.services.operations import health
 
@@ -50,6 +57,28 @@ def _page(request: HttpRequest, email: str) -> HttpResponse:
         "may_return": reason == SuppressionReason.UNSUBSCRIBED,
     }
     return render(request, "mailing/unsubscribe.html", context)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For Prometheus; there is no such page unless the settings say who may read it (docs/how-to/monitor.md)."""
+    if not (settings.METRICS_TOKEN or settings.METRICS_ADDRESSES):
+        raise Http404
+    if not _may_read_metrics(request):
+        return HttpResponse(_("This page is for monitoring. Give its token.") + "\n", "text/plain", status=403)
+    return HttpResponse(operations.metrics.text(), operations.metrics.CONTENT_TYPE)
+
+
+def _may_read_metrics(request: HttpRequest) -> bool:
+    scheme, _blank, token = request.headers.get("Authorization", "").partition(" ")
+    if settings.METRICS_TOKEN and scheme.lower() == "bearer":
+        return constant_time_compare(token.strip(), settings.METRICS_TOKEN)
+    try:
+        address = ip_address(get_client_ip_address(request) or "")
+    except ValueError:  # a socket has none
+        return False
+    return any(address in network for network in settings.METRICS_ADDRESSES)
 
 
 @never_cache

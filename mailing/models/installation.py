@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +19,8 @@ class MailService(models.Model):
     response = models.TextField(blank=True, default="")  # what the server said last when it failed
     next_send_at = models.DateTimeField(null=True, blank=True)  # rate limit: the first free send time
     site_url = models.CharField(max_length=500, blank=True, default="")  # rule 13 of a run
+    # What runs had counted that were deleted with their mailing, for counters that must never fall.
+    deleted_runs: models.JSONField[Any, Any] = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = _("mail service")

@@ -117,6 +117,7 @@ SHELL = (
     Door("home", EVERYBODY, answers=(302,)),
     Door("set_language", EVERYBODY, method="POST", data={"language": "en"}, answers=(302,)),
     Door("mailing:healthz", EVERYBODY, answers=(200, 503)),
+    Door("mailing:metrics", EVERYBODY, answers=(404,)),  # off until a setting says who may read it
     Door("mailing:unsubscribe", EVERYBODY, ("token",)),
     Door(
         "mailing:unsubscribe",

@@ -23,6 +23,7 @@ from mailing.services.access import audit_log, permissions
 from mailing.services.mailings import copies, missed, occurrences, schedule_state
 from mailing.services.mailings.schedule_state import refresh
 from mailing.services.mailings.start import hindrance, refusal, retry, run_due, send_now
+from mailing.services.reports import run_totals
 
 __all__ = [
     "apply_edit",
@@ -158,6 +159,7 @@ def delete(mailing: Mailing, by: User | None = None) -> None:
         if running is not None:
             raise Refused(BEING_SENT, attempt=running.pk)
         scheduling.drop_row(current)
+        run_totals.keep(current.attempts.all())
         _forget_deliveries(current)
         current.delete()
 

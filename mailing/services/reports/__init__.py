@@ -1,7 +1,7 @@
-"""Numbers for people: of lists and pages, of the first page, and as files."""
+"""Numbers for people: of lists and pages, of the first page, and as files; and the counters of monitoring."""
 
 from __future__ import annotations
 
-from mailing.services.reports import overview, statistics, tables
+from mailing.services.reports import overview, run_totals, statistics, tables
 
-__all__ = ["overview", "statistics", "tables"]
+__all__ = ["overview", "run_totals", "statistics", "tables"]
