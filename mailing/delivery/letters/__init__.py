@@ -1,6 +1,6 @@
 """A letter: what an attempt keeps of its message, and its bytes for one client.
 
-`templates` cut it at the places that differ, `encoding` writes them.
+`templates` cut it at the places that differ, `encoding` and `base64_body` write them.
 """
 
 from __future__ import annotations

@@ -70,27 +70,27 @@ def quoted_printable(data: bytes, *, open_end: bool = False) -> bytes:
     return b"\r\n".join([*map(_quote_line, lines), _quote_line(last, open_end=open_end)])
 
 
-_QUOTED = [
-    bytes([byte]) if (33 <= byte <= 126 and byte != 61) or byte == 32 else b"=%02X" % byte for byte in range(256)
-]
-_DOT = b"=2E"
+_UNSAFE = re.compile(rb"[^ -<>-~]+")
 _SAFE_LINE = re.compile(rb"(?!\.)[ -<>-~]{0,74}[!-<>-~]")
+# As much as fits before a soft break, never ending within an escape; a dot at the beginning takes two places more.
+_QUOTED_LINE = re.compile(rb"\..{0,72}(?<!=)(?<!=.)|[^.].{0,74}(?<!=)(?<!=.)", re.DOTALL)
 
 
 def _quote_line(line: bytes, *, open_end: bool = False) -> bytes:
     """A dot at the beginning is quoted (SMTP doubles it: RFC 5321, 4.5.2), and a space at the end is (RFC 2045)."""
     if _SAFE_LINE.fullmatch(line):
         return line
-    tokens = [_QUOTED[byte] for byte in line]
+    quoted = _UNSAFE.sub(_escaped, line)
     if line.endswith(b" ") and not open_end:
-        tokens[-1] = b"=20"
-    done: list[bytes] = []
-    length = 0
-    for token in tokens:
-        if length + len(token) > QP_LINE - 1:
-            done.append(SOFT_BREAK)
-            length = 0
-        fit = _DOT if length == 0 and token == b"." else token
-        done.append(fit)
-        length += len(fit)
-    return b"".join(done)
+        quoted = quoted[:-1] + b"=20"
+    return SOFT_BREAK.join(b"=2E" + row[1:] if row.startswith(b".") else row for row in _QUOTED_LINE.findall(quoted))
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return b"=" + found[0].hex("=").upper().encode()
+
+
+def quoted_length(data: bytes) -> int:
+    """About how many bytes quoted-printable makes of the data."""
+    escaped = len(data) + 2 * len(b"".join(_UNSAFE.findall(data)))
+    return escaped + escaped // QP_LINE * len(SOFT_BREAK)

@@ -3,8 +3,9 @@
 There are two forms for the wire:
 
 - *8 bit* (`letter`) for a server that offers 8BITMIME: bodies as they are;
-- *7 bit* (`letter_7bit`): bodies in quoted-printable. Every server gets this form of a body with a line over 998
-  bytes or one that begins with a dot, and of a letter that a client's own values would make so.
+- *7 bit* (`letter_7bit`): bodies in quoted-printable or base64, whichever is shorter. Every server gets this form of
+  a body with a line over 998 bytes or one that begins with a dot, and of a letter that a client's own values would
+  make so.
 
 **No line of a letter ever begins with a dot**, so the transparency rule of SMTP (RFC 5321, 4.5.2) finds nothing
 to do, and a letter is the same bytes on the wire, in a mailbox and in a test. It ends with CRLF; the final

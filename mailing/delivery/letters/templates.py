@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import html
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
+from typing import Literal
 
 from mailing import placeholders
-from mailing.delivery.letters import encoding
+from mailing.delivery.letters import base64_body, encoding
 from mailing.placeholders import Field, Part, tidy
 
+Transfer = Literal["8bit", "quoted-printable", "base64"]
 Values = Mapping[str, str]
 Filler = Callable[[Values], bytes]
+Encoder = Callable[[Sequence[bytes]], bytes]  # of the filled values
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,13 @@ class Body:
         fixed = "".join(part for part in self.parts if isinstance(part, str)).encode().split(b"\r\n")
         return all(len(line) <= encoding.MAX_LINE and not line.startswith(b".") for line in fixed)
 
+    def transfer(self, *, in_7bit: bool) -> Transfer:
+        """The encoding for the wire: as it is where that keeps the rules, else whichever is shorter."""
+        if not in_7bit and self.fits_8bit():
+            return "8bit"
+        fixed = "".join(part for part in self.parts if isinstance(part, str)).encode()
+        return "base64" if base64_body.length(fixed) < encoding.quoted_length(fixed) else "quoted-printable"
+
     def pieces(self, *, quoted: bool) -> Iterator[bytes | Slot]:
         last = len(self.parts) - 1
         for number, part in enumerate(self.parts):
@@ -70,10 +80,14 @@ class Body:
 
 @dataclass(slots=True)
 class Template:
-    """The serialised letter: `pieces` joined, with the head at `head_at` and the values at their `places`."""
+    """The serialised letter: `pieces` joined, with the head at `head_at` and the values at their `places`.
+
+    A text in base64 is one piece, made from the values as a whole.
+    """
 
     pieces: list[bytes] = field(default_factory=list)
     places: list[tuple[int, int]] = field(default_factory=list)  # index in pieces, index in fillers
+    encoded: list[tuple[int, Encoder]] = field(default_factory=list)  # index in pieces, what makes a base64 text
     fillers: list[Filler] = field(default_factory=list)
     open_lines: list[tuple[int, list[int]]] = field(default_factory=list)  # bytes without values, its fillers
     may_begin_with_a_dot: bool = False
@@ -97,6 +111,8 @@ class Template:
         pieces[self.head_at] = head
         for place, value in self.places:
             pieces[place] = filled[value]
+        for place, encode in self.encoded:
+            pieces[place] = encode(filled)
         return b"".join(pieces)
 
     def _keeps_lines(self, filled: list[bytes]) -> bool:
@@ -109,6 +125,24 @@ class Template:
         if isinstance(piece, Slot):
             self.places.append((len(self.pieces), self._index(piece)))
         self.pieces.append(b"" if isinstance(piece, Slot) else piece)
+
+    def add_body(self, body: Body, transfer: Transfer, tail: bytes) -> None:
+        if transfer == "base64":
+            self._add_base64(body)
+            self.pieces.append(tail.removeprefix(b"\r\n"))
+            return
+        for piece in body.pieces(quoted=transfer == "quoted-printable"):
+            self.add(piece)
+        self.pieces.append(tail)
+        if transfer == "8bit":
+            self.watch(body)
+
+    def _add_base64(self, body: Body) -> None:
+        """The line end that closes the text is part of it, as the standard library has it."""
+        pieces = [*body.pieces(quoted=False), b"\r\n"]
+        parts = [self._index(piece) if isinstance(piece, Slot) else piece for piece in pieces]
+        self.encoded.append((len(self.pieces), base64_body.encoder(parts)))
+        self.pieces.append(b"")
 
     def watch(self, body: Body) -> None:
         """Remember which lines of an 8-bit body a value may break."""
@@ -139,30 +173,26 @@ class Template:
 
 def build(headers: Mapping[str, Address | str], bodies: list[Body], *, in_7bit: bool) -> Template:
     """The letter serialised by the standard library and cut: one text, or several as alternatives."""
-    quoted = [in_7bit or not body.fits_8bit() for body in bodies]
+    transfers = [body.transfer(in_7bit=in_7bit) for body in bodies]
     mark = f"mark{secrets.token_hex(8)}"  # nobody can have written it
-    start, head, *tails = _serialised(headers, bodies, quoted, mark).split(mark.encode())
+    start, head, *tails = _serialised(headers, bodies, transfers, mark).split(mark.encode())
     template = Template(head_at=1)
     template.pieces = [start.removesuffix(b"X-Client: "), b"", head.removeprefix(b"\r\n")]
-    for body, in_qp, tail in zip(bodies, quoted, tails, strict=True):
-        for piece in body.pieces(quoted=in_qp):
-            template.add(piece)
-        template.add(tail)
-        if not in_qp:
-            template.watch(body)
+    for body, transfer, tail in zip(bodies, transfers, tails, strict=True):
+        template.add_body(body, transfer, tail)
     return template
 
 
-def _serialised(headers: Mapping[str, Address | str], bodies: list[Body], quoted: list[bool], mark: str) -> bytes:
+def _serialised(
+    headers: Mapping[str, Address | str], bodies: list[Body], transfers: list[Transfer], mark: str
+) -> bytes:
     message = EmailMessage(policy=SMTP)
     for name, value in headers.items():
         message[name] = value
     message["X-Client"] = mark  # stands for all headers of the head
-    for number, (body, in_qp) in enumerate(zip(bodies, quoted, strict=True)):
+    for number, body in enumerate(bodies):
         put = message.add_alternative if number else message.set_content
-        put(
-            mark,
-            subtype="html" if body.as_html else "plain",
-            cte="quoted-printable" if in_qp else "8bit",
-        )
+        put(mark, subtype="html" if body.as_html else "plain", cte="8bit")
+    for part, transfer in zip(message.iter_parts() if len(bodies) > 1 else [message], transfers, strict=True):
+        part.replace_header("Content-Transfer-Encoding", transfer)  # the library would encode the mark
     return message.as_bytes()

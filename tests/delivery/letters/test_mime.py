@@ -206,6 +206,27 @@ def test_a_constant_text_stays_readable_in_eight_bits() -> None:
     assert "Привет, Анна".encode() in letter("Привет, {{ greeting }}")
 
 
+PARAGRAPH = "На одной строке весь абзац, как пишут люди. " * 20
+
+
+def test_a_paragraph_on_one_line_goes_in_base64_at_a_third_more_bytes() -> None:
+    data = letter("{{ greeting }}, " + PARAGRAPH)
+    assert read(data)["Content-Transfer-Encoding"] == "base64"
+    assert body(data) == f"Анна, {PARAGRAPH}\n"
+    assert len(data.partition(b"\r\n\r\n")[2]) < 1.4 * len(PARAGRAPH.encode()) + 100
+
+
+def test_a_long_line_of_latin_letters_stays_readable() -> None:
+    assert read(letter("word " * 300))["Content-Transfer-Encoding"] == "quoted-printable"
+
+
+def test_each_version_has_the_encoding_that_suits_it() -> None:
+    data = letter("Коротко, {{ greeting }}", page=f"<p>{{{{ greeting }}}}</p><p>{PARAGRAPH}</p>")
+    assert [part["Content-Transfer-Encoding"] for part in read(data).iter_parts()] == ["8bit", "base64"]
+    assert body(data) == "Коротко, Анна\n"
+    assert body(data, "html") == f"<p>Анна</p><p>{PARAGRAPH}</p>\n"
+
+
 def test_quoted_printable_keeps_to_76_characters() -> None:
     data = compose("s", "", LONG + ".\n" * 5 + "{{ greeting }}", SENDER, "").letter_7bit(
         recipient(greeting="." * 200 + "ы" * 100), DATE
@@ -252,7 +273,10 @@ words = st.text(st.one_of(letters, st.sampled_from('.=?_ \n"<>,')), max_size=80)
 fields = st.sampled_from(
     ["{{ greeting }}", "{{ full_name }}", "{{ email }}", "{{ unsubscribe_url }}", '{{ full_name|default:"друг" }}']
 )
-texts = st.lists(st.one_of(words, fields), max_size=8).map("".join)
+paragraphs = st.integers(1, 60).map(
+    "На одной строке весь абзац, как пишут люди. ".__mul__
+)  # beyond 998 bytes from 13 on
+texts = st.lists(st.one_of(words, fields, paragraphs), max_size=8).map("".join)
 names = st.one_of(st.sampled_from(NAMES), st.text(max_size=300))
 
 
