@@ -65,6 +65,8 @@ class Dispatcher:
         self.on_answer: Callable[[], None] = lambda: None  # the first one
         self.on_stop: Callable[[], None] = lambda: None
         self._compose, self._sender, self._wake, self._lines = compose, sender, wake, lines
+        self.handed_over = 0  # claims, counted by the writer's thread; those that arrived, by ours
+        self._arrived = 0
         self._ready: deque[Claim] = deque()
         self._timed: deque[tuple[float, Claim]] = deque()  # not before their send time (rate limit)
         self._out: dict[int, tuple[Claim, float]] = {}  # on a line: claim and when it was taken
@@ -166,6 +168,7 @@ class Dispatcher:
         else:
             self._ready.extend(claims)
             self._call_waiting(len(claims))
+        self._arrived += len(claims)
         self.next_at = next_at
         if next_at - timezone.now() > LINGER and self.is_idle:
             self.stop(Stop.NOTHING_LEFT)
@@ -234,12 +237,21 @@ class Dispatcher:
         return Batch(_drain(self._updates), _drain(self._accepted))
 
     def wanted(self, last_batch: int) -> int:
-        """How many more letters to claim: a little ahead of the lines, and never less than idle ones need."""
+        """How many more letters to claim: a little ahead of the lines, and never less than idle ones need.
+
+        Asked before `take_updates`, so that no more than SMTP_CLAIMS_AHEAD + 2 K rows ever stand as being sent: a
+        letter settled in between has left `_ready` only after it was counted, and its row is written with the claims.
+        """
         if self.stopped is not None:
             return 0
         idle = sum(not waiter.done() for waiter in tuple(self._waiting))  # cancelled ones ask for nothing
         ahead = max(self._lines + idle, 2 * last_batch)
-        return max(idle, min(ahead, settings.SMTP_CLAIMS_AHEAD)) - len(self._ready) - len(self._timed)
+        return max(idle, min(ahead, settings.SMTP_CLAIMS_AHEAD)) - self._claimed_ahead()
+
+    def _claimed_ahead(self) -> int:
+        """Claims that no line has taken. Those on their way to us first: one that arrives meanwhile counts twice."""
+        on_their_way = self.handed_over - self._arrived
+        return on_their_way + len(self._ready) + len(self._timed)
 
     def _record(self, update: DeliveryUpdate) -> None:
         self._updates.append(update)

@@ -35,6 +35,7 @@ class Ledger:
         self.attempt_id, self.owner = attempt.pk, owner
         self.queue = Queue(attempt)
         self.counts: Counter[str] = Counter()  # since this ledger was opened
+        self.called_off = False  # somebody may want the run to stop: seen by the last exchange
         self._sql = ledger_sql.statements()
 
     # --- One transaction -------------------------------------------------------------------------
@@ -67,8 +68,8 @@ class Ledger:
         with ledger_sql.cursor() as cursor:
             cursor.execute(self._sql.at_once, self.queue.parameters(want) | accepted)
             answer = cursor.fetchall()
-        fence, done, taken, *_ = answer[0]
-        found = [Waiting._make(row[3:]) for row in answer if row[3] is not None]
+        fence, done, taken, self.called_off, *_ = answer[0]
+        found = [Waiting._make(row[4:]) for row in answer if row[4] is not None]
         claims = [Claim.of(row) for row in found if row.ordinary]
         if (fence, done, taken) != (1, len(batch.accepted), len(claims)):
             raise LeaseLost
@@ -80,7 +81,7 @@ class Ledger:
 
     def _look_twice(self, rows: Sequence[Waiting], now: datetime) -> list[Claim]:
         with transaction.atomic():
-            self._count(Counter())
+            self._count(Counter(), now)
             claims, skipped = self._claim(rows, now)
         self._remember(skipped)
         return claims
@@ -114,7 +115,7 @@ class Ledger:
     # --- Outcomes --------------------------------------------------------------------------------
 
     def _write(self, batch: Batch, now: datetime) -> None:
-        self._count(batch.moved())
+        self._count(batch.moved(), now)
         if batch.accepted:
             rows = json.dumps(batch.accepted)
             self._change(len(batch.accepted), self._sql.sent, now, rows, self.attempt_id)
@@ -123,11 +124,15 @@ class Ledger:
             self._change(len(texts), self._sql.update, now, f"[{','.join(texts)}]", self.attempt_id, before)
         self._suppress(row for row in batch.others if row.suppress_email)
 
-    def _count(self, moved: Counter[str]) -> None:
+    def _count(self, moved: Counter[str], now: datetime) -> None:
         """Moves the counters; this is also the fence, and on PostgreSQL the lock that a take-over waits for."""
         values = [moved[status] for status in COUNTED]
-        if self._execute(self._sql.count, *values, self.attempt_id, self.owner) != 1:
+        with ledger_sql.cursor() as cursor:
+            cursor.execute(self._sql.count, (*values, self.attempt_id, self.owner, ledger_sql.stored(now)))
+            found = cursor.fetchall()
+        if len(found) != 1:
             raise LeaseLost
+        self.called_off = bool(found[0][0])
 
     def _change(self, expected: int, sql: str, now: datetime, *params: int | str) -> None:
         if self._execute(sql, ledger_sql.stored(now), *params) != expected:

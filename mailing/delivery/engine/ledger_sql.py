@@ -59,11 +59,18 @@ READ_QUEUED = READ.format(status="'queued'", due="")
 READ_DEFERRED = READ.format(status="'deferred'", due="AND q.retry_at <= %(now)s")
 IN_ONE_ROW = f"SELECT json_group_array(json_array({', '.join(Waiting._fields)})) FROM ({{}})"
 
+# Whether somebody wants the run to stop: asked with every group, so that a pause holds within the letters in flight.
+CALLED_OFF = """{attempt}.cut_short <> '' OR (
+    SELECT m.is_paused OR {attempt}.trigger <> 'retry' AND COALESCE(m.end_at <= {now}, FALSE)
+    FROM mailing_mailing m WHERE m.id = {attempt}.mailing_id
+)"""
+
 # The fence: whoever lost the lease changes no row here, and writes nothing.
-COUNT = """
+COUNT = f"""
 UPDATE mailing_attempt
 SET sent = sent + %s, failed = failed + %s, unconfirmed = unconfirmed + %s, skipped = skipped + %s
 WHERE id = %s AND lease_owner = %s AND status = 'running'
+RETURNING {CALLED_OFF.format(attempt="mailing_attempt", now="%s")}
 """
 
 
@@ -71,7 +78,7 @@ WHERE id = %s AND lease_owner = %s AND status = 'running'
 # scheduler. The counter moves by the rows that were really changed. Odd rows are only read.
 AT_ONCE = f"""
 WITH fence AS (
-    SELECT a.id FROM mailing_attempt a
+    SELECT a.id, {CALLED_OFF.format(attempt="a", now="%(now)s")} AS called_off FROM mailing_attempt a
     WHERE a.id = %(attempt)s AND a.lease_owner = %(owner)s AND a.status = 'running' FOR UPDATE
 ), done AS (
     UPDATE mailing_delivery AS d
@@ -88,7 +95,8 @@ WITH fence AS (
     FROM fence, next WHERE d.id = next.id AND next.ordinary
     RETURNING d.id
 )
-SELECT (SELECT count(*) FROM fence), (SELECT count(*) FROM done), (SELECT count(*) FROM taken), next.*
+SELECT (SELECT count(*) FROM fence), (SELECT count(*) FROM done), (SELECT count(*) FROM taken),
+    (SELECT called_off FROM fence), next.*
 FROM (SELECT 1) AS one LEFT JOIN next ON true
 ORDER BY next.id
 """

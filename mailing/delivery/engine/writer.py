@@ -108,10 +108,12 @@ class Writer:
         self._beat()
         while self._jobs:
             self._jobs.popleft()()
+        need = max(0, self._dispatcher.wanted(self._last_batch))  # before the outcomes: see there
         updates = self._dispatcher.take_updates()
-        need = max(0, self._dispatcher.wanted(self._last_batch))
         times, want = self._reserve(need)
         claims = self._exchange(updates, want) if updates or want else []
+        if self._ledger.called_off:
+            self._look_around()
         self._dispatcher.prepare(claims)
         if updates or need:
             self._last_batch = len(updates)
@@ -119,6 +121,7 @@ class Writer:
             next_at = self._next_at(exhausted=len(claims) < want or not want)
             if need and len(claims) < want and next_at <= timezone.now():
                 self.wake()  # the queue is read to its end, now for the deferred
+            self._dispatcher.handed_over += len(claims)
             self._tell(self._dispatcher.arrived, claims, times[: len(claims)], next_at)
 
     def _flush(self) -> None:
@@ -143,8 +146,10 @@ class Writer:
         return max(GROUP_WAIT, self._begun + self._commit_pause - time.monotonic())
 
     def _beat(self) -> None:
-        if time.monotonic() < self._next_pulse:
-            return
+        if time.monotonic() >= self._next_pulse:
+            self._look_around()
+
+    def _look_around(self) -> None:
         why = self._retrying(lambda again: self._pulse())
         if self._shares_a_file:
             has_neighbours = self._retrying(lambda again: Heartbeat.objects.alive().exists())
