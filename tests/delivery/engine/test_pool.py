@@ -359,7 +359,6 @@ def test_a_pause_holds_within_the_letters_in_flight(settings: LazySettings, how:
 
 
 def test_a_retry_goes_on_after_the_end_and_asks_no_more_often_than_before() -> None:
-    """Rule 8 of the calendar."""
     attempt = an_attempt(100)
     Attempt.objects.filter(pk=attempt.pk).update(trigger="retry")
     Mailing.objects.filter(pk=attempt.mailing_id).update(end_at=timezone.now())
