@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 
 import idna
 
+ENCODED = "=?"  # begins an encoded word; in a name that people write it would be read as one
 MAX_ADDRESS = 254  # RFC 5321, 4.5.3.1.3: a path of 256 octets with its angle brackets (erratum 1690 of RFC 3696)
 MAX_LOCAL = 64  # RFC 5321, 4.5.3.1.1
 
@@ -58,14 +60,24 @@ def is_valid(address: str) -> bool:
 
 
 def split(text: str) -> tuple[str, str]:
-    """The name and the address of "Name <a@b.ru>" as our own settings and forms hold them; the name may be empty."""
+    """The name and the address of "Name <a@b.ru>" as our own settings and forms hold them; the name may be empty.
+
+    A name of encoded words (RFC 2047) is read; one that only looks like them stays as it is.
+    """
     name, bracket, address = text.strip().removesuffix(">").rpartition("<")
     if not bracket:
         return "", normalize(text)
     name = name.strip()
     if len(name) > 1 and name[0] == name[-1] == '"':
         name = re.sub(r"\\(.)", r"\1", name[1:-1])
-    return (str(make_header(decode_header(name))) if "=?" in name else name), normalize(address)
+    return (_decoded(name) if ENCODED in name else name), normalize(address)
+
+
+def _decoded(name: str) -> str:
+    try:
+        return str(make_header(decode_header(name)))
+    except (HeaderParseError, LookupError, ValueError):
+        return name
 
 
 def domain(address: str) -> str:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from mailing import texts
+from mailing import addresses, texts
 from mailing.choices import Audience
 from mailing.forms.widgets import MomentWidget
 from mailing.furniture import Words
@@ -95,6 +95,12 @@ class MailingForm(ModelForm):
         if len(clients) > ADD_AT_ONCE:
             raise forms.ValidationError(_("Add at most 50 clients here; use the client list or the import for more."))
         return clients
+
+    def clean_from_name(self) -> str:
+        name: str = self.cleaned_data["from_name"]
+        if addresses.ENCODED in name:
+            raise forms.ValidationError(_("A name with “=?” in it is misread by mail programs. Write it without."))
+        return name
 
     def clean_start_at(self) -> datetime | None:
         return self._untouched("start_at")

@@ -145,6 +145,9 @@ def test_nothing_that_is_carried_can_hold_a_second_command(text: str) -> None:
         ("Рога, копыта и Ко <s@b.ru>", "Рога, копыта и Ко", "s@b.ru"),
         ('"Say \\"hi\\"" <s@b.ru>', 'Say "hi"', "s@b.ru"),
         ("=?utf-8?b?0KHQsNC80L7QstCw0YA=?= <s@b.ru>", "Самовар", "s@b.ru"),
+        ("=?utf-8?q?x?= é <s@b.ru>", "=?utf-8?q?x?= é", "s@b.ru"),  # no encoded word, though it looks like one
+        ("=?nope?q?x?= <s@b.ru>", "=?nope?q?x?=", "s@b.ru"),
+        ("=?utf-8?q?=ff?= <s@b.ru>", "=?utf-8?q?=ff?=", "s@b.ru"),
     ],
 )
 def test_a_sender_is_split_into_name_and_address(text: str, name: str, address: str) -> None:

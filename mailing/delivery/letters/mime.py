@@ -71,6 +71,7 @@ def compose(subject: str, html_body: str, text_body: str, from_email: str, reply
 
 def _ours(text: str) -> Address:
     name, address = addresses.split(text)
+    name = name.replace(addresses.ENCODED, "= ?")  # the standard library would try to decode it, and fail
     try:
         return Address(tidy(name), addr_spec=address)
     except (ValueError, IndexError, HeaderParseError) as error:  # each is raised for some kind of nonsense

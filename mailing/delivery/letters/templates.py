@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.headerregistry import Address
@@ -93,7 +94,7 @@ class Template:
     may_begin_with_a_dot: bool = False
     head_at: int = 0
     slack: int = encoding.MAX_LINE
-    _slots: list[Slot] = field(default_factory=list)
+    _slots: dict[Slot, int] = field(default_factory=dict)  # with its filler's index
 
     def fill(self, head: bytes, values: Values) -> bytes | None:
         """The letter, or None where a value makes a line too long or begin with a dot."""
@@ -161,14 +162,14 @@ class Template:
     def _close_line(self, fixed: int, indexes: list[int]) -> None:
         if indexes:
             self.open_lines.append((fixed, indexes))
-            most = max(map(indexes.count, indexes))
+            most = max(Counter(indexes).values())
             self.slack = min(self.slack, (encoding.MAX_LINE - fixed) // most)
 
     def _index(self, slot: Slot) -> int:
         if slot not in self._slots:
-            self._slots.append(slot)
+            self._slots[slot] = len(self.fillers)
             self.fillers.append(slot.filler())
-        return self._slots.index(slot)
+        return self._slots[slot]
 
 
 def build(headers: Mapping[str, Address | str], bodies: list[Body], *, in_7bit: bool) -> Template:

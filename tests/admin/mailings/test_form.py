@@ -115,6 +115,7 @@ def test_an_editor_saves_drafts_only(editor: Browser) -> None:
         ({"message": ""}, "This field is required."),
         ({"start_at_0": "2026-02-31"}, "Enter a valid date."),
         ({"reply_to": "nobody"}, "Enter a valid email address."),
+        ({"from_name": "=?utf-8?q?x?= é"}, "A name with “=?” in it is misread by mail programs."),
     ],
 )
 def test_bad_input_is_answered_with_a_sentence(staff: Browser, changes: dict[str, str], sentence: str) -> None:

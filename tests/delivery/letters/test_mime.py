@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 from email import message_from_bytes
 from email.header import Header, decode_header, make_header
@@ -305,3 +306,20 @@ def test_a_letter_reads_like_the_one_the_standard_library_builds(
             wanted = expected.get_body((kind,))
             assert wanted is not None
             assert body(data, kind) == wanted.get_content().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["=?utf-8?q?x?= é", "=?nope?q?x?=", "=?utf-8?q?=ff?=", "=?" * 40 + "é", "=?utf-8?q?=3D=3Fx?= é", "a\r\nb=?"],
+)
+def test_a_sender_whose_name_only_looks_encoded_breaks_no_letter(name: str) -> None:
+    data = compose("News", "", "Hello", f"{name} <samovar@example.com>", "").letter(recipient(), DATE)
+    assert read(data)["From"].addresses[0].addr_spec == "samovar@example.com"
+
+
+def test_thousands_of_different_fields_in_one_line_take_no_time() -> None:
+    """Each was looked for in a list of all, and each line counted all of its own for each."""
+    text = " ".join(f'{{{{ greeting|default:"a{n}" }}}}' for n in range(16_000))
+    begun = time.monotonic()
+    assert b"a15999" in letter(text, greeting="", full_name="")
+    assert time.monotonic() - begun < 20
