@@ -82,7 +82,12 @@ class Hindrance(TextChoices):
     PAUSED = "paused", _("the mailing was paused")
     FINISHED = "finished", _("the mailing was finished")
     OVERLAP = "overlap", _("the previous run was still handing over letters")
-    BROKEN_MESSAGE = "broken_message", _("the message cannot be sent")  # the only one that failed, not missed
+    # of a message: these failed, they were not missed
+    BROKEN_MESSAGE = "broken_message", _("the message cannot be sent")
+    TOO_LONG = "too_long", _("the letter is too long")
+    TOO_DEEP = "too_deep", _("the letter is nested too deep")
+    TOO_LARGE = "too_large", _("the letter with its styles is too large")
+    TOO_COSTLY = "too_costly", _("the letter takes too much time or memory")
 
 
 class DeliveryStatus(TextChoices):
@@ -120,6 +125,8 @@ class DeliveryReason(TextChoices):
     RETRY_WINDOW = "retry_window", _("the mail service was not available for too long")
     CONFIGURATION = "configuration", _("the mail settings were refused")
     MESSAGE = "message", _("the message itself was refused")
+    UNSENDABLE = "unsendable", _("the letter could not be composed")
+    PUT_ASIDE = "put_aside", _("the sending processes died at this run")
     BAD_ADDRESS = "bad_address", _("the address cannot be used")
     # unconfirmed
     LINE_LOST = "line_lost", _("the line was lost after the letter was handed over")

@@ -14,3 +14,19 @@ MESSAGE_REFUSED = _("The server refused the message itself. Change it, then send
 ENDS_TOO_EARLY = _("The end is before the first send.")
 NO_SUCH_MAILING = _("There is no mailing %(number)s.")
 NOT_AN_ADDRESS = _("This is not an e-mail address.")
+LETTER_TOO_LONG = _("The letter is longer than 500 KB. Shorten it; pictures belong on a server, not into the text.")
+LETTER_TOO_DEEP = _("The letter is nested deeper than 200 elements. Is a closing tag missing again and again?")
+LETTER_TOO_LARGE = _(
+    "With its styles on its elements the letter is larger than 2 MB. Use fewer style rules or fewer elements."
+)
+LETTER_TOO_COSTLY = _(
+    "The letter takes too much time or memory to be made ready. Simplify its HTML: fewer attributes, fewer style "
+    "rules, fewer elements within each other."
+)
+UNSENDABLE = _(
+    "The letter could not be composed. Check the sender, the reply address and the fields, then send again."
+)
+PUT_ASIDE = _(
+    "Two sending processes died at this run, one after the other, before a letter was decided. It was put aside, so "
+    "that the other mailings go on. Try a test letter and ask for the log, then retry."
+)

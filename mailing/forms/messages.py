@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -11,6 +12,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mailing import addresses, letterchecks
+from mailing.delivery.letters import prepare
+from mailing.delivery.letters.prepare import Judged
 from mailing.furniture import Words
 from mailing.models import Client, Delivery, Message
 
@@ -64,16 +67,19 @@ class MessageForm(ModelForm):
         if "is_html" in self.fields:
             self.initial["is_html"] = "on" if self.instance.is_html else ""
         self.warnings: list[Any] = []
+        self.judged: Judged | None = None  # of a valid HTML body
 
     def clean(self) -> dict[str, Any]:
         """Errors stand at their field; what is only worth a thought is kept for after the save."""
         super().clean()
         data: dict[str, Any] = self.cleaned_data
+        self.judged = self._judge(data)
         for finding in letterchecks.check(
             subject=data.get("subject", ""),
             body=data.get("body", ""),
             is_html=bool(data.get("is_html")),
             text_body=data.get("text_body", ""),
+            seen=self.judged.remarks if self.judged is not None else (),
         ):
             if finding.code == "empty_body" and self.has_error("body", "required"):
                 continue  # said already
@@ -82,6 +88,13 @@ class MessageForm(ModelForm):
             else:
                 self.warnings.append(finding.sentence)
         return data
+
+    def _judge(self, data: Mapping[str, Any]) -> Judged | None:
+        """An HTML body is read in a child once, for what is said of it now and for the runs to come."""
+        body = data.get("body", "")
+        if not data.get("is_html") or letterchecks.is_too_long(body):
+            return None
+        return prepare.judge(body, wants_text=not data.get("text_body", "").strip())
 
 
 class TrialLetterForm(forms.Form):

@@ -8,7 +8,7 @@ from mailing.models.heartbeats import Heartbeat
 from mailing.models.imports import ClientImport
 from mailing.models.installation import MailService
 from mailing.models.mailings import Mailing
-from mailing.models.messages import Message
+from mailing.models.messages import Message, PreparedBody
 from mailing.models.notices import StaffNotice
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "MailService",
     "Mailing",
     "Message",
+    "PreparedBody",
     "RefusalGroup",
     "StaffNotice",
     "Suppression",

@@ -64,6 +64,8 @@ CUT_SHORT: dict[str, str] = {
     DeliveryReason.NEXT_RUN: _("Some letters could not be sent before the next run."),
     DeliveryReason.RETRY_WINDOW: texts.GIVEN_UP,
     DeliveryReason.MESSAGE: texts.MESSAGE_REFUSED,
+    DeliveryReason.UNSENDABLE: texts.UNSENDABLE,
+    DeliveryReason.PUT_ASIDE: texts.PUT_ASIDE,
 }
 HINDERED: dict[str, str] = {
     Hindrance.NOTHING_RUNNING: _(
@@ -80,6 +82,10 @@ HINDERED: dict[str, str] = {
     Hindrance.FINISHED: _("The mailing was finished before it could be sent."),
     Hindrance.OVERLAP: _("The previous run (attempt %(attempt)s) was still handing over letters."),
     Hindrance.BROKEN_MESSAGE: _("The message cannot be sent: %(problem)s"),
+    Hindrance.TOO_LONG: texts.LETTER_TOO_LONG,
+    Hindrance.TOO_DEEP: texts.LETTER_TOO_DEEP,
+    Hindrance.TOO_LARGE: texts.LETTER_TOO_LARGE,
+    Hindrance.TOO_COSTLY: texts.LETTER_TOO_COSTLY,
 }
 INTERRUPTED = _(
     "Sending was interrupted (a restart, a power cut or a full disk) at %(done)s of %(audience)s. "

@@ -90,6 +90,9 @@ class Attempt(models.Model):
     waits_since = models.DateTimeField(_("waits since"), null=True, blank=True)
     # A worker died with letters on their way: how many were decided when the next one took over.
     interrupted_after = models.PositiveIntegerField(_("interrupted after"), null=True, blank=True)
+    # Workers that died at it without an answer about a letter between two of them, and how far it was at the last.
+    deaths = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
+    progress_at_death = models.PositiveIntegerField(null=True, blank=True, editable=False)
     # A missed one may stand for many planned times: how many, and the first of them (`occurrence` is the last).
     stands_for = models.PositiveIntegerField(_("planned times"), default=1, db_default=1)
     first_occurrence = models.DateTimeField(_("first planned time"), null=True, blank=True)

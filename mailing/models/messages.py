@@ -27,3 +27,23 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+
+class PreparedBody(models.Model):
+    """What a child process made of the HTML of a message (`letterhtml`), so that a run need not ask one again.
+
+    It holds for the text whose hash is its key, and for nothing else: whoever changes a message need not know of it.
+    """
+
+    message = models.OneToOneField(Message, on_delete=models.CASCADE, primary_key=True, related_name="prepared")
+    key = models.CharField(max_length=64)
+    html_body = models.TextField()
+    text_body = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = _("prepared message")
+        verbose_name_plural = _("prepared messages")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.message_id)

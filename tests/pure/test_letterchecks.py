@@ -2,13 +2,20 @@ from __future__ import annotations
 
 import pytest
 
-from mailing.letterchecks import Level, check
+from mailing import letterhtml
+from mailing.letterchecks import LONGEST, Level, Remark, check
 
 LEAVE = '<a href="{{ unsubscribe_url }}">leave</a>'
 
 
+def looked_at(body: str, *, subject: str = "News", is_html: bool = True, text_body: str = "") -> list[Remark]:
+    """Read here, in this process: none of these letters is dangerous."""
+    seen = letterhtml.work(body, mark="{{", wants_text=False)["codes"] if is_html else ()
+    return check(subject=subject, body=body, is_html=is_html, text_body=text_body, seen=seen)
+
+
 def codes(body: str, *, subject: str = "News", is_html: bool = True, text_body: str = "") -> set[str]:
-    return {finding.code for finding in check(subject=subject, body=body, is_html=is_html, text_body=text_body)}
+    return {finding.code for finding in looked_at(body, subject=subject, is_html=is_html, text_body=text_body)}
 
 
 @pytest.mark.parametrize(
@@ -36,7 +43,7 @@ def codes(body: str, *, subject: str = "News", is_html: bool = True, text_body: 
     ],
 )
 def test_what_no_letter_may_hold_is_an_error(body: str, code: str) -> None:
-    errors = {finding.code for finding in check(subject="News", body=body, is_html=True) if finding.is_error}
+    errors = {finding.code for finding in looked_at(body) if finding.is_error}
     assert errors == {code}
 
 
@@ -48,13 +55,13 @@ def test_what_no_letter_may_hold_is_an_error(body: str, code: str) -> None:
         (f"<td background='http://x.ru/a.png'>x{LEAVE}</td>", "http_image"),
         (f"<p style='background:url( \"http://x.ru/a.png\")'>x</p>{LEAVE}", "http_image"),
         (f"<style>p{{background:URL(http://x.ru/a.png)}}</style>x{LEAVE}", "http_image"),
-        ("ы" * 52_000 + LEAVE, "too_long"),
+        ("ы" * 52_000 + LEAVE, "clipped"),
         (f"<table>{{{{ greeting }}}}<tr><td>x</td></tr></table>{LEAVE}", "field_in_table"),
         (f"<table><tr>{{{{ greeting }}}}<td>x</td></tr></table>{LEAVE}", "field_in_table"),
     ],
 )
 def test_what_is_worth_a_thought_is_a_warning(body: str, code: str) -> None:
-    found = check(subject="News", body=body, is_html=True)
+    found = looked_at(body)
     assert code in {finding.code for finding in found}
     assert all(finding.level is Level.WARNING for finding in found)
 
@@ -109,4 +116,16 @@ def test_each_finding_names_its_field_and_stands_once_errors_first() -> None:
         ("body", True),
         ("text_body", True),
         ("body", False),
+    ]
+
+
+@pytest.mark.parametrize("name", ["body", "text_body"])
+@pytest.mark.parametrize("char", ["x", "ы"])
+def test_what_is_longer_than_any_letter_is_an_error_and_nothing_else_is_looked_at(name: str, char: str) -> None:
+    size = LONGEST // len(char.encode())
+    texts = {"body": "x", "text_body": "", name: char * size}
+    assert not [finding for finding in check(subject="", is_html=False, **texts) if finding.is_error]
+    texts[name] += char + "{{ nobody }}"
+    assert [(finding.code, finding.field) for finding in check(subject="", is_html=False, **texts)] == [
+        ("too_long", name)
     ]

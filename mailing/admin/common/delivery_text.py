@@ -28,6 +28,8 @@ BY_REASON: dict[str, Words] = {
     DeliveryReason.RETRY_WINDOW: _(texts.GIVEN_UP),
     DeliveryReason.CONFIGURATION: _("The mail server refuses us. Check the mail settings, then retry."),
     DeliveryReason.MESSAGE: _(texts.MESSAGE_REFUSED),
+    DeliveryReason.UNSENDABLE: _(texts.UNSENDABLE),
+    DeliveryReason.PUT_ASIDE: _(texts.PUT_ASIDE),
     DeliveryReason.BAD_ADDRESS: _("The address cannot be used. Correct it on the client's page."),
     DeliveryReason.LINE_LOST: UNKNOWN_WHETHER,
     DeliveryReason.UNINTELLIGIBLE: UNKNOWN_WHETHER,

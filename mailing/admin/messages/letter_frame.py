@@ -11,14 +11,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from mailing import placeholders
-from mailing.delivery.letters import prepare
+from mailing.delivery.letters.prepare import Unsendable
 from mailing.models import Attempt, Client, Message
+from mailing.services.runs import letters
 
 # The page's own policy allows no inline style, and a frame with srcdoc would inherit it: the letter needs an address
 # of its own. `sandbox` takes away scripts, forms and the session's origin, even when the address is opened directly.
 POLICY = "default-src 'none'; img-src https: data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
 STYLES = re.compile(r"<(style|head|title)\b.*?(</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
-BODY_TAG = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+BODY_TAG = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
 HEAD_STYLE = (
     "all:initial;display:block;padding:10px 14px;border-bottom:1px solid #d9dee6;background:#f6f7f9;"
     "color:#222;font:600 14px/1.4 system-ui,sans-serif"
@@ -40,7 +41,9 @@ def sandboxed(document: str) -> HttpResponse:
 def of_message(message: Message, client: Client | None, *, as_text: bool) -> HttpResponse:
     """The message as this client will see it; what cannot be sent is said instead."""
     try:
-        ready = prepare.prepare(message)
+        ready = letters.prepared(message)
+    except Unsendable as refusal:
+        return sandboxed(notice(str(refusal)))
     except placeholders.Invalid as invalid:
         return sandboxed(notice(" ".join(str(problem.sentence) for problem in invalid.errors)))
     return sandboxed(_filled(ready.subject, ready.html_body, ready.text_body, client, as_text=as_text))

@@ -29,6 +29,7 @@ from mailing.furniture import Button, ChangePage, Notice
 from mailing.models import Message, searching
 from mailing.services.access import permissions
 from mailing.services.reports import statistics
+from mailing.services.runs import letters
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -126,6 +127,8 @@ class MessageAdmin(MessagePages, TrialLetterPages[Message], SamovarModelAdmin[Me
 
     def save_model(self, request: HttpRequest, obj: Message, form: MessageForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
+        if form.judged is not None:
+            letters.keep(obj, form.judged)
         for sentence in form.warnings:
             messages.warning(request, sentence)
 

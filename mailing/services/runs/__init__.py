@@ -1,13 +1,13 @@
 """Runs, as the rest of the house knows them: started, worked on, closed.
 
-`creation` begins a run, `slice` works on it under a lease, `release` gives the lease back; `waits` holds what an
-open run waits for, `result` ends it with `refusal_groups`, and `retention` forgets its deliveries. `dry_run` and
-`trial_letters` try a message without a run.
+`letters` makes a message ready, `creation` begins a run, `slice` works on it under a lease, `release` gives the lease
+back; `waits` holds what an open run waits for, `result` ends it with `refusal_groups`, and `retention` forgets its
+deliveries. `dry_run` and `trial_letters` try a message without a run.
 """
 
 from __future__ import annotations
 
-from mailing.services.runs import dry_run, trial_letters
+from mailing.services.runs import dry_run, letters, trial_letters
 from mailing.services.runs.creation import sender, start, start_retry
 from mailing.services.runs.refusal_groups import RefusalGroups
 from mailing.services.runs.release import SliceResult, SliceState
@@ -26,6 +26,7 @@ __all__ = [
     "cut_short",
     "dry_run",
     "is_worked_on",
+    "letters",
     "purge",
     "run_slice",
     "sender",

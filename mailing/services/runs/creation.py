@@ -16,22 +16,20 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from mailing import addresses, placeholders, texts
+from mailing import addresses, texts
 from mailing.choices import (
     AttemptStatus,
     Audience,
     DeliveryReason,
     DeliveryStatus,
-    Hindrance,
     MailingStatus,
     Trigger,
 )
-from mailing.delivery.letters.prepare import Prepared, prepare
+from mailing.delivery.letters.prepare import Prepared
 from mailing.errors import AlreadyRunning, Refused
 from mailing.models import Attempt, Delivery, Mailing
-from mailing.models.attempt_notes import HINDERED
+from mailing.services.runs import letters
 
-BROKEN_MESSAGE = HINDERED[Hindrance.BROKEN_MESSAGE]
 NOTHING_TO_RETRY = _(
     "There is nobody to repeat attempt %(attempt)s for: everybody got the letter or is being served."
 )
@@ -85,12 +83,12 @@ def start(mailing: Mailing, *, occurrence: datetime | None, trigger: str, by: Us
         started_at=timezone.now(),
     )
     try:
-        _keep(attempt, prepare(mailing.message))
-    except placeholders.Invalid as error:
+        _keep(attempt, letters.prepared(mailing.message, remember=True))
+    except letters.BROKEN as error:
         if trigger != Trigger.SCHEDULE:
-            raise Refused(BROKEN_MESSAGE, problem=str(error)) from error
+            raise letters.refusal(error) from error
         attempt.status, attempt.finished_at = AttemptStatus.FAILED, attempt.started_at
-        attempt.hindered_by, attempt.note_params = Hindrance.BROKEN_MESSAGE, {"problem": str(error)}
+        attempt.hindered_by, attempt.note_params = letters.hindrance(error)
     with transaction.atomic():
         _insert(attempt)
         if attempt.status == AttemptStatus.RUNNING:

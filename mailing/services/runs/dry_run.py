@@ -6,15 +6,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
-from mailing import links, placeholders
+from mailing import links, texts
 from mailing.choices import Audience, DeliveryReason, SuppressionReason
 from mailing.delivery.letters.mime import Composed, Recipient, Unaddressable, compose
-from mailing.delivery.letters.prepare import prepare
 from mailing.delivery.transports import one_letter
 from mailing.models import Client, Mailing, Suppression
 from mailing.replies import Outcome, Verdict
-from mailing.services.runs import creation
+from mailing.services.runs import creation, letters
 
 EXAMPLES = 20
 
@@ -47,10 +47,12 @@ def run(mailing: Mailing) -> Rehearsal:
     """Resolves the audience, composes all letters, logs in to the mail server and leaves again."""
     rehearsal = Rehearsal()
     try:
-        subject, html_body, text_body = prepare(mailing.message)
+        subject, html_body, text_body = letters.prepared(mailing.message)
         composed = compose(subject, html_body, text_body, creation.sender(mailing), mailing.reply_to)
-    except placeholders.Invalid as error:
+    except letters.BROKEN as error:
         rehearsal.problem = str(error)
+    except Unaddressable:
+        rehearsal.problem = gettext(texts.UNSENDABLE)
     else:
         _compose_all(mailing, composed, rehearsal)
     rehearsal.server = one_letter.probe()

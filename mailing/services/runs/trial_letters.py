@@ -12,17 +12,16 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from mailing import addresses, links, placeholders
+from mailing import addresses, links, texts
 from mailing.delivery import transport
 from mailing.delivery.letters.mime import Composed, Recipient, Unaddressable, compose
-from mailing.delivery.letters.prepare import prepare
 from mailing.delivery.transports import configured, one_letter
 from mailing.errors import NotStarted, Refused
 from mailing.formatting import person
 from mailing.models import Client, Mailing, Message
 from mailing.replies import Outcome, Phase, Trouble, classify
 from mailing.services.access import site_guard
-from mailing.services.runs import creation
+from mailing.services.runs import creation, letters
 
 MOST = 3  # addresses
 TIME = 15.0  # seconds for all of them: somebody waits before the screen
@@ -48,13 +47,15 @@ def send(
 
 def _compose(message: Message, mailing: Mailing | None) -> Composed:
     try:
-        subject, html_body, text_body = prepare(message)
+        subject, html_body, text_body = letters.prepared(message)
         with translation.override(settings.LANGUAGE_CODE):
             subject = "[{}] {}".format(gettext("Test"), subject)
         sender = creation.sender(mailing) if mailing else settings.DEFAULT_FROM_EMAIL
         return compose(subject, html_body, text_body, sender, mailing.reply_to if mailing else "")
-    except placeholders.Invalid as error:
-        raise Refused(creation.BROKEN_MESSAGE, problem=str(error)) from error
+    except letters.BROKEN as error:
+        raise letters.refusal(error) from error
+    except Unaddressable as error:
+        raise Refused(texts.UNSENDABLE) from error
 
 
 def _letter(composed: Composed, email: str, sample: Client | None, by: User | None) -> tuple[str, bytes | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -13,6 +14,7 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from mailing import confined
 from mailing.choices import AttemptStatus, MailingStatus
 from mailing.models import Message
 from tests.factories import AttemptFactory, ClientFactory, MailingFactory, MessageFactory, UserFactory
@@ -122,6 +124,47 @@ def test_errors_forbid_the_save_in_words(staff: Browser, fields: dict[str, str],
 
     assert sentence in page.content.decode()
     assert not Message.objects.exists()
+
+
+# Each ended the web worker, or held it for seconds.
+DEADLY = {
+    "nested, by a guard that counted tags": "<svg><style>" + ("<g>" * 3900 + "<!--" + "</g>" * 3900 + "-->") * 5,
+    "nested across a div": ("<x>" * 3900 + "<div>" + "</x>" * 3900) * 5,
+    "closed in vain": "<b>" * 20_000 + "</i>" * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", DEADLY)
+def test_a_letter_that_would_end_the_worker_is_refused_in_words(staff: Browser, name: str) -> None:
+    unsaved = {"subject": "Hi", "body": f"{{{{ unsubscribe_url }}}} {DEADLY[name]}", "is_html": "on"}
+
+    seen, page = staff.post(PREVIEW, unsaved), save(staff, **unsaved)
+
+    for answer in (seen, page):
+        assert "nested deeper than 200 elements" in answer.content.decode()
+    assert DEADLY[name] in page.context["adminform"].form["body"].value()
+    assert not Message.objects.exists()
+
+
+def test_a_letter_longer_than_any_is_refused_in_words(staff: Browser) -> None:
+    unsaved = {"subject": "Hi", "body": "x" * 600_000, "is_html": "on"}
+
+    assert "longer than 500 KB" in staff.post(PREVIEW, unsaved).content.decode()
+    assert "longer than 500 KB" in save(staff, **unsaved).content.decode()
+    assert not Message.objects.exists()
+
+
+def test_a_save_asks_a_child_once_and_looking_at_the_letter_afterwards_asks_none(
+    staff: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children = Mock(side_effect=confined.call)
+    monkeypatch.setattr(confined, "call", children)
+
+    save(staff, subject="Hi", body="<p>Hello</p>", is_html="on")
+    frame = staff.get(f"{LIST}{Message.objects.get().pk}/letter/").content.decode()
+
+    assert "<p>Hello</p>" in frame
+    assert children.call_count == 1
 
 
 def test_warnings_are_said_and_the_message_is_saved(staff: Browser) -> None:

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import resource
+import time
+
 import pytest
 from django.utils import translation
 
 from mailing import placeholders
-from mailing.delivery.letters.prepare import inline, prepare, to_text
+from mailing.choices import Hindrance
+from mailing.delivery.letters.prepare import LARGEST, Judged, Prepared, Unsendable, check, judge
+from mailing.delivery.letters.prepare import prepare as put_together
+from mailing.letterchecks import LONGEST
 from mailing.models import Message
 
 LEAVE = '<a href="{{ unsubscribe_url }}">leave</a>'
@@ -12,6 +18,21 @@ LEAVE = '<a href="{{ unsubscribe_url }}">leave</a>'
 
 def page(body: str, text_body: str = "") -> Message:
     return Message(subject="News", body=body, is_html=True, text_body=text_body)
+
+
+def prepare(message: Message) -> Prepared:
+    """As a run does it whose message nobody knows."""
+    check(message)
+    judged = judge(message.body, wants_text=not message.text_body) if message.is_html else None
+    return put_together(message, judged)
+
+
+def inline(html: str) -> str:
+    return judge(html, wants_text=False).html
+
+
+def to_text(html: str) -> str:
+    return judge(html, wants_text=True).text
 
 
 def test_styles_stand_on_the_elements() -> None:
@@ -104,10 +125,82 @@ def test_odd_html_is_no_trouble(body: str) -> None:
     assert "{{ unsubscribe_url }}" in prepared.html_body
 
 
-def test_thousands_of_elements_within_each_other_do_not_end_the_process() -> None:
-    html = "<div>" * 20_000 + "{{ greeting }}"
-    prepared = prepare(page(html))
-    assert prepared.html_body.startswith(html)
+# What each of them did to the process that read it is in the comment; now it happens to a child, or not at all.
+HOSTILE = {
+    "a deep tree": ("<div>" * 20_000 + "x", Hindrance.TOO_DEEP),
+    # a guard that counted tags believed in the closing ones: css-inline overflowed its stack
+    "tags closed in comments": (
+        "<svg><style>" + ("<g>" * 3900 + "<!--" + "</g>" * 3900 + "-->") * 5,
+        Hindrance.TOO_DEEP,
+    ),
+    "tags closed across a div": (("<x>" * 3900 + "<div>" + "</x>" * 3900) * 5, Hindrance.TOO_DEEP),
+    "closing tags that close nothing": ("<b>" * 20_000 + "</i>" * 100_000, Hindrance.TOO_DEEP),  # 8 s, the square
+    # every paragraph opens the fonts before it anew, and each of them carries a long default
+    "a default repeated": (
+        "<p>"
+        + "".join(f"<font a{n}=\"{{{{ full_name|default:'{'y' * 4000}' }}}}\">" for n in range(60))
+        + "<p>x" * 300,
+        Hindrance.TOO_LARGE,
+    ),
+    "ampersands": ("&" * 500_000, Hindrance.TOO_LARGE),
+    "templates": ("<template>" * 50_000, Hindrance.TOO_COSTLY),  # overflows the stack of css-inline
+    "style rules": (  # ten seconds and all memory
+        "<style>p{" + "".join(f"a{n}:b;" for n in range(20_000)) + "}</style>" + "<p>x" * 20_000,
+        Hindrance.TOO_COSTLY,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_letter_that_would_end_or_hold_the_process_is_refused_in_words(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule 6 of a run."""
+    monkeypatch.setattr("mailing.delivery.letters.prepare.SECONDS", 3)
+    html, why = HOSTILE[name]
+    begun, before = time.monotonic(), _megabytes()
+    judged = judge(LEAVE + html, wants_text=True)
+    assert (judged.problem, judged.html, judged.text) == (why, "", "")
+    assert why.value in judged.remarks
+    with pytest.raises(Unsendable) as refused:
+        put_together(page(html), judged)
+    assert str(refused.value).startswith(("The letter", "With its styles"))
+    assert time.monotonic() - begun < 60
+    assert _megabytes() - before < 32
+
+
+def _megabytes() -> float:
+    """The most this process has had at once, so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+# Linear now: with the square of their length they took 5 s and more, or would never have ended.
+@pytest.mark.parametrize(
+    "html", ["<body " * 40_000, f'<p style="background:url({" " * 400_000}x">x', "<i>x</i>" * 60_000, "[" * 400_000]
+)
+def test_a_long_letter_takes_no_time(html: str) -> None:
+    begun = time.monotonic()
+    assert judge(html, wants_text=True).problem is None
+    assert time.monotonic() - begun < 10
+
+
+def test_two_hundred_elements_within_each_other_are_a_letter_and_one_more_is_none() -> None:
+    assert judge("<div>" * 200 + "x", wants_text=False).problem is None
+    assert judge("<div>" * 201 + "x", wants_text=False).problem is Hindrance.TOO_DEEP
+    assert judge("<p>x</p>" * 3000 + "<div>" * 201 + "x", wants_text=False).problem is Hindrance.TOO_DEEP
+
+
+@pytest.mark.parametrize("is_html", [True, False])
+def test_a_text_that_no_form_has_seen_is_bounded_too(is_html: bool) -> None:
+    with pytest.raises(Unsendable) as refused:
+        check(Message(subject="s", body="ы" * LONGEST, is_html=is_html))
+    assert refused.value.why is Hindrance.TOO_LONG
+    check(Message(subject="s", body="x", is_html=False, text_body="{{ left }} over"))
+
+
+def test_what_a_child_may_hand_over_is_bounded() -> None:
+    assert LARGEST > 2 * 1024 * 1024
+    assert Judged(problem=Hindrance.TOO_DEEP, codes=frozenset({"script"})).remarks == {"script", "too_deep"}
 
 
 def test_thousands_of_fields_survive() -> None:
