@@ -54,7 +54,8 @@ def misbehaving_server(log: Path, seed: int) -> Iterator[str]:
 
 def kill_in_mid_run(mailing: Mailing, env: dict[str, str], dice: random.Random) -> int:
     """Runs the mailing until some more letters are decided, then kill -9. How many letters were on their way."""
-    decided = Delivery.objects.filter(attempt__mailing=mailing).exclude(status=DeliveryStatus.QUEUED)
+    open_ = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
+    decided = Delivery.objects.filter(attempt__mailing=mailing).exclude(status__in=open_)
     goal = decided.count() + dice.randint(1, CLIENTS // 4)
     process = subprocess.Popen(
         [sys.executable, "manage.py", "run_mailing", str(mailing.pk), "--again"],

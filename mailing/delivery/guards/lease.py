@@ -16,7 +16,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Sum
 
 from mailing.choices import DeliveryReason, DeliveryStatus
 from mailing.errors import LeaseLost
@@ -37,7 +37,8 @@ def is_live(attempt: Attempt, now: datetime) -> bool:
 def take(attempt: Attempt, owner: str, now: datetime) -> int | None:
     """Takes the lease of a running attempt that nobody works on; None: somebody does, or it has ended.
 
-    What a dead owner left on its way becomes unconfirmed; returns how many those were.
+    What a dead owner left on its way becomes unconfirmed; returns how many those were. The death is counted in
+    `attempt.deaths`, from one again when a letter was decided since the one before.
     """
     if is_live(attempt, now):
         return None
@@ -47,7 +48,7 @@ def take(attempt: Attempt, owner: str, now: datetime) -> int | None:
         )
         if not mine.update(lease_owner=owner, lease_until=_until(now), slice_at=now):
             return None
-        left = _give_up_on_the_way(attempt.pk, now) if attempt.lease_owner else 0
+        left = _bury(attempt, now) if attempt.lease_owner else 0
     attempt.lease_owner, attempt.lease_until = owner, _until(now)
     return left
 
@@ -61,6 +62,27 @@ def renew(attempt_id: int, owner: str, now: datetime) -> None:
 
 def _until(now: datetime) -> datetime:
     return now + timedelta(seconds=settings.MAILING_LEASE_SECONDS)
+
+
+def _bury(attempt: Attempt, now: datetime) -> int:
+    """What a dead owner left is settled, and its death counted."""
+    attempt.refresh_from_db(fields=["deaths", "progress_at_death", *COUNTED])
+    is_stuck = _progress(attempt) == attempt.progress_at_death
+    attempt.deaths = (attempt.deaths or 0) + 1 if is_stuck else 1
+    left = _give_up_on_the_way(attempt.pk, now)
+    attempt.refresh_from_db(fields=COUNTED)
+    attempt.progress_at_death = _progress(attempt)  # what only died with its worker is none
+    Attempt.objects.filter(pk=attempt.pk).update(deaths=attempt.deaths, progress_at_death=attempt.progress_at_death)
+    return left
+
+
+COUNTED = ["audience", "sent", "failed", "unconfirmed", "skipped"]
+
+
+def _progress(attempt: Attempt) -> int:
+    """Rises with every answer about a letter: also a deferred one has been decided for now."""
+    tries = Delivery.objects.filter(attempt_id=attempt.pk).aggregate(tries=Sum("tries"))["tries"]
+    return attempt.audience - attempt.open + (tries or 0)
 
 
 def _give_up_on_the_way(attempt_id: int, now: datetime) -> int:

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 NO_LIMIT = math.inf  # seconds: until nothing is left for now
 STAND_BACK = timedelta(seconds=10)
+DEATHS = 2  # of workers, without one letter decided between them: the run itself is what kills
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def run_slice(
         if left:
             _note_interruption(attempt, owner)
         limit = settings.MAILING_SLICE_SECONDS if seconds is None else seconds
-        ending = _Slice(attempt, owner).run(stop, limit, progress)
+        ending = _put_aside(attempt) or _Slice(attempt, owner).run(stop, limit, progress)
         return release.release_lease(attempt, owner, ending)
     except LeaseLost:
         logger.warning("Attempt %s is somebody else's now", attempt_id)
@@ -94,6 +95,16 @@ def _note_interruption(attempt: Attempt, owner: str) -> None:
     """What it waited for is unknown again: the next trouble says."""
     done = attempt.audience - attempt.open
     release.update_fenced(attempt, owner, waits.NOTHING, interrupted_after=done)
+
+
+def _put_aside(attempt: Attempt) -> SliceEnd | None:
+    """A run at which one worker after the other dies ends here, so that the others go on."""
+    if (attempt.deaths or 0) < DEATHS or not attempt.open:
+        return None
+    logger.error(
+        "Attempt %s is put aside: %s workers died at it, and no letter was decided", attempt.pk, attempt.deaths
+    )
+    return SliceEnd(Stop.CUT_SHORT, cut_short=DeliveryReason.PUT_ASIDE)
 
 
 class _Wish(NamedTuple):
@@ -125,7 +136,10 @@ class _Slice:
             if refused:
                 self._begin_with_others()
         welcome = refused and not admission.probe  # our twenty had opened the breaker: others closed it
-        options = self._options(stop, seconds, progress, probing=admission.probe, welcome=welcome)
+        composed = self._compose()
+        if composed is None:
+            return SliceEnd(Stop.CUT_SHORT, cut_short=DeliveryReason.UNSENDABLE)
+        options = self._options(composed, stop, seconds, progress, probing=admission.probe, welcome=welcome)
         report = runner.run(configured.from_settings(), Ledger(self.attempt, self.owner), options)
         return SliceEnd(
             report.stopped,
@@ -150,10 +164,23 @@ class _Slice:
         refused = self.attempt.deliveries.filter(status=DeliveryStatus.QUEUED, refused_before=True)
         refused.update(status=DeliveryStatus.DEFERRED, retry_at=now, updated_at=now)
 
+    def _compose(self) -> Composed | None:
+        try:
+            return compose_attempt(self.attempt)
+        except Exception:  # of whatever kind: it would be the same again in each slice
+            logger.exception("The letter of attempt %s cannot be composed", self.attempt.pk)
+            return None
+
     def _options(
-        self, stop: Stopping, seconds: float, progress: Telling | None, *, probing: bool, welcome: bool
+        self,
+        composed: Composed,
+        stop: Stopping,
+        seconds: float,
+        progress: Telling | None,
+        *,
+        probing: bool,
+        welcome: bool,
     ) -> runner.RunnerOptions:
-        composed = compose_attempt(self.attempt)
         return runner.RunnerOptions(
             compose=_letters(composed),
             sender=composed.sender,

@@ -76,6 +76,40 @@ def test_what_a_dead_process_left_on_its_way_becomes_unconfirmed() -> None:
     balance(attempt)
 
 
+def bury(attempt: Attempt, owner: str) -> int | None:
+    """Somebody takes the lease over from a dead owner; the deaths that are counted then."""
+    Attempt.objects.filter(pk=attempt.pk).update(lease_owner="elsewhere", lease_until=NOW - timedelta(seconds=1))
+    taken = Attempt.objects.get(pk=attempt.pk)
+    assert lease.take(taken, owner, NOW) is not None
+    return Attempt.objects.get(pk=attempt.pk).deaths
+
+
+def test_deaths_are_counted_until_a_letter_is_decided_between_two_of_them() -> None:
+    """Rule 8 of a run."""
+    attempt = with_letters_on_their_way(held_by("elsewhere"))
+    assert [bury(attempt, owner) for owner in ("one", "two", "three")] == [1, 2, 3]
+    attempt.deliveries.filter(status=DeliveryStatus.QUEUED).update(status=DeliveryStatus.SENT, tries=1)
+    Attempt.objects.filter(pk=attempt.pk).update(sent=1)
+    assert [bury(attempt, owner) for owner in ("four", "five")] == [1, 2]
+
+
+def test_a_letter_that_was_deferred_was_decided_for_now() -> None:
+    attempt = held_by("elsewhere")
+    with_letters_on_their_way(attempt)
+    assert bury(attempt, "one") == 1
+    attempt.deliveries.filter(status=DeliveryStatus.QUEUED).update(status=DeliveryStatus.DEFERRED, tries=1)
+    assert bury(attempt, "two") == 1
+
+
+def test_who_gave_the_lease_back_did_not_die() -> None:
+    attempt = AttemptFactory.create()
+    for owner in ("one", "two", "three"):
+        assert lease.take(attempt, owner, NOW) == 0
+        Attempt.objects.filter(pk=attempt.pk).update(lease_owner="", lease_until=None)
+        attempt.refresh_from_db()
+    assert attempt.deaths is None
+
+
 def test_the_heartbeat_of_a_lost_lease_says_so() -> None:
     attempt = AttemptFactory.create()
     lease.take(attempt, "one", NOW)

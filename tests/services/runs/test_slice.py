@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext
 
 from mailing import texts
-from mailing.choices import AttemptStatus, Audience, DeliveryStatus
+from mailing.choices import AttemptStatus, Audience, DeliveryReason, DeliveryStatus
 from mailing.delivery.engine.dispatcher import Stop
 from mailing.delivery.guards import lease
 from mailing.models import Attempt, Client, Suppression, attempt_notes
@@ -157,6 +158,56 @@ def test_a_slice_takes_over_from_a_dead_worker(server: Server) -> None:
     assert attempt.interrupted_after == 1
     assert attempt.note_text == gettext(attempt_notes.INTERRUPTED) % {"done": 1, "audience": 3}
     assert first.email not in server.recipients
+
+
+def die(attempt: Attempt) -> None:
+    """A worker took the run, claimed a letter and is no more."""
+    claimed = attempt.deliveries.filter(status=DeliveryStatus.QUEUED).order_by("pk")[:1].values("pk")
+    attempt.deliveries.filter(pk__in=claimed).update(status=DeliveryStatus.SENDING)
+    Attempt.objects.filter(pk=attempt.pk).update(
+        lease_owner="elsewhere", lease_until=timezone.now() - timedelta(seconds=1)
+    )
+
+
+def test_a_run_at_which_two_workers_died_without_a_letter_decided_between_is_put_aside(server: Server) -> None:
+    """Rule 8 of a run."""
+    attempt = start(5)
+    die(attempt)
+    lease.take(Attempt.objects.get(pk=attempt.pk), "the next, which dies too", timezone.now())
+    die(attempt)
+    assert run(attempt).state is SliceState.FINISHED
+    assert (attempt.status, attempt.cut_short) == (AttemptStatus.FAILED, DeliveryReason.PUT_ASIDE)
+    assert counts(attempt) == (0, 3, 2, 0, 0)
+    assert attempt.note_text == gettext(attempt_notes.CUT_SHORT[DeliveryReason.PUT_ASIDE])
+    assert server.accepted == []
+    again = runs.start_retry(attempt, by=None)
+    assert run(again).state is SliceState.FINISHED
+    assert (again.status, again.sent) == (AttemptStatus.SUCCEEDED, 3)
+
+
+def test_a_worker_that_dies_now_and_then_puts_no_run_aside(server: Server) -> None:
+    """Rule 8 of a run."""
+    attempt = start(6)
+    for _ in range(2):
+        die(attempt)
+        lease.take(Attempt.objects.get(pk=attempt.pk), "the next", timezone.now())
+        decided = attempt.deliveries.filter(status=DeliveryStatus.QUEUED).order_by("pk")[:1].values("pk")
+        attempt.deliveries.filter(pk__in=decided).update(status=DeliveryStatus.SENT, tries=1)
+        Attempt.objects.filter(pk=attempt.pk).update(sent=F("sent") + 1)
+    die(attempt)
+    run(attempt)
+    assert counts(attempt) == (3, 0, 3, 0, 0)
+    assert attempt.cut_short == ""
+
+
+@pytest.mark.parametrize("values", [{"reply_to": "no address"}, {"text_body": "{{ nobody }}"}])
+def test_a_letter_that_cannot_be_composed_fails_its_run_at_once(server: Server, values: dict[str, str]) -> None:
+    attempt = start(3)
+    Attempt.objects.filter(pk=attempt.pk).update(**values)
+    assert run(attempt).state is SliceState.FINISHED
+    assert (attempt.status, attempt.cut_short) == (AttemptStatus.FAILED, DeliveryReason.UNSENDABLE)
+    assert attempt.note_text == gettext(attempt_notes.CUT_SHORT[DeliveryReason.UNSENDABLE])
+    assert counts(attempt) == (0, 3, 0, 0, 0)
 
 
 def test_a_finished_or_deleted_attempt_is_answered() -> None:
