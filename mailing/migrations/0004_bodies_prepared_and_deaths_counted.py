@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailing', '0002_run_state_in_columns'),
+        ('mailing', '0003_totals_of_deleted_runs'),
     ]
 
     operations = [
