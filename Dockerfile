@@ -7,7 +7,7 @@ WORKDIR /app
 RUN useradd --system --create-home --uid 10001 samovar && mkdir /app/var && chown samovar /app/var
 
 COPY requirements.txt .
-RUN pip install --requirement requirements.txt
+RUN pip install --require-hashes --only-binary :all: --requirement requirements.txt
 
 COPY manage.py ./
 COPY backoffice backoffice

@@ -3,9 +3,13 @@
 PORT ?= 8000
 PYTHON ?= python3
 ARGS ?=
+UPGRADE ?=
 BIN := .venv/bin
 STAMP := .venv/.installed
 RUNTIME := .venv/.runtime
+# Wheels of the recorded hashes alone: nothing is built, so nothing unrecorded comes along to build it.
+INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --only-binary :all:
+LOCKED := requirements.txt mailing/demo/requirements.txt requirements-dev.txt benchmarks/requirements-peers.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # What `check --deploy` must like: a production installation as docs/how-to/install.md describes it.
@@ -15,7 +19,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=$$($(BIN)/python -c "import secrets; print(
 	DEFAULT_FROM_EMAIL=news@example.com ADMINS=admin@example.com DATABASE_URL=sqlite:///var/check.sqlite3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench pages shots messages
+.PHONY: help setup run test check bench pages shots messages pins audit
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,12 +56,19 @@ messages: $(STAMP)  ## collect the strings, then compile the catalogues (needs g
 		--ignore .venv --ignore var --ignore tests --ignore benchmarks --ignore staticfiles
 	$(BIN)/python manage.py compilemessages --ignore .venv
 
+pins: $(STAMP)  ## after a change of a requirements*.in: write the .txt beside it, with hashes (UPGRADE=--upgrade)
+	@for locked in $(LOCKED:.txt=); do $(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 \
+		--generate-hashes $(UPGRADE) --output-file $$locked.txt $$locked.in || exit 1; done
+
+audit: $(STAMP)  ## ask an advisory database about every locked package (needs the network)
+	@$(BIN)/uv tool run pip-audit@2.10.1 --strict --disable-pip --require-hashes $(LOCKED:%=--requirement %)
+
 $(RUNTIME): requirements.txt mailing/demo/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Samovar needs Python 3.11 or newer; name it: make PYTHON=python3.12 …")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --requirement requirements.txt --requirement mailing/demo/requirements.txt
+	@$(INSTALL) --requirement requirements.txt --requirement mailing/demo/requirements.txt
 	@touch $@
 
 $(STAMP): $(RUNTIME) requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	@$(INSTALL) --requirement requirements-dev.txt
 	@touch $@

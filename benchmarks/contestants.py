@@ -131,7 +131,6 @@ def peers(folder: Path) -> list[Peer]:
     python = home / "bin" / "python"
     if not python.exists():
         venv.create(home, with_pip=True)
-        subprocess.run(
-            [str(python), "-m", "pip", "install", "-q", "-r", str(HERE / "requirements-peers.txt")], check=True
-        )
+        install = ("-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:")
+        subprocess.run([str(python), *install, "--requirement", str(HERE / "requirements-peers.txt")], check=True)
     return [Peer(folder, name, python) for name in ("django", "post_office", "mailer")]
