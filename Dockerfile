@@ -1,6 +1,8 @@
 # One image for web, qcluster and one-off commands; compose.yaml shows them together.
 # .dockerignore leaves the demo out.
-FROM python:3.11-slim
+# Exact, so that two builds are alike; renew it with the other versions. A digest pins it for good:
+# `docker buildx imagetools inspect` of this tag prints it, to be added as @sha256:…
+FROM python:3.11.14-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
@@ -15,7 +17,7 @@ COPY mailing mailing
 COPY templates templates
 # The key is of this one command only: settings refuse to start without one.
 RUN DEBUG=false SECRET_KEY=$(python -c "import secrets; print(secrets.token_urlsafe(50))") \
-    python manage.py collectstatic --noinput
+    python manage.py collectstatic --noinput && chmod -R a+rX .
 
 USER samovar
 VOLUME /app/var

@@ -8,6 +8,7 @@ import sys
 
 
 def main() -> None:
+    os.umask(0o077)  # a database, a file of letters: nobody's but the own user's
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
     from django.core.management import execute_from_command_line
 

@@ -15,6 +15,9 @@ class BackofficeConfig(AppConfig):
     name = "backoffice"
     verbose_name = _("Back office")
 
+    def ready(self) -> None:
+        from backoffice import file_modes  # noqa: F401  (importing registers its check)
+
 
 class SamovarAdminConfig(SimpleAdminConfig):
     default_site = "backoffice.admin.SamovarAdminSite"

@@ -112,7 +112,7 @@ TEMPLATES = [
 DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'samovar.sqlite3'}")}
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    VAR_DIR.mkdir(exist_ok=True)
+    VAR_DIR.mkdir(mode=0o700, exist_ok=True)
     # A claim must survive a power cut (FULL), and two clusters must not both read before they write (IMMEDIATE).
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
