@@ -18,7 +18,7 @@ from lxml.etree import HTMLParser
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 DEEPEST = 200  # elements within each other; libxml2 gives up at 255, css-inline ended its process at some thousands
-LARGEST = 2 * 1024 * 1024  # bytes of HTML with the styles on its elements: it is kept with every attempt
+LARGEST = 2 * 1024 * 1024  # bytes of what is made of it: every attempt keeps that
 BEGINNING = 8 * 1024  # characters read first to see how deep it is; then twice as many, and so on
 
 _FORBIDDEN = {"script": "script", "form": "form"} | dict.fromkeys(
@@ -42,10 +42,10 @@ def work(html: str, mark: str, wants_text: bool) -> dict[str, Any]:
     if is_too_deep(html):
         return {"codes": ["too_deep"], "html": "", "text": ""}
     codes = sorted(read(html, mark))
-    inlined = inline(html)
-    if len(inlined) > LARGEST or len(inlined.encode()) > LARGEST:
+    inlined, text = inline(html), to_text(html) if wants_text else ""
+    if max(len(inlined.encode()), len(text.encode())) > LARGEST:
         return {"codes": [*codes, "too_large"], "html": "", "text": ""}
-    return {"codes": codes, "html": inlined, "text": to_text(html) if wants_text else ""}
+    return {"codes": codes, "html": inlined, "text": text}
 
 
 # --- How deep ---------------------------------------------------------------------------------------

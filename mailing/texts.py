@@ -17,7 +17,8 @@ NOT_AN_ADDRESS = _("This is not an e-mail address.")
 LETTER_TOO_LONG = _("The letter is longer than 500 KB. Shorten it; pictures belong on a server, not into the text.")
 LETTER_TOO_DEEP = _("The letter is nested deeper than 200 elements. Is a closing tag missing again and again?")
 LETTER_TOO_LARGE = _(
-    "With its styles on its elements the letter is larger than 2 MB. Use fewer style rules or fewer elements."
+    "Made ready, with its styles on its elements, the letter is larger than 2 MB. Use fewer style rules or fewer "
+    "elements."
 )
 LETTER_TOO_COSTLY = _(
     "The letter takes too much time or memory to be made ready. Simplify its HTML: fewer attributes, fewer style "

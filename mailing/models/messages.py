@@ -35,7 +35,7 @@ class PreparedBody(models.Model):
     It holds for the text whose hash is its key, and for nothing else: whoever changes a message need not know of it.
     """
 
-    message = models.OneToOneField(Message, on_delete=models.CASCADE, primary_key=True, related_name="prepared")
+    message = models.OneToOneField(Message, on_delete=models.CASCADE, primary_key=True, related_name="+")
     key = models.CharField(max_length=64)
     html_body = models.TextField()
     text_body = models.TextField(blank=True)

@@ -67,7 +67,8 @@ def protectors(objs: Objects, model: type[models.Model], site: admin.AdminSite) 
 
 def _cascades(model: type[models.Model], depth: int, path: str = "") -> Iterator[tuple[type[models.Model], str]]:
     for relation in _relations(model) if depth else []:
-        if relation.on_delete is CASCADE:
+        is_ours_alone = relation.hidden and not relation.related_model._meta.auto_created  # no news for people
+        if relation.on_delete is CASCADE and not is_ours_alone:
             step = f"{relation.field.name}__{path}" if path else relation.field.name
             yield relation.related_model, step
             yield from _cascades(relation.related_model, depth - 1, step)

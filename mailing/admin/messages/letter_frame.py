@@ -19,6 +19,7 @@ from mailing.services.runs import letters
 # of its own. `sandbox` takes away scripts, forms and the session's origin, even when the address is opened directly.
 POLICY = "default-src 'none'; img-src https: data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
 STYLES = re.compile(r"<(style|head|title)\b.*?(</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+TAG = re.compile(r"<!--.*?(?:-->|\Z)|<[a-z/!?][^<>]*>?", re.DOTALL | re.IGNORECASE)
 BODY_TAG = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
 HEAD_STYLE = (
     "all:initial;display:block;padding:10px 14px;border-bottom:1px solid #d9dee6;background:#f6f7f9;"
@@ -97,6 +98,6 @@ def head(subject: str) -> SafeString:
     return format_html('<div style="{}">{}</div>', HEAD_STYLE, subject)
 
 
-def without_styles(html: str) -> str:
-    """The document without what is no text of it."""
-    return STYLES.sub(" ", html)
+def without_tags(html: str) -> str:
+    """The words of the document, more or less: Django's `strip_tags` raises for some letters, and lists show all."""
+    return TAG.sub("", STYLES.sub(" ", html))

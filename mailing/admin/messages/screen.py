@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -9,7 +10,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html, strip_tags
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
@@ -151,7 +152,7 @@ def beginning(message: Message) -> str:
     """The first words of the body, as the imaginary client of the preview reads them."""
     text = message.body[:READ_AT_MOST]
     if message.is_html:
-        text = strip_tags(letter_frame.without_styles(text))
+        text = unescape(letter_frame.without_tags(text))
     text = placeholders.fill(placeholders.split(text), letter_frame.values_of(None))
     return Truncator(" ".join(text.split())).chars(BEGINNING)
 

@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
@@ -90,10 +91,10 @@ def judge(body: str, *, wants_text: bool) -> Judged:
     return Judged(codes - _BY_CODE.keys(), problem, html, text)
 
 
+@cache
 def maker() -> str:
     """By whom a body is read: what others made of it may be something else."""
-    packages = ("css-inline", "inscriptis", "lxml", "selectolax")
-    return ",".join([str(OURS), *map(version, packages)])
+    return ",".join([str(OURS), *map(version, ("css-inline", "inscriptis", "lxml", "selectolax"))])
 
 
 def check(message: Message) -> None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from mailing import confined
 from mailing.choices import AttemptStatus, MailingStatus
-from mailing.models import Message
+from mailing.models import Message, PreparedBody
 from tests.factories import AttemptFactory, ClientFactory, MailingFactory, MessageFactory, UserFactory
 from tests.forms import filled
 
@@ -103,6 +103,26 @@ def test_a_message_in_use_is_not_deleted_and_the_mailings_are_named(staff: Brows
     ):
         assert "Weekly news" in page.content.decode()
     assert Message.objects.filter(pk=message.pk).exists()
+
+
+@pytest.mark.parametrize("body", ["words " + "<a " * 1300, "words " + "<!--" * 900, "words" + "<" * 3900, "words <p"])
+def test_no_letter_breaks_the_list(staff: Browser, body: str) -> None:
+    MessageFactory(subject="Tea & cake", body=body, is_html=True)
+
+    page = staff.get(LIST)
+
+    assert page.status_code == 200
+    assert "words" in page.content.decode()
+
+
+def test_a_deletion_says_nothing_of_what_only_we_keep(staff: Browser) -> None:
+    save(staff, subject="Hi", body="<p>Hello</p>", is_html="on")
+    message = Message.objects.get()
+
+    assert "prepared" not in staff.get(f"{LIST}{message.pk}/delete/").content.decode().lower()
+
+    staff.post(f"{LIST}{message.pk}/delete/", {"post": "yes"})
+    assert not PreparedBody.objects.exists()
 
 
 # --- checks on save -------------------------------------------------------------------------------------

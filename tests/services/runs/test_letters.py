@@ -68,7 +68,7 @@ def test_a_change_makes_a_message_unknown(children: Mock, changes: dict[str, str
 def test_another_reader_makes_all_messages_unknown(children: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
     message = html(PAGE)
     start(message)
-    monkeypatch.setattr("mailing.delivery.letters.prepare.OURS", 2)
+    monkeypatch.setattr("mailing.delivery.letters.prepare.maker", lambda: "another")
     start(message)
     assert children.call_count == 2
 
