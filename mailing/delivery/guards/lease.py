@@ -31,14 +31,14 @@ def new_owner() -> str:
 
 def is_live(attempt: Attempt, now: datetime) -> bool:
     """Whether somebody works on the attempt: a lease that has not run out, of a process that is not known dead."""
-    return attempt.lease_until is not None and attempt.lease_until > now and not _is_dead(attempt.lease_owner)
+    return attempt.lease_until is not None and attempt.lease_until > now and _lives(attempt.lease_owner) is not False
 
 
 def take(attempt: Attempt, owner: str, now: datetime) -> int | None:
     """Takes the lease of a running attempt that nobody works on; None: somebody does, or it has ended.
 
     What a dead owner left on its way becomes unconfirmed; returns how many those were. The death is counted in
-    `attempt.deaths`, from one again when a letter was decided since the one before.
+    `attempt.deaths`, from one again when there was an answer about a letter since the one before.
     """
     if is_live(attempt, now):
         return None
@@ -67,8 +67,8 @@ def _until(now: datetime) -> datetime:
 def _bury(attempt: Attempt, now: datetime) -> int:
     """What a dead owner left is settled, and its death counted."""
     attempt.refresh_from_db(fields=["deaths", "progress_at_death", *COUNTED])
-    is_stuck = _progress(attempt) == attempt.progress_at_death
-    attempt.deaths = (attempt.deaths or 0) + 1 if is_stuck else 1
+    before = attempt.deaths or 0 if _progress(attempt) == attempt.progress_at_death else 0
+    attempt.deaths = before + (not _lives(attempt.lease_owner))  # who lives only lost the database for a while
     left = _give_up_on_the_way(attempt.pk, now)
     attempt.refresh_from_db(fields=COUNTED)
     attempt.progress_at_death = _progress(attempt)  # what only died with its worker is none
@@ -99,12 +99,12 @@ def _give_up_on_the_way(attempt_id: int, now: datetime) -> int:
 # --- Who is alive on this machine -------------------------------------------------------------------
 
 
-def _is_dead(owner: str) -> bool:
-    """Whether the owner is a process of this machine that has gone (its number may have a new bearer)."""
+def _lives(owner: str) -> bool | None:
+    """Whether the owner, a process of this machine, is still there (its number may have a new bearer); else None."""
     machine, pid, started, _ = (*owner.split(":"), "", "", "", "")[:4]
     if machine != _machine() or not pid.isdigit():
-        return False
-    return _started(int(pid)) != started
+        return None
+    return _started(int(pid)) == started
 
 
 @lru_cache(maxsize=1)

@@ -101,6 +101,12 @@ def test_a_letter_that_was_deferred_was_decided_for_now() -> None:
     assert bury(attempt, "two") == 1
 
 
+def test_who_let_its_lease_run_out_and_lives_did_not_die() -> None:
+    attempt = with_letters_on_their_way(held_by(lease.new_owner(), lease_until=NOW - timedelta(seconds=1)))
+    assert lease.take(attempt, "two", NOW) == 2
+    assert attempt.deaths == 0
+
+
 def test_who_gave_the_lease_back_did_not_die() -> None:
     attempt = AttemptFactory.create()
     for owner in ("one", "two", "three"):
