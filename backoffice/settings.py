@@ -114,10 +114,11 @@ DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     VAR_DIR.mkdir(mode=0o700, exist_ok=True)
     # A claim must survive a power cut (FULL), and two clusters must not both read before they write (IMMEDIATE).
+    # What is deleted is overwritten in the file as well (Debian's SQLite does so by itself).
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
     }
 
 # --- Language and time ------------------------------------------------------------------------------
@@ -253,6 +254,7 @@ MAILING_LEASE_SECONDS = env.positive("MAILING_LEASE_SECONDS", default=120)
 MAILING_TICK_SECONDS = env.positive("MAILING_TICK_SECONDS", default=60)
 MAILING_MAX_LATENESS = env.positive("MAILING_MAX_LATENESS", default=86400)
 DELIVERY_RETENTION_DAYS = env.count("DELIVERY_RETENTION_DAYS", default=90)
+JOURNAL_RETENTION_DAYS = env.count("JOURNAL_RETENTION_DAYS", default=1095, least=0)
 
 # --- Queue (docs/decisions/: why each value) --------------------------------------------------------
 

@@ -53,7 +53,10 @@ class Offer:
 
 
 class Guest(AppConfig):
-    """Each question is asked anew for every page of the admin, but `pages`: once, when the addresses are made."""
+    """Each question is asked anew for every page of the admin, but `pages`: once, when the addresses are made.
+
+    `forget` is no question: it is told.
+    """
 
     def pages(self) -> Iterable[Page]:
         return ()
@@ -66,6 +69,9 @@ class Guest(AppConfig):
 
     def offers(self, user: User) -> Iterable[Offer]:
         return ()
+
+    def forget(self, is_told_in: Callable[[str], bool]) -> None:
+        """Somebody is forgotten: what the guest keeps beside the database and tells of them goes."""
 
 
 def installed() -> Iterator[Guest]:

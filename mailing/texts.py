@@ -31,3 +31,4 @@ PUT_ASIDE = _(
     "Two sending processes died at this run, one after the other, before a letter was decided. It was put aside, so "
     "that the other mailings go on. Try a test letter and ask for the log, then retry."
 )
+NOBODY_KNOWN = _("Nothing is known of this address.")

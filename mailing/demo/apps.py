@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
@@ -33,3 +33,8 @@ class DemoConfig(Guest):
     def offers(self, user: User) -> Iterator[Offer]:
         if user.is_superuser and demo.is_on():
             yield Offer(_("Only looking around?"), _("Fill with examples"), "admin:fill_with_examples")
+
+    def forget(self, is_told_in: Callable[[str], bool]) -> None:
+        from mailing.demo.maildir import StoredLetters
+
+        StoredLetters(demo.mailbox_directory()).drop(is_told_in)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_binary_file
@@ -115,6 +115,15 @@ class StoredLetters:
             Path(entry.path).unlink(missing_ok=True)
             removed += 1
         return removed
+
+    def drop(self, is_told_in: Callable[[str], bool]) -> None:
+        """Deletes the letters that tell of somebody, in their headers, their text or as they came."""
+        for entry in list(self._files()):
+            letter = self._read(Path(entry.path))
+            if letter and any(
+                map(is_told_in, (letter.to, letter.recipient, letter.text, letter.html, letter.source))
+            ):
+                letter.path.unlink(missing_ok=True)
 
     def _files(self) -> Iterator[os.DirEntry[str]]:
         for folder in self.folders:

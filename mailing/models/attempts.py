@@ -34,7 +34,7 @@ class RefusalGroup(TypedDict):
     code: int | None
     response: str  # of the first of them
     count: int
-    examples: list[str]  # addresses
+    examples: list[str]  # addresses; none once the deliveries are no longer kept
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):

@@ -41,6 +41,8 @@ class Client(models.Model):
     )
     comment = models.TextField(_("comment"), blank=True)
     source = models.CharField(_("source"), max_length=200, blank=True, editable=False)
+    # One a line: whoever is forgotten is forgotten under each of them.
+    former_emails = models.TextField(_("former addresses"), blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
     search_text = SearchTextField(_("search text"), sources=SEARCHED)

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Exists, Max, OuterRef, Q
+from django.db.models import Count, Exists, Max, Model, OuterRef, Q
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -17,17 +18,18 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from mailing.admin.clients.known import tables
 from mailing.admin.common import pills
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.pages import POST, View, user_of
 from mailing.choices import Audience, DeliveryStatus, SuppressionReason
-from mailing.errors import NotAllowed
+from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num, pill, when
 from mailing.furniture import Button, Card, ChangePage
 from mailing.models import Client, Delivery, Mailing, Suppression
 from mailing.models.mailings import MailingQuerySet
 from mailing.services.access import permissions
-from mailing.services.clients import erasure, suppression
+from mailing.services.clients import disclosure, erasure, persons, suppression
 
 LISTED = 20
 COMING = 5
@@ -63,6 +65,11 @@ class ClientChangePage(SamovarModelAdmin[Client]):
             context={"summary": known},
         )
 
+    def save_model(self, request: HttpRequest, obj: Client, form: ModelForm[Client], change: bool) -> None:
+        if change:
+            persons.keep_address(obj, form.initial.get("email", ""))
+        super().save_model(request, obj, form, change)
+
     def _buttons(self, request: HttpRequest, obj: Client) -> list[Button]:
         buttons = []
         if obj.suppression and permissions.may_return_letters(user_of(request)):
@@ -70,6 +77,9 @@ class ClientChangePage(SamovarModelAdmin[Client]):
             buttons.append(Button(_("Return to mailings"), url, method="post", icon="play"))
         if not obj.suppression and permissions.may_stop_letters(user_of(request)):
             buttons.append(Button(_("Stop letters"), self.url("stop", obj.pk), method="post", icon="stop"))
+        if self._may_disclose(request):
+            label, url = _("What is known of them…"), self.url("known", obj.pk)
+            buttons.append(Button(label, url, method="post", icon="eye", more=True))
         if self.has_delete_permission(request, obj):
             label, url = _("Forget the client…"), self.url("forget", obj.pk)
             buttons.append(Button(label, url, danger=True, icon="trash", more=True))
@@ -115,6 +125,7 @@ class ClientChangePage(SamovarModelAdmin[Client]):
             *super().get_pages(),
             ("<int:pk>/stop/", self.stop_view),
             ("<int:pk>/lift/", self.lift_view),
+            ("<int:pk>/known/", self.known_view),
             ("<int:pk>/forget/", self.forget_view),
         ]
 
@@ -142,19 +153,49 @@ class ClientChangePage(SamovarModelAdmin[Client]):
         said = _("Letters go to this client again.")
         return self.perform(request, act, said=said, back=self.url("change", pk))
 
+    def _link(self, row: Model) -> dict[str, str]:
+        name = f"{self.admin_site.name}:{row._meta.app_label}_{row._meta.model_name}_change"
+        return {"url": reverse(name, args=[row.pk]), "name": str(row)}
+
+    def _may_disclose(self, request: HttpRequest) -> bool:
+        """It leaves the house, as an export does."""
+        return request.user.has_perm("mailing.export_client")
+
+    @POST
+    def known_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """All that is known of the client, to be read or as a `file`. A POST: the journal says that somebody looked."""
+        client = self.find(request, pk)
+        if not self._may_disclose(request):
+            raise PermissionDenied
+        as_file = "file" in request.POST
+        known = disclosure.about(persons.of(client), by=user_of(request), as_file=as_file)
+        if as_file:
+            response = HttpResponse(disclosure.as_json(known), content_type="application/json")
+            response["Content-Disposition"] = f'attachment; filename="client-{client.pk}.json"'
+            return response
+        title = _("What is known of %(client)s") % {"client": client}
+        return self.page(request, client, "known", title, {"tables": tables(known)})
+
     def forget_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """GET asks; POST erases."""
         client = self.find(request, pk)
         if not self.has_delete_permission(request, client):
             raise PermissionDenied
         if request.method != "POST":
-            stopped = Suppression.objects.filter(email=client.email).exists()
-            context = {"deliveries": client.deliveries.count(), "stopped": stopped}
+            person = persons.of(client)
+            context = {
+                "deliveries": client.deliveries.count(),
+                "stopped": Suppression.objects.filter(email__in=person.emails).exists(),
+                "authored": [self._link(row) for row in disclosure.authored(person)],
+            }
             return self.page(request, client, "forget", _("Forget the client"), context)
         try:
             erasure.forget(client, by=user_of(request))
         except NotAllowed as refusal:
             raise PermissionDenied(str(refusal)) from refusal
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+            return HttpResponseRedirect(self.url("change", pk))
         messages.success(request, _("The client is forgotten: no personal data is left."))
         return HttpResponseRedirect(self.url("changelist"))
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Model
+from django.db.models import F, Model, QuerySet, Value
+from django.db.models.functions import Concat
 from django.utils import formats, timezone
 from django.utils.translation import gettext
+
+PURGED_AT_ONCE = 5000
 
 
 def changed(thing: Model, by: User | None, sentence: str, **params: object) -> None:
@@ -46,6 +51,30 @@ def _write(
         action_flag=flag,
         change_message=words,
     )
+
+
+def about(kind: type[Model], keys: Collection[object]) -> QuerySet[LogEntry]:
+    """The entries about these rows."""
+    ids = [str(key) for key in keys]
+    return LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(kind), object_id__in=ids)
+
+
+def unname(kind: type[Model], keys: Collection[object]) -> None:
+    """The rows are gone: what was done stays, with their numbers in the place of their names."""
+    about(kind, keys).update(object_repr=Concat(Value("№ "), F("object_id")), change_message="")
+
+
+def purge(now: datetime) -> int:
+    """Deletes a batch of entries older than `JOURNAL_RETENTION_DAYS`; 0 keeps them for ever.
+
+    They are numbered in the order of time, which has no index: only the oldest are looked at.
+    """
+    if not settings.JOURNAL_RETENTION_DAYS:
+        return 0
+    limit = now - timedelta(days=settings.JOURNAL_RETENTION_DAYS)
+    oldest = LogEntry.objects.order_by("pk").values_list("pk", "action_time")[:PURGED_AT_ONCE]
+    old = [pk for pk, moment in oldest if moment < limit]
+    return LogEntry.objects.filter(pk__in=old).delete()[0] if old else 0
 
 
 def when(moment: datetime) -> str:

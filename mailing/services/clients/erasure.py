@@ -1,31 +1,47 @@
-"""Clients who go: deleted in any number, or forgotten so that nothing personal of them is left."""
+"""Clients who go: deleted in any number, or forgotten so that nothing personal of them is left.
+
+What is kept where, and why: docs/explanation/personal-data.md.
+"""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import hashlib
+import hmac
+import logging
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
 
-from django.contrib.admin.models import DELETION, LogEntry
+from django.conf import settings
+from django.contrib.admin.models import DELETION
 from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
-from django.db.models import CharField, Q, Value
+from django.contrib.sessions.models import Session
+from django.db import connection, transaction
+from django.db.models import CharField, Value
 from django.db.models.functions import Cast, Concat
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from mailing.errors import NotAllowed
-from mailing.models import Attempt, Client, ClientImport, Delivery, Mailing, MailService, Suppression
+from mailing import guests, scheduling
+from mailing.choices import DeliveryStatus
+from mailing.errors import NotAllowed, Refused
+from mailing.models import Client, ClientImport, Delivery, Mailing, Suppression
+from mailing.services import runs
 from mailing.services.access import audit_log, permissions
+from mailing.services.clients import imports, persons, sweep
+from mailing.services.clients.persons import Person
+from mailing.traces import BLANK, Traces
 
 if TYPE_CHECKING:
     from mailing.models.clients import ClientQuerySet
 
+logger = logging.getLogger(__name__)
+
 SLICE = 5000
-BLANK = "…"  # stands where the address stood
+SALT = b"mailing.services.clients.erasure"
 MAY_NOT_DELETE = _("You may not delete clients. Ask your administrator.")
+ON_ITS_WAY = _("A letter to this client is on its way right now. Try again in a minute.")
+BEING_LOADED = _("A file of clients is being loaded right now and may hold this one. Try again when it is loaded.")
 
 
 def may_delete(by: User | None, clients: Iterable[Client]) -> bool:
@@ -49,26 +65,50 @@ def delete(clients: ClientQuerySet, *, by: User | None) -> int:
 
 
 def forget(client: Client, *, by: User | None) -> None:
-    """Erases a client from every table. If the address was on the stop list, the bare address stays there.
+    """Erases a client from every table. If an address was on the stop list, the bare address stays there.
 
-    Counters of attempts stay: they say how many, not who. A letter on its way right now is not called back.
-    Raises NotAllowed.
+    Counters of attempts stay: they say how many, not who. Raises NotAllowed; Refused while a letter is on its way.
     """
     if by is not None and not by.has_perm("mailing.delete_client"):
         raise NotAllowed(MAY_NOT_DELETE)
     permissions.require_recipients(by, client.mailings.all())
-    with transaction.atomic():
-        email, pk = client.email, client.pk
-        _forget_deliveries(pk, email)
-        _forget_answers(email)
-        # Files still waiting for their "Load" may hold the client, and cannot be searched for it cheaply.
-        ClientImport.objects.filter(loaded_at=None).delete()
-        ClientImport.objects.with_personal_data().update(problems=None)
-        Suppression.objects.filter(email=email).update(note="", attempt=None, created_by=None)
-        Suppression.objects.filter(email=email, manual_note__isnull=False).update(manual_note="")
-        _delete([pk])
-        _forget_log(pk, email)
-    audit_log.record_many(Client, by, DELETION, BLANK, gettext("Client forgotten: personal data erased"))
+    _forget(persons.of(client), by=by)
+
+
+def forget_address(email: str) -> bool:
+    """Erases whoever has or had this address, be it a client or not. False: nobody is known by it. Raises Refused."""
+    person = persons.by_address(email)
+    return _forget(person, by=None)
+
+
+def forget_again(marks: Collection[str]) -> int:
+    """After a restore: erases whoever has one of these marks (`mark`) once more; returns how many."""
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    wanted = {one.lower() for one in marks}
+    found = [email for email in _all_addresses() if any(_marked(key, email) in wanted for key in keys)]
+    return sum(forget_address(email) for email in found)
+
+
+def mark(email: str) -> str:
+    """What the log keeps of a forgotten address: only who has SECRET_KEY and the address can tell that it is this."""
+    return _marked(settings.SECRET_KEY, email)
+
+
+def _marked(key: str, email: str) -> str:
+    return hmac.new(SALT + key.encode(), email.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _all_addresses() -> set[str]:
+    """Of clients, of letters, of the stop list."""
+    emails = set(Client.objects.order_by().values_list("email", flat=True).iterator())
+    emails.update(Delivery.objects.order_by().values_list("email", flat=True).distinct().iterator())
+    emails.update(Suppression.objects.order_by().values_list("email", flat=True).iterator())
+    for former in Client.objects.exclude(former_emails="").order_by().values_list("former_emails", flat=True):
+        emails.update(former.split())
+    return emails
+
+
+# --- Deleting ---------------------------------------------------------------------------------------
 
 
 def _delete(ids: list[int]) -> None:
@@ -79,28 +119,90 @@ def _delete(ids: list[int]) -> None:
         Delivery.objects.filter(client__in=ids).update(client=None)
         gone = Client.objects.filter(pk__in=ids)
         gone._raw_delete(gone.db)
+        audit_log.unname(Client, ids)
 
 
-def _forget_deliveries(pk: int, email: str) -> None:
+# --- Forgetting -------------------------------------------------------------------------------------
+
+
+def _forget(person: Person, *, by: User | None) -> bool:
+    """The searching is done before the transaction: on SQLite nobody else could write meanwhile."""
+    pk = person.client.pk if person.client else None
+    told = [(place, [found.pk for found in sweep.search(place, person.traces)]) for place in sweep.places(pk)]
+    sent = list(Delivery.objects.filter(email__in=person.emails).order_by().values_list("pk", flat=True))
+    with transaction.atomic():
+        known = _erase(person, pk, sent)
+        for place, keys in told:
+            sweep.blank(place, keys, person.traces)
+    _leave_no_copy(person)
+    audit_log.record_many(Client, by, DELETION, BLANK, gettext("Client forgotten: personal data erased"))
+    for email in person.emails:
+        logger.info("Forgotten: %s", mark(email))
+    return known or any(keys for _place, keys in told)
+
+
+def _erase(person: Person, pk: int | None, sent: list[int]) -> bool:
+    known = _erase_deliveries(pk, sent)
+    _drop_files()
+    ClientImport.objects.with_personal_data().update(data=None, problems=None)
+    listed = Suppression.objects.filter(email__in=person.emails)
+    known |= bool(listed.update(note="", attempt=None, created_by=None))
+    listed.filter(manual_note__isnull=False).update(manual_note="")
+    if pk is not None:
+        _delete([pk])
+        audit_log.about(Client, [pk]).update(object_repr=BLANK)
+        known = True
+    known |= bool(scheduling.forget_failures(person.traces.are_in_bytes))
+    return known | _erase_from_sessions(person.traces)
+
+
+def _erase_deliveries(pk: int | None, sent: list[int]) -> bool:
     """An attempt has each address once, so what takes its place must differ, too."""
-    nobody = Concat(Value("forgotten-"), Cast("pk", CharField()))
-    for mine in (Delivery.objects.filter(client=pk), Delivery.objects.filter(email=email)):
-        mine.update(email=nobody, response="")
+    nobody: dict[str, Any] = {"response": "", "message_id": ""}
+    nobody["email"] = Concat(Value("forgotten-"), Cast("pk", CharField()))
+    mine = set(Delivery.objects.filter(client=pk).values_list("pk", flat=True)) if pk is not None else set()
+    keys = sorted(mine.union(sent))
+    for start in range(0, len(keys), SLICE):
+        rows = Delivery.objects.filter(pk__in=keys[start : start + SLICE])
+        rows.update(**nobody)
+        _refuse_while_on_its_way(rows)
+    return bool(keys)
 
 
-def _forget_answers(email: str) -> None:
-    """Servers repeat the address in their answers, in upper or lower case as they like."""
-    address = re.compile(re.escape(email), re.IGNORECASE)
-    said = Q(response__icontains=email) | Q(reasons__icontains=email)
-    for attempt in Attempt.objects.filter(said).only("pk", "response", "reasons"):
-        attempt.response = address.sub(BLANK, attempt.response)
-        attempt.reasons = json.loads(address.sub(BLANK, json.dumps(attempt.reasons, ensure_ascii=False)))
-        attempt.save(update_fields=["response", "reasons"])
-    MailService.objects.filter(response__icontains=email).update(response="")
+def _refuse_while_on_its_way(rows: Any) -> None:
+    """What the server says to a letter under way is written down after it, with the address."""
+    going = rows.filter(status=DeliveryStatus.SENDING).select_related("attempt")
+    if any(runs.is_worked_on(delivery.attempt) for delivery in going):
+        raise Refused(ON_ITS_WAY)
 
 
-def _forget_log(pk: int, email: str) -> None:
-    of_client = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(Client), object_id=str(pk))
-    of_client.update(object_repr=BLANK, change_message="")
-    LogEntry.objects.filter(object_repr__icontains=email).update(object_repr=BLANK)
-    LogEntry.objects.filter(change_message__icontains=email).update(change_message="")
+def _drop_files() -> None:
+    """Files still waiting for their "Load" may hold the client, and cannot be searched for it cheaply.
+
+    One under way is in the memory of whoever loads it, and would bring the client back.
+    """
+    waiting = ClientImport.objects.filter(loaded_at=None)
+    waiting.exclude(started_at__gte=timezone.now() - imports.STUCK_AFTER).delete()
+    if waiting.exists():
+        raise Refused(BEING_LOADED)
+
+
+def _erase_from_sessions(traces: Traces) -> bool:
+    """What was to be said on somebody's next page. A row for each log-in of the last weeks: they are few."""
+    cleaned = 0
+    for session in Session.objects.iterator():
+        told = session.get_decoded()
+        if (blanked := traces.blank(told)) != told:
+            session.session_data = Session.objects.encode(blanked)
+            session.save(update_fields=["session_data"])
+            cleaned += 1
+    return bool(cleaned)
+
+
+def _leave_no_copy(person: Person) -> None:
+    """Files beside the database: what guests keep, and SQLite's own journal of changes."""
+    for guest in guests.installed():
+        guest.forget(person.traces.are_in)
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

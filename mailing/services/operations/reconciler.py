@@ -20,6 +20,7 @@ from django.utils import timezone
 from mailing import scheduling
 from mailing.models import Attempt
 from mailing.services import runs
+from mailing.services.access import audit_log
 from mailing.services.clients import imports
 from mailing.services.operations import findings, staff_notices
 from mailing.services.operations.findings import Finding
@@ -60,7 +61,8 @@ def tick(now: datetime | None = None, *, purge: bool = True, seconds: float = SE
     _attempt(report, "told", partial(staff_notices.watch_waiting, moment))
     _attempt(report, "told", partial(staff_notices.wake, moment))
     if purge:
-        for clean in (runs.purge, scheduling.purge_failures, imports.purge_uploads, staff_notices.purge):
+        kept_for_a_time = (runs.purge, scheduling.purge_failures, imports.purge_uploads, staff_notices.purge)
+        for clean in (*kept_for_a_time, audit_log.purge):
             _attempt(report, "purged", partial(clean, moment))
     return report
 
