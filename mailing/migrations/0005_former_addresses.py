@@ -43,7 +43,7 @@ def blanked(text: str) -> str:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("mailing", "0002_run_state_in_columns")]
+    dependencies = [("mailing", "0004_bodies_prepared_and_deaths_counted")]
 
     operations = [
         AddColumn(
