@@ -46,6 +46,7 @@ class Judged:
     problem: Hindrance | None = None
     html: str = ""
     text: str = ""  # empty where it was not asked for
+    key: str = ""  # of the message it holds for
 
     @property
     def remarks(self) -> frozenset[str]:

@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from mailing import scheduling, texts
 from mailing.choices import AttemptStatus, Audience, DeliveryReason, MailingStatus, Trigger
 from mailing.delivery.guards import circuit_breaker
+from mailing.delivery.letters.prepare import Judged
 from mailing.errors import AlreadyRunning, NotStarted, RefusalCode
 from mailing.models import Attempt, Client, Mailing
 from mailing.services import runs
@@ -34,6 +36,7 @@ def run_due(mailing_id: int, now: datetime | None = None) -> Attempt | None:
     Called by schedule, tick and queue as often as they like: the calendar decides, and an occurrence runs once.
     """
     moment = now or timezone.now()
+    asked = _ask_ahead(mailing_id, moment)
     with transaction.atomic():
         mailing = schedule_state.find_locked(mailing_id)
         if mailing is None:
@@ -43,12 +46,21 @@ def run_due(mailing_id: int, now: datetime | None = None) -> Attempt | None:
             schedule_state.adopt(mailing, moment)
             if mailing.is_active and mailing.active_since is None:
                 return None  # its recipients are still being added
-            attempt = _start_due(mailing, moment)
+            attempt = _start_due(mailing, moment, asked)
         schedule_state.save(mailing, moment)
     return attempt
 
 
-def _start_due(mailing: Mailing, now: datetime) -> Attempt | None:
+def _ask_ahead(mailing_id: int, now: datetime) -> Judged | None:
+    """What a child says of the letter of a run that is about to begin: nobody is to wait for a lock meanwhile."""
+    due = Mailing.objects.active().filter(Q(next_run_at=None) | Q(next_run_at__lte=now), pk=mailing_id)
+    mailing = due.select_related("message").first()
+    if mailing is None or mailing.attempts.running().exists():
+        return None
+    return runs.letters.ahead(mailing.message)
+
+
+def _start_due(mailing: Mailing, now: datetime, asked: Judged | None) -> Attempt | None:
     """Carries out what `missed.decide` says about the occurrence that is due, if one is."""
     if not mailing.is_active:
         return None
@@ -62,7 +74,7 @@ def _start_due(mailing: Mailing, now: datetime) -> Attempt | None:
     if decision.reason is not None:
         missed.record(mailing, (state.due,), decision.reason, now)
         return None
-    return _start_scheduled(mailing, state.due)
+    return _start_scheduled(mailing, state.due, asked)
 
 
 def _make_way(previous: Attempt | None) -> bool:
@@ -70,20 +82,26 @@ def _make_way(previous: Attempt | None) -> bool:
     return previous is None or runs.close(previous, reason=DeliveryReason.NEXT_RUN)
 
 
-def _start_scheduled(mailing: Mailing, occurrence: datetime) -> Attempt | None:
+def _start_scheduled(mailing: Mailing, occurrence: datetime, asked: Judged | None) -> Attempt | None:
     try:
-        attempt = _begin(mailing, occurrence, Trigger.SCHEDULE)
+        attempt = _begin(mailing, occurrence, Trigger.SCHEDULE, asked=asked)
     except AlreadyRunning:
         return None
     scheduling.enqueue_slice(attempt.pk)
     return attempt
 
 
-def _begin(mailing: Mailing, occurrence: datetime | None, trigger: Trigger, by: User | None = None) -> Attempt:
+def _begin(
+    mailing: Mailing,
+    occurrence: datetime | None,
+    trigger: Trigger,
+    by: User | None = None,
+    asked: Judged | None = None,
+) -> Attempt:
     """The first run of an installation says whose the data are, if no migrate has."""
     site_guard.remember()
     with transaction.atomic():
-        return runs.start(mailing, occurrence=occurrence, trigger=trigger, by=by)
+        return runs.start(mailing, occurrence=occurrence, trigger=trigger, by=by, asked=asked)
 
 
 def retry(attempt: Attempt, by: User | None = None, unconfirmed: bool = False) -> Attempt:
@@ -118,6 +136,7 @@ def send_now(
     """
     permissions.require_send(by)
     moment = now or timezone.now()
+    asked = runs.letters.ahead(mailing.message)
     with transaction.atomic():
         current = schedule_state.lock(mailing)
         _require(refusal(current, moment))
@@ -125,7 +144,7 @@ def send_now(
         if attempt is None:
             # What is due runs once, however often it is asked for: there the answer is when the next time is.
             _require_not_just_sent(current, seen_attempt, again or due_only, moment)
-            attempt = _start(current, trigger, by, due_only, moment)
+            attempt = _start(current, trigger, by, moment, due_only=due_only, asked=asked)
         if trigger != Trigger.COMMAND:
             scheduling.enqueue_slice(attempt.pk)
         audit_log.changed(current, by, _("Sent: attempt %(attempt)s."), attempt=attempt.pk)
@@ -197,7 +216,9 @@ def _was_seen(attempt: Attempt, seen: int | None) -> bool:
     return seen is not None and attempt.pk <= seen
 
 
-def _start(mailing: Mailing, trigger: Trigger, by: User | None, due_only: bool, now: datetime) -> Attempt:
+def _start(
+    mailing: Mailing, trigger: Trigger, by: User | None, now: datetime, *, due_only: bool, asked: Judged | None
+) -> Attempt:
     """Runs what is due, or makes an extra run that leaves the schedule alone."""
     schedule_state.adopt(mailing, now)
     state = occurrences.due_state(mailing, now)
@@ -208,7 +229,7 @@ def _start(mailing: Mailing, trigger: Trigger, by: User | None, due_only: bool, 
         raise _nothing_due(state.coming)
     skipped = state.pending[:-1] if due else state.pending
     missed.record(mailing, skipped, missed.SKIPPED if due else missed.DOWN, now)
-    attempt = _begin(mailing, due, trigger, by)
+    attempt = _begin(mailing, due, trigger, by, asked)
     mailing.status = MailingStatus.RUNNING  # a finished one runs once more; it is finished again afterwards
     return attempt
 

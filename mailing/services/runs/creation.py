@@ -25,7 +25,7 @@ from mailing.choices import (
     MailingStatus,
     Trigger,
 )
-from mailing.delivery.letters.prepare import Prepared
+from mailing.delivery.letters.prepare import Judged, Prepared
 from mailing.errors import AlreadyRunning, Refused
 from mailing.models import Attempt, Delivery, Mailing
 from mailing.services.runs import letters
@@ -67,10 +67,18 @@ ON CONFLICT DO NOTHING
 """
 
 
-def start(mailing: Mailing, *, occurrence: datetime | None, trigger: str, by: User | None = None) -> Attempt:
+def start(
+    mailing: Mailing,
+    *,
+    occurrence: datetime | None,
+    trigger: str,
+    by: User | None = None,
+    asked: Judged | None = None,
+) -> Attempt:
     """A new run with its audience. Raises AlreadyRunning, and Refused for a message that cannot be sent.
 
-    A scheduled run of such a message stands as a failed attempt: nobody is there to read a refusal.
+    A scheduled run of such a message stands as a failed attempt: nobody is there to read a refusal. `asked` is what
+    `letters.ahead` said of the message.
     """
     attempt = Attempt(
         mailing=mailing,
@@ -83,7 +91,7 @@ def start(mailing: Mailing, *, occurrence: datetime | None, trigger: str, by: Us
         started_at=timezone.now(),
     )
     try:
-        _keep(attempt, letters.prepared(mailing.message, remember=True))
+        _keep(attempt, letters.prepared(mailing.message, remember=True, asked=asked))
     except letters.BROKEN as error:
         if trigger != Trigger.SCHEDULE:
             raise letters.refusal(error) from error

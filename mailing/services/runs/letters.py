@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -16,15 +17,25 @@ from mailing.models.attempt_notes import HINDERED
 BROKEN = (placeholders.Invalid, Unsendable)  # what `prepared` raises
 
 
-def prepared(message: Message, *, remember: bool = False) -> Prepared:
+def ahead(message: Message) -> Judged | None:
+    """What `prepared` would ask a child, asked and remembered while no lock is held; None: it would ask none."""
+    if not message.is_html or _known(message) is not None:
+        return None
+    judged = judge(message)
+    keep(message, judged)
+    return judged
+
+
+def prepared(message: Message, *, remember: bool = False, asked: Judged | None = None) -> Prepared:
     """Raises one of `BROKEN`. A message that is known costs a look into a table.
 
-    Looking at a page changes nothing, so only a run remembers what it had to ask a child.
+    Looking at a page changes nothing, so only a run remembers what it had to ask a child. `asked` is what `ahead`
+    said.
     """
     prepare.check(message)
     if not message.is_html:
         return prepare.prepare(message, None)
-    judged = _known(message)
+    judged = asked if asked is not None and asked.key == _key(message) else _known(message)
     if judged is None:
         judged = judge(message)
         if remember:
@@ -47,7 +58,8 @@ def refusal(error: Exception) -> Refused:
 
 def judge(message: Message) -> Judged:
     """What a child says about its HTML."""
-    return prepare.judge(message.body, wants_text=prepare.wants_text(message))
+    judged = prepare.judge(message.body, wants_text=prepare.wants_text(message))
+    return replace(judged, key=_key(message))
 
 
 def keep(message: Message, judged: Judged) -> None:

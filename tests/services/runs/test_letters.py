@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from django.db import connection
 from django.utils import timezone, translation
 
 from mailing import confined
@@ -140,3 +141,20 @@ def test_what_a_child_cannot_end_fails_a_planned_run_once(
     assert (attempt.status, attempt.hindered_by) == (AttemptStatus.FAILED, Hindrance.TOO_COSTLY)
     assert given_up.call_count == 1
     assert not PreparedBody.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_lock_is_held_while_a_child_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reads(*args: Any, **given: Any) -> Any:
+        assert not connection.in_atomic_block
+        raise confined.Exceeded(confined.Limit.TIME)
+
+    child = Mock(side_effect=reads)
+    monkeypatch.setattr(confined, "call", child)
+    mailing = MailingFactory.create(message=html(PAGE), clients=1)
+    Mailing.objects.update(active_since=timezone.now(), next_run_at=timezone.now())
+    with pytest.raises(Refused):
+        lifecycle.send_now(mailing, by=UserFactory.create(is_superuser=True))
+    reconciler.tick()
+    assert mailing.attempts.get().hindered_by == Hindrance.TOO_COSTLY
+    assert child.call_count == 2
