@@ -248,6 +248,34 @@ def test_what_runs_wait_for_since_when_and_who_was_refused_before_stands_in_colu
     assert refused == 100
 
 
+# --- 0003: old runs and the journal name nobody who is gone ------------------------------------------
+
+
+@pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: dump.name)
+def test_who_is_gone_is_named_neither_by_an_old_run_nor_by_the_journal(dump: Path) -> None:
+    refused = json.dumps([{"response": "550 <gone@x.ru> no", "examples": ["gone@x.ru"], "count": 1}])
+    old = "SELECT MIN(id) FROM mailing_attempt WHERE finished_at IS NOT NULL"
+    kind = "SELECT id FROM django_content_type WHERE app_label = 'mailing' AND model = 'client'"
+    columns = "action_time, user_id, content_type_id, object_id, object_repr, action_flag, change_message"
+    entry = f"INSERT INTO django_admin_log ({columns})"
+    entry += f" SELECT '2026-01-01', (SELECT MIN(id) FROM auth_user), ({kind}),"
+    planted = (
+        f"DELETE FROM mailing_delivery WHERE attempt_id = ({old});"
+        f"UPDATE mailing_attempt SET reasons = '{refused}', response = '550 <gone@x.ru> no' WHERE id = ({old});"
+        f"{entry} '999999', 'Gone <gone@x.ru>', 3, '';"
+        f"{entry} CAST((SELECT MIN(id) FROM mailing_client) AS text), 'Here <here@x.ru>', 2, '';"
+    )
+    with upgrade(dump, planted=planted) as done:
+        runs = done.database.rows(f"SELECT reasons, response FROM mailing_attempt WHERE id = ({old})")
+        told = done.database.rows(
+            "SELECT object_repr FROM django_admin_log WHERE action_time < '2026-01-02' ORDER BY id"
+        )
+    ((reasons, response),) = runs
+    groups = json.loads(reasons) if isinstance(reasons, str) else reasons
+    assert (groups[0]["examples"], groups[0]["response"], response) == ([], "550 <…> no", "550 <…> no")
+    assert [name for (name,) in told] == ["№ 999999", "Here <here@x.ru>"]
+
+
 def _utc(moment: object) -> object:
     """SQLite keeps moments as text without their zone."""
     return datetime.fromisoformat(f"{moment}+00:00") if isinstance(moment, str) else moment

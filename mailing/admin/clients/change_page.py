@@ -163,7 +163,7 @@ class ClientChangePage(SamovarModelAdmin[Client]):
 
     @POST
     def known_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """All that is known of the client, to be read or as a `file`. A POST: the journal says that somebody looked."""
+        """All that is known of the client, to be read or as a `file`. A POST, for the journal tells of it."""
         client = self.find(request, pk)
         if not self._may_disclose(request):
             raise PermissionDenied
