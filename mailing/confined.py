@@ -10,16 +10,24 @@ from __future__ import annotations
 import json
 import os
 import resource
+import select
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 _OUT_OF_MEMORY = 77  # an exit code that Python itself never uses
 _TAIL = 500  # bytes of the child's last words that are worth keeping
+_PIECE = 64 * 1024
+_LONGEST = 8 * 2**20  # bytes of one thing that a stream may hand back
+_LEAVING = 5  # seconds for a child that has said everything
 
 
 class Limit(Enum):
@@ -59,8 +67,83 @@ def call(target: str, /, *, seconds: float, megabytes: int, **given: Any) -> Any
         raise Exceeded(Limit.TIME) from error
     if done.returncode == 0:
         return json.loads(done.stdout)
-    limit = Limit.MEMORY if done.returncode == _OUT_OF_MEMORY else Limit.CRASH
-    raise Exceeded(limit, done.stderr[-_TAIL:].decode("utf-8", "replace"))
+    raise _exceeded(done.returncode, done.stderr)
+
+
+def stream(target: str, data: Iterable[bytes], /, *, seconds: float, megabytes: int, **given: Any) -> Iterator[Any]:
+    """What the generator function `module:name`, called with all the `data` and `given`, yields, one by one.
+
+    Only the seconds count during which we wait for the child: whoever stores what comes may take longer. Otherwise
+    like `call`; an `Exceeded` may come after much that was good.
+    """
+    with _child(target, seconds, megabytes, given, data) as child:
+        assert child.stdout
+        assert child.stderr
+        for line in _lines(child.stdout, seconds):
+            yield json.loads(line)
+        try:
+            code = child.wait(_LEAVING)
+        except subprocess.TimeoutExpired as error:
+            raise Exceeded(Limit.TIME) from error
+        if code:
+            raise _exceeded(code, child.stderr.read())
+
+
+@contextmanager
+def _child(
+    target: str, seconds: float, megabytes: int, given: dict[str, Any], data: Iterable[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The child, told everything; it is gone afterwards, also when somebody stops listening in the middle."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "mailing.confined", target, str(seconds), str(megabytes), "stream"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        env=_environment(),
+    )
+    assert child.stdin
+    try:
+        with suppress(BrokenPipeError):  # it died; why, its end will say
+            child.stdin.write(json.dumps(given).encode() + b"\n")
+            for piece in data:
+                child.stdin.write(piece)
+            child.stdin.close()
+        yield child
+    finally:
+        child.kill()
+        with suppress(BrokenPipeError):
+            child.__exit__(None, None, None)  # closes the pipes and waits
+
+
+def _lines(pipe: IO[bytes], seconds: float) -> Iterator[bytes]:
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
+    left, buffer = seconds, b""
+    while True:
+        began = time.monotonic()
+        if not waiting.poll(max(left, 0) * 1000):
+            raise Exceeded(Limit.TIME)
+        left -= time.monotonic() - began
+        piece = os.read(pipe.fileno(), _PIECE)
+        if not piece:
+            return
+        *lines, buffer = (buffer + piece).split(b"\n")
+        if len(buffer) > _LONGEST:
+            raise Exceeded(Limit.MEMORY)
+        yield from lines
+
+
+_ENDS = {
+    _OUT_OF_MEMORY: Limit.MEMORY,
+    -signal.SIGKILL: Limit.MEMORY,  # by the kernel, for the machine's
+    -signal.SIGXCPU: Limit.TIME,
+}
+
+
+def _exceeded(code: int, stderr: bytes) -> Exceeded:
+    limit = _ENDS.get(code, Limit.CRASH)
+    return Exceeded(limit, stderr[-_TAIL:].decode("utf-8", "replace"))
 
 
 def _environment() -> dict[str, str]:
@@ -69,24 +152,36 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _main(target: str, seconds: str, megabytes: str) -> None:
+def _main(target: str, seconds: str, megabytes: str, how: str = "call") -> None:
     """The child. What it imports counts against its ceiling, too."""
-    given = json.load(sys.stdin)
+    given = json.loads(sys.stdin.buffer.readline())
+    data = sys.stdin.buffer.read()
     _limit(resource.RLIMIT_AS, int(megabytes) * 1024 * 1024)
     _limit(resource.RLIMIT_CPU, int(float(seconds)) + 1)  # also when the parent was killed and watches no more
     _limit(resource.RLIMIT_CORE, 0)
+    _go_first()
+    module, name = target.split(":")
     try:
-        module, name = target.split(":")
-        result = json.dumps(getattr(import_module(module), name)(**given))
+        work = getattr(import_module(module), name)
+        if how == "stream":
+            for found in work(data, **given):
+                sys.stdout.write(json.dumps(found) + "\n")
+                sys.stdout.flush()
+        else:
+            sys.stdout.write(json.dumps(work(**given)))
     except MemoryError:
         os._exit(_OUT_OF_MEMORY)
-    sys.stdout.write(result)
 
 
 def _limit(kind: int, value: int) -> None:
     hard = resource.getrlimit(kind)[1]
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (value, value))
+    resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def _go_first() -> None:
+    """If the machine itself runs out of memory, the kernel takes this process and no other of ours."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 _INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
 _SPACES = re.compile("[\t\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _LONG_FLOAT = re.compile(r"(\d{10,})\.0")  # a telephone that went through a number column
-_EXCEL_ESCAPE = re.compile(r"_x(000[9ADad])_")  # how XLSX writes tab and line ends inside a cell
+_EXCEL_ESCAPE = re.compile("_x(000[9ADad]|005[Ff])_")  # how XLSX writes tab, line ends and its own underscore
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 _GUARDED = re.compile(r"''*[=+\-@\t\r\n]")
 
@@ -60,4 +60,4 @@ def _spelled(value: object) -> str:
 
 def unescape(value: str) -> str:
     """Line ends and tabs that a workbook spells as _x000D_."""
-    return _EXCEL_ESCAPE.sub(lambda found: chr(int(found[1], 16)), value) if "_x000" in value else value
+    return _EXCEL_ESCAPE.sub(lambda found: chr(int(found[1], 16)), value) if "_x00" in value else value

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_noop
 
 from mailing.tables.errors import Unreadable
+from mailing.tables.sheets import COLUMNS, TOO_LONG_CELL, TOO_MANY_COLUMNS
 
 _DELIMITERS = ";,\t|"  # the first wins a tie: Excel in Russia writes semicolons
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)  # Excel hides this line and does not number it
@@ -22,9 +23,6 @@ NOT_A_TABLE = gettext_noop("This is not a table. Save the list as CSV or XLSX an
 BROKEN_UTF8 = gettext_noop(
     "The text of the file is damaged near line %(line)s: it is neither UTF-8 nor Windows-1251 throughout. "
     "Save it once more as “CSV UTF-8” and choose that file."
-)
-TOO_LONG_CELL = gettext_noop(
-    "Row %(line)s: a cell is longer than 130 000 characters, perhaps a quotation mark is missing."
 )
 
 
@@ -55,6 +53,10 @@ def _rows(stream: io.TextIOWrapper, delimiter: str) -> Iterator[tuple[int, list[
     number = 0
     try:
         for number, row in enumerate(csv.reader(stream, delimiter=delimiter), start=1):
+            if len(row) > COLUMNS:
+                if any(row[COLUMNS:]):
+                    raise Unreadable(TOO_MANY_COLUMNS, line=number, limit=COLUMNS)
+                del row[COLUMNS:]
             yield number, row
     except csv.Error as error:
         raise Unreadable(TOO_LONG_CELL, line=number + 1) from error

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_noop
 
 from mailing.tables import cells, columns, plaintext, workbooks
 from mailing.tables.columns import Columns
@@ -15,11 +15,15 @@ from mailing.tables.errors import Unreadable
 SIZE_LIMIT = 20 * 2**20  # bytes
 ROW_LIMIT = 100_000  # rows with something in them
 LINE_LIMIT = 1_048_576  # rows at all, blank ones too: as many as Excel has
+TEXT_LIMIT = 50_000_000  # characters that mean something; a small workbook may name one long text in each row
 HEADINGS_WITHIN = 5  # rows: people put a title above the headings
 
 EMPTY = gettext_noop("The file is empty.")
 TOO_LARGE = gettext_noop("The file is larger than %(limit)s MB. Split it and load the parts one by one.")
 TOO_MANY_ROWS = gettext_noop("The file has more than %(limit)s rows. Split it and load the parts one by one.")
+TOO_MUCH_TEXT = gettext_noop(
+    "The file holds more than %(limit)s million characters. Split it and load the parts one by one."
+)
 OLD_EXCEL = gettext_noop("This is an old Excel file (.xls). Open it in Excel, save it as .xlsx and choose that file.")
 NO_ADDRESS_COLUMN = gettext_noop(
     "No column with e-mail addresses was found. The first row must hold headings, one of them “email”. "
@@ -48,6 +52,10 @@ class SheetRow:
     full_name: str = ""
     greeting: str = ""
     comment: str = ""
+
+    def __len__(self) -> int:
+        """How many characters it holds."""
+        return len(self.email) + len(self.full_name) + len(self.greeting) + len(self.comment)
 
 
 @dataclass
@@ -104,7 +112,7 @@ def _headings(lines: Iterator[tuple[int, list[Any]]], encoding: str) -> Columns:
         raise Unreadable(EMPTY)
     if any("@" in title for title in seen[0]):
         raise Unreadable(NO_HEADINGS)
-    shown = ", ".join(gettext("“%(words)s”") % {"words": title[:40]} for title in seen[0][:_SHOWN_HEADINGS])
+    shown = [title[:40] for title in seen[0][:_SHOWN_HEADINGS]]
     raise Unreadable(MAYBE_GARBLED if encoding == "cp1251" else NO_ADDRESS_COLUMN, found=shown)
 
 
@@ -118,7 +126,7 @@ def _limited(lines: Iterator[tuple[int, list[Any]]]) -> Iterator[tuple[int, list
 def _filled(lines: Iterator[tuple[int, list[Any]]], found: Columns, cut: list[int]) -> Iterator[SheetRow]:
     """The rows that hold anything, short ones padded and long ones cut."""
     pick = _picker(found)
-    number = 0
+    number = text = 0
     for line, row in lines:
         if not any(row) or not any(map(cells.text, row)):
             continue
@@ -127,7 +135,11 @@ def _filled(lines: Iterator[tuple[int, list[Any]]], found: Columns, cut: list[in
             raise Unreadable(TOO_MANY_ROWS, limit=ROW_LIMIT)
         if len(row) > found.width and any(map(cells.text, row[found.width :])):
             cut.append(line)
-        yield pick(line, row)
+        picked = pick(line, row)
+        text += len(picked)
+        if text > TEXT_LIMIT:
+            raise Unreadable(TOO_MUCH_TEXT, limit=TEXT_LIMIT // 10**6)
+        yield picked
     if not number:
         raise Unreadable(NO_ROWS)
 

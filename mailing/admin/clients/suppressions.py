@@ -34,7 +34,7 @@ from mailing.furniture import Button, Card, ChangePage, Notice
 from mailing.models import Attempt, Suppression
 from mailing.services.access import permissions
 from mailing.services.clients import bulk_suppression, suppression
-from mailing.tables import reading
+from mailing.tables import apart
 
 NOTE_SHOWN = 60
 
@@ -94,7 +94,7 @@ class SuppressionAdding(SamovarModelAdmin[Suppression]):
             file = form.cleaned_data["import_file"]
             try:
                 report = bulk_suppression.add_file(
-                    reading.read(file.read()), by=user_of(request), note=file.name or ""
+                    apart.read(file.chunks()), by=user_of(request), note=file.name or ""
                 )
             except NotAllowed as refusal:
                 raise PermissionDenied(str(refusal)) from refusal

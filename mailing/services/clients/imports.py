@@ -23,7 +23,7 @@ from mailing.services.access import audit_log, permissions
 from mailing.services.clients import merge
 from mailing.services.clients.merge import Merged, MergeReport, OnProgress
 from mailing.services.mailings import recipients
-from mailing.tables import reading, writing
+from mailing.tables import apart, reading, writing
 from mailing.tables.reading import Sheet
 
 KEPT_FOR = timedelta(days=1)
@@ -54,7 +54,7 @@ def receive(file: File[bytes], *, by: User | None, mailing: Mailing | None = Non
 def check(upload: ClientImport) -> tuple[Sheet, MergeReport]:
     """Reads the file, writes no client; remembers the counters and the bad rows. An unreadable file is dropped."""
     try:
-        sheet = reading.read(_data(upload))
+        sheet = apart.read([_data(upload)])
         report = merge.check(sheet)
     except Refused:
         give_up(upload)
@@ -75,7 +75,7 @@ def load(upload: ClientImport, *, by: User | None, progress: OnProgress | None =
             progress(rows)
 
     try:
-        report = merge.load(reading.read(_data(upload)), _store(upload), tell)
+        report = merge.load(apart.read([_data(upload)]), _store(upload), tell)
     except BaseException:  # also when the process is told to go: the file can be loaded once more
         ClientImport.objects.filter(pk=upload.pk).update(started_at=None)
         raise
