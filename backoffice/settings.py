@@ -258,6 +258,15 @@ JOURNAL_RETENTION_DAYS = env.count("JOURNAL_RETENTION_DAYS", default=1095, least
 
 # --- Queue (docs/decisions/: why each value) --------------------------------------------------------
 
+# A leaked SECRET_KEY shall not be enough to give the workers orders; without one of its own the queue derives it.
+QUEUE_KEY = env.given("QUEUE_KEY")
+if QUEUE_KEY and (
+    len(QUEUE_KEY) < 40 or len(set(QUEUE_KEY)) < 10 or QUEUE_KEY in {SECRET_KEY, *SECRET_KEY_FALLBACKS}
+):
+    raise ImproperlyConfigured(
+        "QUEUE_KEY is weak, or SECRET_KEY once more. Give 40 random characters of its own, such as the output of: "
+        'python -c "import secrets; print(secrets.token_urlsafe(50))"; or leave it empty.'
+    )
 REDIS_URL = env.given("REDIS_URL")
 if REDIS_URL and urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
     raise ImproperlyConfigured("REDIS_URL: give redis://host:6379/0, or leave it empty.")

@@ -12,10 +12,11 @@ class MailingConfig(AppConfig):
     verbose_name = _("Mailings")
 
     def ready(self) -> None:
-        from mailing import checks, scheduling  # noqa: F401  (importing checks registers them)
+        from mailing import checks, queue_packages, scheduling  # noqa: F401  (importing checks registers them)
         from mailing.models import searching
         from mailing.services.access import groups, site_guard
 
+        queue_packages.guard()
         scheduling.listen()
         post_migrate.connect(groups.create_missing, sender=self)
         post_migrate.connect(site_guard.remember_after_migrate, sender=self)

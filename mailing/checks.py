@@ -25,6 +25,17 @@ def check_queue(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> li
     return [*_times(queue), *_behaviour(queue), *_broker(queue), *_comfort(queue), *_command()]
 
 
+@register(Tags.security, deploy=True)
+def check_queue_key(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    if settings.QUEUE_KEY:
+        return []
+    hint = (
+        "Put 40 random characters of its own into .env, for example the output of: "
+        'python -c "import secrets; print(secrets.token_urlsafe(50))"'
+    )
+    return [Warning("QUEUE_KEY is empty: who gets hold of SECRET_KEY can sign tasks.", hint=hint, id="mailing.W007")]
+
+
 @register(Tags.database, "mailing")
 def check_hosts(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: object

@@ -110,6 +110,8 @@ def test_the_sample_itself_is_a_valid_configuration() -> None:
         ({"DATABASE_URL": "nonsense"}, "DATABASE_URL"),
         ({"ADMINS": "nobody"}, "ADMINS"),
         ({"REDIS_URL": "localhost"}, "REDIS_URL"),
+        ({"QUEUE_KEY": "a" * 60}, "QUEUE_KEY is weak"),
+        ({"QUEUE_KEY": STRONG_KEY, "SECRET_KEY": STRONG_KEY}, "or SECRET_KEY once more"),
         ({"EMAIL_BACKEND": "no.such.Backend"}, "EMAIL_BACKEND"),
         ({"DEFAULT_FROM_EMAIL": "nobody"}, "DEFAULT_FROM_EMAIL"),
     ],
@@ -131,6 +133,7 @@ def test_nonsense_is_refused_at_start_with_a_sentence(environment: dict[str, str
         {"ADMINS": "Anna <anna@example.com>, boris@example.com"},
         {"DEBUG": "false", "SECRET_KEY": STRONG_KEY, "ALLOWED_HOSTS": "letters.example.com"},
         {"REDIS_URL": "redis://127.0.0.1:6379/0"},
+        {"QUEUE_KEY": STRONG_KEY},
     ],
     ids=" ".join,
 )

@@ -22,6 +22,7 @@ COMMANDS = {"demo", "mailbox", "seed_demo"}
 PRODUCTION = {
     "DEBUG": "false",
     "SECRET_KEY": "k3y-" + "".join(f"{n:02}" for n in range(40)),
+    "QUEUE_KEY": "qu3ue-" + "".join(f"{n:02}" for n in range(40)),
     "SITE_URL": "https://letters.example.com",
     "ALLOWED_HOSTS": "letters.example.com",
     "TRUST_PROXY": "true",

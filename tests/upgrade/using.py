@@ -96,7 +96,7 @@ def open_runs() -> Iterator[str]:
     every = list(opened.values_list("pk", flat=True))
     lasting = list(opened.filter(mailing__end_at=None).values_list("pk", "mailing_id"))
     with running() as server, override_settings(EMAIL_PORT=server.port):
-        queueing.drain()  # tasks that the older version put there
+        queueing.drain()  # tasks that the older version put there are dropped or done
         for number, mailing in lasting + lasting:  # who was refused lets the others go first
             if Attempt.objects.running().filter(pk=number).exists():
                 _command("run_mailing", mailing, "--no-wait")
