@@ -12,6 +12,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --only-binary :
 LOCKED := requirements.txt mailing/demo/requirements.txt requirements-dev.txt benchmarks/requirements-peers.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Work on the code asks for no configuration, and the developer's own changes nothing in it.
+DEVELOP := DJANGO_SETTINGS_MODULE=tests.settings
+
 # What `check --deploy` must like: a production installation as docs/how-to/install.md describes it.
 RANDOM_KEY := $$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(50))")
 PRODUCTION := DEBUG=false SECRET_KEY=$(RANDOM_KEY) QUEUE_KEY=$(RANDOM_KEY) \
@@ -28,7 +31,7 @@ help:  ## this list
 setup: $(STAMP)  ## create .venv with everything for work on the code
 
 run: $(RUNTIME)  ## start the demo: web, qcluster and mail server (PORT=8000)
-	@$(BIN)/python manage.py demo --port $(PORT)
+	@test -e .env || export DEBUG="$${DEBUG:-true}"; exec $(BIN)/python manage.py demo --port $(PORT)
 
 test: $(STAMP)  ## all tests, on SQLite and on a PostgreSQL of their own (ARGS="tests/doors -x")
 	@$(BIN)/python -m tests $(ARGS)
@@ -38,7 +41,7 @@ check: $(STAMP)  ## style, types, import contracts, migrations, production setti
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(DEVELOP) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python -m tests.catalogues
 	$(BIN)/python -m pip check
@@ -53,9 +56,9 @@ shots: $(STAMP)  ## pictures of every page into var/shots
 	$(BIN)/python -m tests.browser.shots $(ARGS)
 
 messages: $(STAMP)  ## collect the strings, then compile the catalogues (needs gettext)
-	$(BIN)/python manage.py makemessages --locale ru --no-location --no-wrap --ignore backoffice/locale \
+	$(DEVELOP) $(BIN)/python manage.py makemessages --locale ru --no-location --no-wrap --ignore backoffice/locale \
 		--ignore .venv --ignore var --ignore tests --ignore benchmarks --ignore staticfiles
-	$(BIN)/python manage.py compilemessages --ignore .venv
+	$(DEVELOP) $(BIN)/python manage.py compilemessages --ignore .venv
 
 pins: $(STAMP)  ## after a change of a requirements*.in: write the .txt beside it, with hashes (UPGRADE=--upgrade)
 	@for locked in $(LOCKED:.txt=); do $(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 \

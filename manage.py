@@ -10,9 +10,14 @@ import sys
 def main() -> None:
     os.umask(0o077)  # a database, a file of letters: nobody's but the own user's
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
-    from django.core.management import execute_from_command_line
-
-    execute_from_command_line(sys.argv)
+    try:
+        from backoffice import starting
+    except ModuleNotFoundError as error:
+        sys.exit(
+            f"The package {error.name} is missing in {sys.executable}. Use .venv/bin/python, which make run prepares,"
+            " or type: pip install --requirement requirements.txt"
+        )
+    starting.command_line(sys.argv)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from backoffice import starting
+
 os.umask(0o077)  # a database, an upload in /tmp: nobody's but the own user's
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
 
-application = get_asgi_application()
+application = starting.application(get_asgi_application)

@@ -1,7 +1,8 @@
 """Settings of an installation: one file, read by `env.py`, explained in docs/reference/settings.md.
 
-Without `.env` everything runs on SQLite with the demo mail server on loopback. Nonsense is refused at
-start-up with a sentence that says what to do. All durations are seconds and may be fractions.
+What is left out is closed or on this machine; what makes no sense is refused at start-up with a sentence that says
+what to do. With DEBUG=true everything runs on SQLite with the demo mail server on loopback. All durations are seconds
+and may be fractions.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from backoffice import env
+from mailing.hosts import is_loopback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -28,27 +30,38 @@ DEMO_SECRET_KEY = "demo-only-" + "samovar" * 8
 
 # --- Installation -----------------------------------------------------------------------------------
 
-DEBUG = env.flag("DEBUG", default=True)
+env.load(env.FILE)
+DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.given("SECRET_KEY", DEMO_SECRET_KEY if DEBUG else "")
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or LOOPBACK_HOSTS
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
-SITE_URL = env.given("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+SITE_URL = env.site("SITE_URL", "http://127.0.0.1:8000")
 ADMINS = [(name or address, address) for name, address in getaddresses(env.words("ADMINS"))]
 TRUST_PROXY = env.flag("TRUST_PROXY", default=False)
 
-if not DEBUG and (len(SECRET_KEY) < 40 or len(set(SECRET_KEY)) < 10 or SECRET_KEY == DEMO_SECRET_KEY):
+if not DEBUG and (not env.is_strong(SECRET_KEY) or SECRET_KEY == DEMO_SECRET_KEY):
     raise ImproperlyConfigured(
         "SECRET_KEY is missing or weak. Put at least 40 random characters into .env, for example the output of: "
         'python -c "import secrets; print(secrets.token_urlsafe(50))". For a demo on this machine set DEBUG=true.'
+    )
+if not DEBUG and not all(env.is_strong(key) and key != DEMO_SECRET_KEY for key in SECRET_KEY_FALLBACKS):
+    raise env.refused(
+        "SECRET_KEY_FALLBACKS",
+        "one of the keys is weak or known to everybody: whoever knows it signs whatever they like. Take it out; "
+        "what it signed (sessions, links to unsubscribe) is not believed any more.",
     )
 if DEBUG and not set(ALLOWED_HOSTS) <= set(LOOPBACK_HOSTS):
     raise ImproperlyConfigured(
         "DEBUG=true is a demo for this machine only, but ALLOWED_HOSTS names other hosts. "
         "Set DEBUG=false and a SECRET_KEY, or leave ALLOWED_HOSTS out."
     )
-if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).hostname:
-    raise env.refused("SITE_URL", "give the full address, for example https://letters.example.com.")
+if not DEBUG and SITE_URL.startswith("http://") and not is_loopback(urlsplit(SITE_URL).hostname or ""):
+    raise env.refused(
+        "SITE_URL",
+        "passwords and sessions would cross the network in the clear. Give an address that begins with https:// "
+        "and let a proxy speak TLS (docs/how-to/install.md, step 7).",
+    )
 if not all("@" in address for _name, address in ADMINS):
     raise env.refused("ADMINS", "give addresses separated by commas: Anna <anna@example.com>, boris@example.com.")
 
@@ -134,8 +147,8 @@ LOCALE_PATHS = [BASE_DIR / "mailing" / "locale"]
 
 try:
     ZoneInfo(TIME_ZONE)
-except (ZoneInfoNotFoundError, ValueError) as error:
-    raise env.refused("TIME_ZONE", "give a name such as Europe/Moscow.") from error
+except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones, of a file that is none
+    raise env.refused("TIME_ZONE", "give a name such as Europe/Moscow.") from None
 
 # --- Security ---------------------------------------------------------------------------------------
 
@@ -205,16 +218,17 @@ IMPORT_EXPORT_IMPORT_IGNORE_BLANK_LINES = True
 
 # --- Mail server ------------------------------------------------------------------------------------
 
-EMAIL_HOST = env.given("EMAIL_HOST", "127.0.0.1")
+EMAIL_HOST = env.host("EMAIL_HOST", "127.0.0.1")
 EMAIL_PORT = env.count("EMAIL_PORT", default=1025, most=65535)
 EMAIL_HOST_USER = env.given("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = env.exactly("EMAIL_HOST_PASSWORD")
-EMAIL_SECURITY = env.one_of("EMAIL_SECURITY", ("none", "starttls", "tls"), default="none")
-if EMAIL_HOST_USER and EMAIL_HOST not in LOOPBACK_HOSTS and not env.given("EMAIL_SECURITY"):
+EMAIL_SECURITY = env.one_of("EMAIL_SECURITY", ("none", "starttls", "tls", "none-i-mean-it"), default="none")
+if EMAIL_SECURITY == "none" and EMAIL_HOST_USER and not is_loopback(EMAIL_HOST):
     raise env.refused(
         "EMAIL_SECURITY",
-        "the password would cross the network in the clear. Give starttls or tls; or none, if you mean it.",
+        "the password would cross the network in the clear. Give starttls or tls; or none-i-mean-it, if you do.",
     )
+EMAIL_SECURITY = EMAIL_SECURITY.removesuffix("-i-mean-it")
 EMAIL_USE_TLS = EMAIL_SECURITY == "starttls"
 EMAIL_USE_SSL = EMAIL_SECURITY == "tls"
 EMAIL_BACKEND = env.given("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
@@ -223,8 +237,8 @@ if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1]:
     raise env.refused("DEFAULT_FROM_EMAIL", "give an address, with a name if you like: Tea shop <news@example.com>.")
 try:
     import_string(EMAIL_BACKEND)
-except ImportError as error:
-    raise env.refused("EMAIL_BACKEND", f"there is no such class ({error}).") from error
+except ImportError:
+    raise env.refused("EMAIL_BACKEND", "there is no such class, or a package is missing that it needs.") from None
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 SMTP_CONNECTIONS = env.count("SMTP_CONNECTIONS", default=4)
@@ -267,9 +281,7 @@ if QUEUE_KEY and (
         "QUEUE_KEY is weak, or SECRET_KEY once more. Give 40 random characters of its own, such as the output of: "
         'python -c "import secrets; print(secrets.token_urlsafe(50))"; or leave it empty.'
     )
-REDIS_URL = env.given("REDIS_URL")
-if REDIS_URL and urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
-    raise ImproperlyConfigured("REDIS_URL: give redis://host:6379/0, or leave it empty.")
+REDIS_URL = env.redis("REDIS_URL")
 _task_timeout = math.ceil(MAILING_SLICE_SECONDS + SMTP_LETTER_BUDGET + 30)
 Q_CLUSTER = {
     "name": "samovar",

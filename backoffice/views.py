@@ -6,9 +6,12 @@ import logging
 import secrets
 import sys
 
+from django.db import Error as AnyDatabaseError
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+
+from mailing.errors import lacks_tables
 
 logger = logging.getLogger(__name__)
 
@@ -19,9 +22,10 @@ def server_error(request: HttpRequest, template_name: str = "500.html") -> HttpR
     error = sys.exc_info()[1]
     logger.error("error %s: %s %s", code, request.method, request.path, exc_info=error)
     status = 500
-    if isinstance(error, OperationalError | InterfaceError):  # a full disk, a database that is away
+    no_tables = isinstance(error, AnyDatabaseError) and lacks_tables(error)
+    if no_tables or isinstance(error, OperationalError | InterfaceError):  # or a full disk, a database that is away
         status, template_name = 503, "503.html"
-    context = {"code": code}
+    context = {"code": code, "no_tables": no_tables}
     try:
         html = render_to_string(template_name, context, request)
     except Exception:  # whatever broke the page (the database, mostly) may break its navigation as well

@@ -14,6 +14,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.management import get_commands
 
 from mailing import scheduling
+from mailing.hosts import is_loopback
 
 LETTER_RESERVE = 30  # seconds a slice needs beside its own time and the last letter
 SQLITE = "django.db.backends.sqlite3"
@@ -55,6 +56,18 @@ def check_hosts(
         return []
     hint = "Use PostgreSQL (DATABASE_URL) for several machines; SQLite locks do not work over a network disk."
     return [Warning(f"SQLite, but qcluster runs on {len(hosts)} machines.", hint=hint, id="mailing.W005")]
+
+
+@register("mailing", deploy=True)
+def check_line_to_database(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """Without `sslmode` libpq encrypts when that is offered, and does without when somebody strips the offer."""
+    database = settings.DATABASES[scheduling.alias()]
+    host, said = str(database.get("HOST", "")), database.get("OPTIONS", {}).get("sslmode", "prefer")
+    local = not host or host.startswith("/") or all(map(is_loopback, host.split(",")))
+    if database["ENGINE"] == SQLITE or local or said not in {"allow", "prefer"}:
+        return []
+    hint = "End DATABASE_URL with ?sslmode=verify-full, or with ?sslmode=disable where nobody can listen."
+    return [Warning("The database is on another machine and need not be encrypted.", hint=hint, id="mailing.W007")]
 
 
 def _times(queue: dict[str, Any]) -> Iterator[CheckMessage]:

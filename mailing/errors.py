@@ -60,3 +60,9 @@ class AlreadyRunning(NotStarted):
 
 class LeaseLost(Exception):
     """Somebody else works on the attempt now: write nothing more."""
+
+
+def lacks_tables(error: BaseException) -> bool:
+    """Whether this error of the database means that `migrate` was not run: a table or a column is not there."""
+    state = getattr(error.__cause__, "sqlstate", None)  # PostgreSQL: undefined_table, undefined_column
+    return state in {"42P01", "42703"} or str(error).startswith(("no such table", "no such column"))  # SQLite

@@ -32,3 +32,4 @@ PUT_ASIDE = _(
     "that the other mailings go on. Try a test letter and ask for the log, then retry."
 )
 NOBODY_KNOWN = _("Nothing is known of this address.")
+NO_TABLES = _("The database has not all tables of this version. Run “manage.py migrate”.")

@@ -7,10 +7,11 @@ child processes (qcluster, run_mailing) inherit it.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
-import environ
+from backoffice import env
 
-environ.Env.read_env = staticmethod(lambda *args, **kwargs: None)  # a developer's own .env changes no test
+env.FILE = Path(os.devnull)  # a developer's own .env changes no test
 os.environ.setdefault("DATABASE_URL", "sqlite:///var/samovar.sqlite3")  # a test database is made beside it
 os.environ |= {
     "DEBUG": "true",

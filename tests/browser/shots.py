@@ -36,6 +36,7 @@ def main() -> None:
         os.environ |= {
             "DATABASE_URL": f"sqlite:///{folder}/shots.sqlite3",
             "DJANGO_SETTINGS_MODULE": "backoffice.settings",
+            "DEBUG": "true",
             "SITE_URL": f"http://127.0.0.1:{port}",
             "LANGUAGE_CODE": "ru",
         }

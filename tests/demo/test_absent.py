@@ -128,7 +128,7 @@ def test_the_image_has_nothing_to_complain_of_in_production(tmp_path: Path) -> N
 
 
 def test_who_asks_for_a_demo_that_is_not_there_is_told_so(tmp_path: Path) -> None:
-    done = run(image(tmp_path), "manage.py", "check", DEMO="true")
+    done = run(image(tmp_path), "manage.py", "check", DEBUG="true", DEMO="true")
     assert done.stderr.strip().splitlines()[-1].endswith("no folder mailing/demo. Leave DEMO out.")
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 
 from django.core.management.base import BaseCommand
+from django.db import Error as AnyDatabaseError
+
+from mailing.errors import lacks_tables
 
 
 class Command(BaseCommand):
@@ -14,4 +17,15 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: object) -> None:
         from mailing import cluster
 
+        self._require_tables()
         sys.exit(cluster.run())
+
+    def _require_tables(self) -> None:
+        """Without tables each job would fail for ever. A database that is away is waited for."""
+        from mailing.models import Heartbeat
+
+        try:
+            Heartbeat.objects.exists()
+        except AnyDatabaseError as error:
+            if lacks_tables(error):
+                raise

@@ -7,7 +7,6 @@ is remembered by the first `migrate`, or else by the first run; whoever asks onl
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.utils.translation import gettext_noop as _
 
 from mailing.errors import NotAllowed, NotStarted, RefusalCode
+from mailing.hosts import is_loopback
 from mailing.models import MailService
 
 DISABLED = _("Sending is switched off on this installation (MAILING_SENDING_ENABLED).")
@@ -36,19 +36,10 @@ def identity(url: str) -> str:
     """What tells one site from another: host, port where it is unusual, path. All loopback addresses are one."""
     parts = urlsplit(url.strip().lower().rstrip("/"))
     host = parts.hostname or ""
-    if _is_loopback(host):
+    if is_loopback(host):
         return LOOPBACK
     port = "" if parts.port in {None, DEFAULT_PORTS.get(parts.scheme)} else f":{parts.port}"
     return f"{host}{port}{parts.path}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def refusal() -> NotStarted | None:
