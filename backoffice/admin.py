@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,10 +10,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from backoffice import knocking
 from mailing import guests
 from mailing.errors import NotAllowed
 from mailing.services.access import site_guard
@@ -30,6 +34,13 @@ class SamovarAdminSite(admin.AdminSite):
         brought = [page for guest in guests.installed() for page in guest.pages()]
         pages = [path(page.route, self.admin_view(page.view), name=page.name) for page in brought]
         return [confirm, *pages, *super().get_urls()]
+
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response = super().login(request, extra_context)
+        if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
+            knocking.remember_device(request, response, request.user.get_username())
+        return response
 
     def app_index(  # type: ignore[override]  # the stubs know Django's own answer only
         self, request: HttpRequest, app_label: str, extra_context: object = None

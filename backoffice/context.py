@@ -22,7 +22,7 @@ from django.utils.translation import gettext_noop, pgettext
 from mailing import guests
 from mailing.furniture import Notice
 from mailing.guests import Mode, Offer
-from mailing.models import Attempt
+from mailing.models import AccessEvent, Attempt
 from mailing.services.operations import health
 
 NOT_FOR_STAFF = {
@@ -75,13 +75,15 @@ class Shell:
 
     @cached_property
     def system(self) -> list[Link]:
-        """Everything else that is registered, for superusers."""
-        if not (self.user and self.user.is_superuser):
+        """Everything else that is registered, for superusers; of it the access log, for whoever may see it."""
+        if not self.user:
             return []
-        foreign = {m: screen for m, screen in admin.site._registry.items() if m._meta.app_label != "mailing"}
+        others: dict[type[Model], Any] = {AccessEvent: admin.site._registry[AccessEvent]}
+        if self.user.is_superuser:
+            others |= {m: screen for m, screen in admin.site._registry.items() if m._meta.app_label != "mailing"}
         links = [
             self._list(str(getattr(screen, "list_title", "")), model._meta.model_name, "", model)
-            for model, screen in foreign.items()
+            for model, screen in others.items()
         ]
         return [link for link in links if link]
 

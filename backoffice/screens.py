@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from backoffice import logins, staff
+from backoffice import access_log, staff
 from mailing.admin.common.deletion import delete_selected
 
 admin.autodiscover()  # the admin module of every app, Django's own screens of users among them
 admin.site.disable_action("delete_selected")
 admin.site.add_action(delete_selected, "delete_selected")  # the action every list offers
 staff.register(admin.site)
-logins.register(admin.site)
+access_log.register(admin.site)

@@ -39,6 +39,7 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 SITE_URL = env.site("SITE_URL", "http://127.0.0.1:8000")
 ADMINS = [(name or address, address) for name, address in getaddresses(env.words("ADMINS"))]
 TRUST_PROXY = env.flag("TRUST_PROXY", default=False)
+TRUSTED_PROXY_COUNT = env.count("TRUSTED_PROXY_COUNT", default=1, most=10)
 
 if not DEBUG and (not env.is_strong(SECRET_KEY) or SECRET_KEY == DEMO_SECRET_KEY):
     raise ImproperlyConfigured(
@@ -95,10 +96,12 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "backoffice.sessions.SessionLimits",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "backoffice.knocking.AccessLogMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -154,27 +157,39 @@ except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a f
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "backoffice.passwords.CommonAtHeartValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
-AXES_FAILURE_LIMIT = 5
+# Of axes only the backend and the middleware are used: what is counted, and how, is ours (backoffice/lockout.py).
+AXES_HANDLER = "backoffice.lockout.AccessLogHandler"
+AXES_CLIENT_IP_CALLABLE = "backoffice.knocking.address_for_axes"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_COOLOFF_TIME = 0.25  # hours
-AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
+AXES_LOCKOUT_CALLABLE = "backoffice.lockout.response"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+FAILED_LOGIN_RETENTION_DAYS = env.count("FAILED_LOGIN_RETENTION_DAYS", default=90)
+JOURNAL_RETENTION_DAYS = env.count("JOURNAL_RETENTION_DAYS", default=1095, least=0)
+SESSION_IDLE_SECONDS = env.positive("SESSION_IDLE_SECONDS", default=7200)
+SESSION_MAX_SECONDS = env.positive("SESSION_MAX_SECONDS", default=43200)
 
 BEHIND_TLS = SITE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+# A browser takes a cookie of such a name from this very host only: no neighbour below the domain can plant it.
+_prefix = "__Host-" if BEHIND_TLS else ""
+SESSION_COOKIE_NAME = f"{_prefix}sessionid"
+CSRF_COOKIE_NAME = f"{_prefix}csrftoken"
+KNOWN_DEVICE_COOKIE_NAME = f"{_prefix}known"
+SESSION_COOKIE_AGE = math.ceil(SESSION_MAX_SECONDS)
 SECURE_SSL_REDIRECT = BEHIND_TLS
-SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
+HSTS = env.one_of("HSTS", ("off", "host", "subdomains", "preload"), default="host")
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS and HSTS != "off" else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = bool(SECURE_HSTS_SECONDS) and HSTS in {"subdomains", "preload"}
+SECURE_HSTS_PRELOAD = bool(SECURE_HSTS_SECONDS) and HSTS == "preload"
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]
 if TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -268,7 +283,6 @@ MAILING_LEASE_SECONDS = env.positive("MAILING_LEASE_SECONDS", default=120)
 MAILING_TICK_SECONDS = env.positive("MAILING_TICK_SECONDS", default=60)
 MAILING_MAX_LATENESS = env.positive("MAILING_MAX_LATENESS", default=86400)
 DELIVERY_RETENTION_DAYS = env.count("DELIVERY_RETENTION_DAYS", default=90)
-JOURNAL_RETENTION_DAYS = env.count("JOURNAL_RETENTION_DAYS", default=1095, least=0)
 
 # --- Queue (docs/decisions/: why each value) --------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
@@ -28,7 +28,7 @@ from mailing.formatting import num, when
 from mailing.furniture import ChangePage, Notice
 from mailing.services.access import groups
 
-ABOUT = ("client", "suppression", "message", "mailing", "attempt", "delivery", "user", "group")
+ABOUT = ("client", "suppression", "message", "mailing", "attempt", "delivery", "accessevent", "user", "group")
 ACTIONS: dict[str, Promise] = {
     "add": pgettext_lazy("right", "add"),
     "change": pgettext_lazy("right", "change"),
@@ -140,6 +140,13 @@ class StaffAdmin(OurRights[User], UserScreen):
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
 
+    def get_deleted_objects(
+        self, objs: Sequence[User] | QuerySet[User], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Whoever stands in the journal stays: with the user Django would delete what they did."""
+        found, numbers, lacking, protected = super().get_deleted_objects(objs, request)
+        return found, numbers, lacking, [*protected, *still_in_journal(objs)]
+
     @admin.display(description=gettext_lazy("groups"))
     def roles(self, user: User) -> str:
         names = [str(group) for group in user.groups.all()]
@@ -186,6 +193,13 @@ class StaffGroupAdmin(OurRights[Group], StockGroupAdmin):  # type: ignore[misc] 
 
 def _is_ours(group: Group | None) -> bool:
     return group is not None and group.name in groups.PERMISSIONS
+
+
+def still_in_journal(users: Sequence[User] | QuerySet[User]) -> list[str]:
+    """A sentence for each of these users who did anything that the journal knows."""
+    names = User.objects.filter(pk__in=[user.pk for user in users], logentry__isnull=False).distinct()
+    told = _("the journal, for “%(name)s” did things that stand there. Take the tick “Active” away instead.")
+    return [told % {"name": name} for name in names.order_by("username").values_list("username", flat=True)]
 
 
 def register(site: admin.AdminSite) -> None:

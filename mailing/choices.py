@@ -158,3 +158,29 @@ class NoticeKind(TextChoices):
     FAILED = "failed", pgettext_lazy("notice", "a run did not succeed")
     MISSED = "missed", pgettext_lazy("notice", "a planned time was missed")
     WAITING = "waiting", pgettext_lazy("notice", "a run has been waiting for the mail service for an hour")
+
+
+class AccessKind(TextChoices):
+    """What happened at the door: the access log."""
+
+    LOGGED_IN = "logged_in", _("logged in")
+    LOGGED_OUT = "logged_out", _("logged out")
+    FAILED = "failed", _("wrong password")
+    LOCKED_OUT = "locked_out", _("locked out")  # this failure was one too many
+    REFUSED = "refused", _("refused while locked out")  # at most one a minute and address
+    UNLOCKED = "unlocked", _("unlocked")
+    # the second factor
+    CODE_FAILED = "code_failed", _("wrong code")
+    FACTOR_ADDED = "factor_added", _("second factor set up")
+    FACTOR_REMOVED = "factor_removed", _("second factor removed")
+    RECOVERY_MADE = "recovery_made", _("recovery codes made")
+    RECOVERY_USED = "recovery_used", _("recovery code used")
+    # passwords
+    PASSWORD_CHANGED = "password_changed", _("password changed")
+    RESET_ASKED = "reset_asked", _("new password asked for")
+    RESET_DONE = "reset_done", _("new password set by letter")
+    # accounts and rights
+    USER_ADDED = "user_added", _("user added")
+    USER_CHANGED = "user_changed", _("user changed")
+    USER_DELETED = "user_deleted", _("user deleted")
+    RIGHTS_CHANGED = "rights_changed", _("rights changed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailing.models.access_events import AccessEvent
 from mailing.models.attempts import Attempt, Delivery, RefusalGroup
 from mailing.models.clients import Client, Suppression
 from mailing.models.heartbeats import Heartbeat
@@ -12,6 +13,7 @@ from mailing.models.messages import Message, PreparedBody
 from mailing.models.notices import StaffNotice
 
 __all__ = [
+    "AccessEvent",
     "Attempt",
     "Client",
     "ClientImport",

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.auth.models import Group, User
 from django.test import Client as Browser
 from django.test import override_settings
@@ -21,7 +20,8 @@ from playwright.sync_api import Page as Tab
 
 from backoffice.views import server_error
 from mailing import links
-from mailing.models import Client, Suppression
+from mailing.choices import AccessKind
+from mailing.models import AccessEvent, Client, Suppression
 from mailing.services.clients import suppression
 
 HALF_WRONG = (
@@ -89,11 +89,12 @@ def furnish() -> None:
     now = timezone.now()
     User.objects.create_user("nobody", is_staff=True)
     firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
-    tried = {"ip_address": "203.0.113.7", "user_agent": firefox, "path_info": "/admin/login/"}
-    AccessAttempt.objects.create(username="manager", failures_since_start=2, **tried)
-    AccessAttempt.objects.create(username="stranger", failures_since_start=5, **tried)
-    AccessFailureLog.objects.create(username="stranger", locked_out=True, **tried)
-    AccessLog.objects.create(username="manager", **tried)
+    tried = {"address": "203.0.113.7", "browser": firefox}
+    for kind in (AccessKind.FAILED, AccessKind.LOCKED_OUT):
+        AccessEvent.objects.create(kind=kind, username="st…", **tried)
+    given = {"given": ["group:Manager", "flag:is_superuser"]}
+    AccessEvent.objects.create(kind=AccessKind.RIGHTS_CHANGED, username="manager", by="boss", details=given, **tried)
+    AccessEvent.objects.create(kind=AccessKind.LOGGED_IN, username="manager", **tried)
     trouble = "Traceback (most recent call last):\n  mailing/tasks.py, line 21\nOperationalError: disk is full"
     for number in range(3):
         stopped = now - timedelta(days=number)
@@ -156,7 +157,7 @@ def _signed_out(stage: Stage) -> None:
 
 def _wrong_password(stage: Stage) -> None:
     wrong = {"username": "nobody", "password": "guessed", "next": "/admin/"}
-    AccessAttempt.objects.filter(username="nobody").delete()
+    AccessEvent.objects.filter(username="nobody").delete()
     stage.show(stage.answered("/admin/login/", data=wrong))
 
 

@@ -104,6 +104,15 @@ def test_nothing_is_lost_or_counted_anew(upgraded: Upgraded) -> None:
     assert all(upgraded.before.counts.values())
 
 
+def test_log_ins_from_before_stand_in_the_access_log(upgraded: Upgraded) -> None:
+    known = upgraded.database.rows("SELECT username, ip_address FROM axes_accesslog ORDER BY attempt_time, username")
+    taken = upgraded.database.rows(
+        "SELECT username, address FROM mailing_accessevent WHERE kind = 'logged_in' ORDER BY at, username"
+    )
+    assert known
+    assert taken == known
+
+
 def test_pages_search_and_commands_work(upgraded: Upgraded) -> None:
     assert use(upgraded.database, "look") == []
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from mailing.admin.common.base import Context, SamovarModelAdmin
+from mailing.admin.common.export import log_export
 from mailing.admin.common.pages import GET, POST, View, user_of
 from mailing.admin.messages import letter_frame
 from mailing.formatting import num
@@ -67,6 +68,7 @@ class AttemptPages(SamovarModelAdmin[Attempt]):
             raise PermissionDenied
         wanted = request.GET.get("format", "csv")
         attempts = self.get_changelist_instance(request).queryset
+        self._log_export(request, attempts)
         return _file(tables.attempts_table(attempts), wanted, "attempts")
 
     @GET
@@ -79,8 +81,12 @@ class AttemptPages(SamovarModelAdmin[Attempt]):
             raise PermissionDenied
         attempts = self.get_changelist_instance(request).queryset
         if wanted:
+            self._log_export(request, attempts)
             return _file(tables.mailings_table(attempts), wanted, "mailings")
         return TemplateResponse(request, "admin/mailing/attempt/report.html", self._report(request, attempts))
+
+    def _log_export(self, request: HttpRequest, attempts: QuerySet[Attempt]) -> None:
+        log_export(self, request, attempts.count())
 
     def _report(self, request: HttpRequest, attempts: QuerySet[Attempt]) -> Context:
         rows = statistics.by_mailing(attempts)

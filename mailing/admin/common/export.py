@@ -135,8 +135,12 @@ def exported(
     response = file_format.response(resource.rows(queryset))
     name = f"{screen.opts.model_name}-{timezone.localdate().isoformat()}.{file_format.get_extension()}"
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or ""
-    number = queryset.count()
-    words = ngettext("%(n)s row exported", "%(n)s rows exported", number) % {"n": num(number)}
-    audit_log.record_many(screen.model, user_of(request), CHANGE, str(screen.list_title), words)
+    log_export(screen, request, queryset.count())
     post_export.send(sender=None, model=screen.model)
     return response
+
+
+def log_export(screen: SamovarModelAdmin[Row], request: HttpRequest, number: int) -> None:
+    """Who took how many rows."""
+    words = ngettext("%(n)s row exported", "%(n)s rows exported", number) % {"n": num(number)}
+    audit_log.record_many(screen.model, user_of(request), CHANGE, str(screen.list_title), words)

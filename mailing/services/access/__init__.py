@@ -1,7 +1,28 @@
-"""Who may do what: groups and their rights, whether this installation may write at all, the log of what was done."""
+"""Who may do what: groups and their rights, whether this installation may write at all, the log of what was done,
+the log of who came in, and how often somebody may guess."""
 
 from __future__ import annotations
 
-from mailing.services.access import audit_log, groups, permissions, site_guard
+from mailing.services.access import (
+    audit_log,
+    groups,
+    limits,
+    origins,
+    permissions,
+    rights_watch,
+    sessions,
+    site_guard,
+    trail,
+)
 
-__all__ = ["audit_log", "groups", "permissions", "site_guard"]
+__all__ = [
+    "audit_log",
+    "groups",
+    "limits",
+    "origins",
+    "permissions",
+    "rights_watch",
+    "sessions",
+    "site_guard",
+    "trail",
+]

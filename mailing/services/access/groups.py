@@ -13,6 +13,8 @@ from django.contrib.auth.models import Group, Permission
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.translation import gettext_noop
 
+from mailing.services.access import trail
+
 MANAGER = gettext_noop("Manager")
 EDITOR = gettext_noop("Editor")
 VIEWER = gettext_noop("Viewer")
@@ -39,7 +41,8 @@ def create_missing(*, using: str = DEFAULT_DB_ALIAS, **signal: object) -> None:
     for name in PERMISSIONS:
         group, created = Group.objects.using(using).get_or_create(name=name)
         if created:
-            group.permissions.set(_permissions(name, using))
+            with trail.silent():  # of a database being made; its table may not be there yet
+                group.permissions.set(_permissions(name, using))
 
 
 def sync() -> dict[str, int]:

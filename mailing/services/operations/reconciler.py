@@ -20,7 +20,7 @@ from django.utils import timezone
 from mailing import scheduling
 from mailing.models import Attempt
 from mailing.services import runs
-from mailing.services.access import audit_log
+from mailing.services.access import audit_log, sessions, trail
 from mailing.services.clients import imports
 from mailing.services.operations import findings, staff_notices
 from mailing.services.operations.findings import Finding
@@ -61,8 +61,15 @@ def tick(now: datetime | None = None, *, purge: bool = True, seconds: float = SE
     _attempt(report, "told", partial(staff_notices.watch_waiting, moment))
     _attempt(report, "told", partial(staff_notices.wake, moment))
     if purge:
-        kept_for_a_time = (runs.purge, scheduling.purge_failures, imports.purge_uploads, staff_notices.purge)
-        for clean in (*kept_for_a_time, audit_log.purge):
+        for clean in (
+            runs.purge,
+            scheduling.purge_failures,
+            imports.purge_uploads,
+            staff_notices.purge,
+            audit_log.purge,
+            trail.purge,
+            sessions.purge,
+        ):
             _attempt(report, "purged", partial(clean, moment))
     return report
 
