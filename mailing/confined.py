@@ -24,6 +24,7 @@ from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 _OUT_OF_MEMORY = 77  # an exit code that Python itself never uses
+_TOLD_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TAIL = 500  # bytes of the child's last words that are worth keeping
 _PIECE = 64 * 1024
 _LONGEST = 8 * 2**20  # bytes of one thing that a stream may hand back
@@ -45,11 +46,15 @@ class Exceeded(Exception):
         self.last_words = last_words
 
 
+class Interrupted(Exception):
+    """Somebody ended the child together with us (Ctrl-C, a service that stops): nothing is wrong with the work."""
+
+
 def call(target: str, /, *, seconds: float, megabytes: int, **given: Any) -> Any:
     """The result of the function `module:name`, called with `given`; both must be made of what JSON can say.
 
     `megabytes` are of address space, of which an interpreter with a parser needs some 200. Raises `Exceeded`, also
-    for an exception inside: what the function wants to refuse is part of its result.
+    for an exception inside: what the function wants to refuse is part of its result. Raises `Interrupted`.
     """
     limits = (str(seconds), str(megabytes))
     command = [sys.executable, "-m", "mailing.confined", target, *limits]
@@ -67,7 +72,7 @@ def call(target: str, /, *, seconds: float, megabytes: int, **given: Any) -> Any
         raise Exceeded(Limit.TIME) from error
     if done.returncode == 0:
         return json.loads(done.stdout)
-    raise _exceeded(done.returncode, done.stderr)
+    raise _ended(done.returncode, done.stderr)
 
 
 def stream(target: str, data: Iterable[bytes], /, *, seconds: float, megabytes: int, **given: Any) -> Iterator[Any]:
@@ -86,7 +91,7 @@ def stream(target: str, data: Iterable[bytes], /, *, seconds: float, megabytes: 
         except subprocess.TimeoutExpired as error:
             raise Exceeded(Limit.TIME) from error
         if code:
-            raise _exceeded(code, child.stderr.read())
+            raise _ended(code, child.stderr.read())
 
 
 @contextmanager
@@ -141,7 +146,9 @@ _ENDS = {
 }
 
 
-def _exceeded(code: int, stderr: bytes) -> Exceeded:
+def _ended(code: int, stderr: bytes) -> Exceeded | Interrupted:
+    if -code in _TOLD_TO_END:
+        return Interrupted()
     limit = _ENDS.get(code, Limit.CRASH)
     return Exceeded(limit, stderr[-_TAIL:].decode("utf-8", "replace"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mailing.confined import Exceeded, Limit, call, stream
+from mailing.confined import Exceeded, Interrupted, Limit, call, stream
 
 HERE = "tests.pure.test_confined"
 ENOUGH = {"seconds": 30, "megabytes": 400}
@@ -33,6 +34,11 @@ def eat() -> int:
 
 def crash() -> None:
     ctypes.string_at(0)
+
+
+def end(number: int) -> None:
+    os.kill(os.getpid(), number)
+    time.sleep(60)
 
 
 def fail() -> None:
@@ -64,6 +70,12 @@ def test_a_crash_ends_nobody_else(name: str) -> None:
     with pytest.raises(Exceeded) as caught:
         call(f"{HERE}:{name}", **ENOUGH)
     assert caught.value.limit is Limit.CRASH
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_child_that_is_stopped_with_its_parent_has_done_nothing_wrong(number: int) -> None:
+    with pytest.raises(Interrupted):
+        call(f"{HERE}:end", number=number, **ENOUGH)
 
 
 def test_an_exception_leaves_its_last_words() -> None:

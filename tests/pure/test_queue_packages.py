@@ -91,7 +91,7 @@ def test_no_package_calls_anything_when_it_is_read_whoever_signed_it(tmp_path: P
         "mailing.tasks.ping",
         None,
     ],
-    ids=repr,
+    ids=["a stranger", "beyond", "a line", "nothing", "a hook", "empty", "a list", "a name", "none"],
 )
 def test_what_is_no_task_of_ours_is_refused_whoever_signed_it(package: object) -> None:
     with pytest.raises(BadSignature, match="Not a task of Samovar"):

@@ -143,6 +143,17 @@ def test_what_a_child_cannot_end_fails_a_planned_run_once(
     assert not PreparedBody.objects.exists()
 
 
+def test_a_stop_of_the_service_while_a_child_reads_fails_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confined, "call", Mock(side_effect=confined.Interrupted))
+    mailing = MailingFactory.create(message=html(PAGE), clients=1)
+    Mailing.objects.update(active_since=timezone.now(), next_run_at=timezone.now())
+    assert reconciler.tick().troubled
+    assert not mailing.attempts.exists()
+    monkeypatch.undo()
+    reconciler.tick()
+    assert mailing.attempts.get().status == AttemptStatus.RUNNING
+
+
 @pytest.mark.django_db(transaction=True)
 def test_no_lock_is_held_while_a_child_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     def reads(*args: Any, **given: Any) -> Any:
