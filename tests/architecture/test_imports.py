@@ -101,6 +101,8 @@ def test_the_contracts_hold() -> None:
         ),
         ("../backoffice/context.py", "from mailing import demo", "backoffice.context -> mailing.demo"),
         ("../backoffice/context.py", "import aiosmtpd.smtp", "backoffice.context -> aiosmtpd"),
+        ("forms/messages.py", "import css_inline", "mailing.forms.messages -> css_inline"),
+        ("forms/messages.py", "from mailing import letterhtml", "mailing.forms.messages -> mailing.letterhtml"),
         ("drawer.py", "", "drawer"),
     ],
     ids=lambda value: value if value.endswith(".py") else "",
