@@ -23,6 +23,7 @@ from mailing.forms.widgets import FileBox, SuggestingSelect
 from mailing.furniture import Words
 from mailing.models import Client, ClientImport, Mailing, Suppression
 from mailing.models.mailings import MailingQuerySet
+from mailing.services.access import permissions
 from mailing.services.mailings import recipients
 from mailing.tables import cells, reading
 
@@ -32,6 +33,7 @@ OFFERED = 100  # mailings in the box without scripts; the newest ones
 class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
     """Takes an address as people paste it: “Anna <anna@example.com>” is fine."""
 
+    by: User | None = None  # set by the admin: whoever may not send changes no recipient's address
     email = forms.CharField(
         label=gettext_lazy("E-mail"),
         max_length=320,
@@ -44,10 +46,19 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("email", "full_name", "greeting", "comment")
         widgets = {"comment": AdminTextareaWidget(attrs={"rows": 3})}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.email_before: str = self.instance.email
+        if "email" in self.fields and not permissions.may_change_address(self.by, self.instance):
+            self.fields["email"].widget.attrs["readonly"] = True
+            self.fields["email"].help_text = _(permissions.ADDRESS_NEEDS_MANAGER)
+
     def clean_email(self) -> str:
         email = addresses.extract(self.cleaned_data["email"])
         if not addresses.is_valid(email):
             raise ValidationError(_(texts.NOT_AN_ADDRESS))
+        if email != self.email_before and not permissions.may_change_address(self.by, self.instance):
+            raise ValidationError(_(permissions.ADDRESS_NEEDS_MANAGER))
         other = Client.objects.filter(email=email).exclude(pk=self.instance.pk).first()
         if other:
             raise ValidationError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -25,6 +26,7 @@ from mailing.admin.common.pages import POST, View, user_of
 from mailing.choices import Audience, DeliveryStatus, SuppressionReason
 from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num, pill, when
+from mailing.forms.clients import ClientForm
 from mailing.furniture import Button, Card, ChangePage
 from mailing.models import Client, Delivery, Mailing, Suppression
 from mailing.models.mailings import MailingQuerySet
@@ -84,6 +86,21 @@ class ClientChangePage(SamovarModelAdmin[Client]):
             label, url = _("Forget the client…"), self.url("forget", obj.pk)
             buttons.append(Button(label, url, danger=True, icon="trash", more=True))
         return buttons
+
+    # --- saving ------------------------------------------------------------------------------------------
+
+    def get_form(self, request: HttpRequest, obj: Client | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.by = user_of(request)
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Client, form: ModelForm[Client], change: bool) -> None:
+        """A stop that somebody decided goes along with the client to another address."""
+        super().save_model(request, obj, form, change)
+        if not (change and isinstance(form, ClientForm) and form.email_before != obj.email):
+            return
+        if suppression.follow(form.email_before, obj.email, by=user_of(request)):
+            messages.warning(request, _("No letters go to the new address either: it is on the stop list now, too."))
 
     # --- read-only fields --------------------------------------------------------------------------------
 

@@ -94,6 +94,21 @@ def resubscribe(email: str) -> bool:
     return bool(restored or _delete(own))
 
 
+@transaction.atomic
+def follow(before: str, after: str, *, by: User | None) -> Suppression | None:
+    """A client has another address now: what a person or staff decided goes along; the new entry, or None.
+
+    What a mail server said was about the mailbox: another address is what mends it.
+    """
+    decided = Suppression.objects.filter(email=before).exclude(reason=SuppressionReason.HARD_BOUNCE).first()
+    if decided is None:
+        return None
+    entry = suppress(after, decided.reason, note=decided.note, by=by)
+    if decided.manual_note is not None:
+        list_under_goodbyes(Suppression.objects.filter(pk=entry.pk), decided.manual_note)
+    return entry
+
+
 def list_under_goodbyes(entries: QuerySet[Suppression], note: str = "") -> None:
     """Staff list addresses some of which left by themselves: remembered, for the day these come back."""
     entries.filter(reason=SuppressionReason.UNSUBSCRIBED, manual_note=None).update(manual_note=note)

@@ -22,6 +22,7 @@ from tests.factories import (
     MailingFactory,
     SuppressionFactory,
 )
+from tests.forms import filled
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/mailing/client/"
@@ -291,3 +292,55 @@ def test_an_empty_list_offers_the_file_first(browser: Browser) -> None:
     assert "Your clients will be here" in page
     assert "Load from a file" in page
     assert not Mailing.objects.exists()
+
+
+# --- another address -----------------------------------------------------------------------------------
+
+
+def moved(browser: Browser, client: Client, email: str) -> str:
+    page = f"{LIST}{client.pk}/change/"
+    data = filled(browser.get(page).content.decode(), "client_form", email=email, comment="Kept")
+    return browser.post(page, data, follow=True).content.decode()
+
+
+def test_only_who_may_send_gives_a_recipient_of_an_active_mailing_another_address() -> None:
+    client = ClientFactory(email="anna@example.ru")
+    MailingFactory(clients=[client])
+    editor = somebody("view_client", "change_client", "change_mailing", "view_mailing")
+
+    answered = moved(editor, client, "attacker@example.com")
+    client.refresh_from_db()
+    assert client.email == "anna@example.ru"
+    assert answered.count("only a Manager may change the address") >= 1
+    assert "Kept" in answered  # nothing typed is lost
+
+    moved(editor, client, " Anna@Example.RU ")  # the same address
+    client.refresh_from_db()
+    assert (client.email, client.comment) == ("anna@example.ru", "Kept")
+
+    moved(somebody("view_client", "change_client", "send_mailing"), client, "anna.new@example.ru")
+    client.refresh_from_db()
+    assert client.email == "anna.new@example.ru"
+
+
+@pytest.mark.parametrize("state", [{"is_paused": True}, {"status": "finished"}, {"audience": Audience.EVERYONE}])
+def test_the_address_is_free_where_no_active_mailing_names_the_client(state: dict[str, Any]) -> None:
+    client = ClientFactory(email="anna@example.ru")
+    MailingFactory(clients=[] if "audience" in state else [client], **state)
+    moved(somebody("view_client", "change_client"), client, "anna.new@example.ru")
+    client.refresh_from_db()
+    assert client.email == "anna.new@example.ru"
+
+
+def test_a_client_who_asked_for_no_letters_gets_none_at_another_address_either(browser: Browser) -> None:
+    client = ClientFactory(email="name@example.ru")
+    SuppressionFactory(email="name@example.ru", reason=SuppressionReason.UNSUBSCRIBED)
+    assert "No letters go to the new address either" in moved(browser, client, "name+x@example.ru")
+    assert not Client.objects.receiving().exists()
+
+
+def test_a_new_address_mends_one_that_does_not_exist(browser: Browser) -> None:
+    client = ClientFactory(email="nmae@example.ru")
+    SuppressionFactory(email="nmae@example.ru", reason=SuppressionReason.HARD_BOUNCE)
+    assert "either" not in moved(browser, client, "name@example.ru")
+    assert Client.objects.receiving().count() == 1

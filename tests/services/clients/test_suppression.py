@@ -117,3 +117,23 @@ def test_who_had_left_and_is_then_listed_by_hand_stays_listed_after_coming_back(
 
     suppression.resubscribe("a@b.ru")
     assert reason_of("a@b.ru") == R.MANUAL
+
+
+@pytest.mark.parametrize(
+    ("reason", "follows"), [(R.UNSUBSCRIBED, True), (R.COMPLAINT, True), (R.MANUAL, True), (R.HARD_BOUNCE, False)]
+)
+def test_what_somebody_decided_goes_along_to_another_address_and_a_bounce_does_not(reason: R, follows: bool) -> None:
+    SuppressionFactory(email="anna@example.ru", reason=reason, note="By telephone", manual_note="Twice")
+    entry = suppression.follow("anna@example.ru", "anna.new@example.ru", by=UserFactory())
+    assert (entry is not None) == follows
+    assert reason_of("anna.new@example.ru") == (reason if follows else None)
+    assert reason_of("anna@example.ru") == reason
+    if entry:
+        assert entry.note == "By telephone"
+
+
+def test_a_goodbye_that_goes_along_still_covers_what_staff_decided() -> None:
+    SuppressionFactory(email="anna@example.ru", reason=R.UNSUBSCRIBED, manual_note="By telephone")
+    suppression.follow("anna@example.ru", "anna.new@example.ru", by=None)
+    suppression.resubscribe("anna.new@example.ru")
+    assert reason_of("anna.new@example.ru") == R.MANUAL
