@@ -1,4 +1,7 @@
-"""Who works here: Django's screens of users and groups, in our words and with the rights that exist here."""
+"""Who works here: Django's screens of users and groups, in our words and with the rights that exist here.
+
+Whoever may change users or groups and is no superuser stays within what they may do themselves (`accounts`).
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,24 @@ from django.contrib import admin
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
 from django.contrib.auth.admin import UserAdmin as StockUserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group, Permission, User
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import Count, Field, ManyToManyField, QuerySet
 from django.forms.models import ModelChoiceIterator
 from django.http import HttpRequest
 from django.utils.functional import Promise
-from django.utils.safestring import SafeString
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from mailing.admin.common.base import Row, SamovarModelAdmin
+from mailing.admin.common.pages import user_of
 from mailing.formatting import num, when
 from mailing.furniture import ChangePage, Notice
-from mailing.services.access import groups
+from mailing.services.access import accounts, groups
 
 ABOUT = ("client", "suppression", "message", "mailing", "attempt", "delivery", "accessevent", "user", "group")
 ACTIONS: dict[str, Promise] = {
@@ -50,12 +56,16 @@ if TYPE_CHECKING:
     UserScreen = StockUserAdmin[User]
     NewUserForm = AdminUserCreationForm[User]
     PasswordForm = AdminPasswordChangeForm[User]
+    ChangeForm = UserChangeForm[User]
+    GroupModelForm = forms.ModelForm[Group]
 else:
     ChoiceField = forms.ModelMultipleChoiceField
     ChoiceIterator = ModelChoiceIterator
     UserScreen = StockUserAdmin
     NewUserForm = AdminUserCreationForm
     PasswordForm = AdminPasswordChangeForm
+    ChangeForm = UserChangeForm
+    GroupModelForm = forms.ModelForm
 
 
 def shown_name(group: Group) -> str:
@@ -70,12 +80,17 @@ def right(permission: Permission) -> str:
     return str(ACTIONS[action]) if is_stock else _(permission.name)
 
 
+def _about(kind: ContentType) -> str:
+    model = kind.model_class()
+    return capfirst(str(model._meta.verbose_name if model else kind.model))  # an app that is gone leaves its rights
+
+
 class RightsByModel(ChoiceIterator):
     """The rights under the name of what they are about."""
 
     def __iter__(self) -> Iterator[Any]:
         for kind, rights in groupby(self.queryset, key=attrgetter("content_type")):
-            yield capfirst(str(kind.model_class()._meta.verbose_name)), [self.choice(one) for one in rights]
+            yield _about(kind), [self.choice(one) for one in rights]
 
 
 class Rights(ChoiceField):
@@ -106,6 +121,17 @@ class OurRights(SamovarModelAdmin[Row]):
             field.widget.can_add_related = False
         return field
 
+    @admin.display(description=gettext_lazy("rights"))
+    def shown_rights(self, holder: User | Group) -> SafeString | str:
+        """In place of the boxes, for those who may not tick them."""
+        held = holder.user_permissions if isinstance(holder, User) else holder.permissions
+        rows = held.select_related("content_type").order_by("content_type__app_label", "content_type__model", "pk")
+        lines = [
+            (_about(kind), ", ".join(right(one) for one in rights))
+            for kind, rights in groupby(rows, key=attrgetter("content_type"))
+        ]
+        return format_html_join(mark_safe("<br>"), "{}: {}", lines) or "—"
+
 
 class NewStaffForm(NewUserForm):
     usable_password = None  # type: ignore[assignment]  # removes the field: without a password nobody comes in here
@@ -118,6 +144,31 @@ class NewPasswordForm(PasswordForm):
     )
 
 
+class StaffForm(ChangeForm):
+    kept: Sequence[Group] = ()  # set by the admin: groups of this account that are not theirs to take away
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.kept:
+            self.initial["groups"] = [group for group in self.initial["groups"] if group not in self.kept]
+
+    def clean_groups(self) -> list[Group]:
+        return [*self.cleaned_data["groups"], *self.kept]
+
+
+class GroupForm(GroupModelForm):
+    by: User | None = None  # set by the admin
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if not accounts.may_name(self.by, name):
+            raise forms.ValidationError(_("This is the name of one of Samovar's own groups. Choose another one."))
+        return name
+
+
+OWN_RIGHTS = ("is_active", "is_staff", "groups")
+
+
 class StaffAdmin(OurRights[User], UserScreen):
     list_title = gettext_lazy("Users")
     add_label = gettext_lazy("New user")
@@ -125,6 +176,7 @@ class StaffAdmin(OurRights[User], UserScreen):
     list_filter = ("groups", "is_active", "is_superuser")
     filter_horizontal = ()
     search_help_text = gettext_lazy("By name and address")
+    form = StaffForm
     add_form = NewStaffForm
     change_password_form = NewPasswordForm
     add_fieldsets = ((None, {"fields": ("username", "password1", "password2")}),)
@@ -140,12 +192,57 @@ class StaffAdmin(OurRights[User], UserScreen):
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
 
+    # --- whom one reaches ----------------------------------------------------------------------------
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _reaches(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _reaches(request, obj)
+
     def get_deleted_objects(
         self, objs: Sequence[User] | QuerySet[User], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Whoever stands in the journal stays: with the user Django would delete what they did."""
-        found, numbers, lacking, protected = super().get_deleted_objects(objs, request)
-        return found, numbers, lacking, [*protected, *still_in_journal(objs)]
+        shown, numbers, needed, protected = super().get_deleted_objects(objs, request)
+        too_strong = accounts.beyond(user_of(request), objs)
+        return shown, numbers, needed | _lacking(too_strong), [*protected, *still_in_journal(objs)]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Nobody but a superuser gives single rights, makes superusers, or touches rights of their own."""
+        if accounts.may_give_rights(user_of(request)):
+            return self.readonly_fields
+        own = obj is not None and obj.pk == user_of(request).pk
+        return (*self.readonly_fields, "shown_rights", "is_superuser", *(OWN_RIGHTS if own else ()))
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        found = super().get_fieldsets(request, obj)
+        if accounts.may_give_rights(user_of(request)):
+            return found
+        instead: dict[Any, str] = {"password": "password" if self.has_change_permission(request, obj) else ""}
+        instead["user_permissions"] = "shown_rights"
+        return [
+            (
+                title,
+                given | {"fields": tuple(filter(None, (instead.get(name, str(name)) for name in given["fields"])))},
+            )
+            for title, given in found
+        ]
+
+    def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        field = form.base_fields.get("groups")
+        if obj and field and not accounts.may_give_rights(user_of(request)):
+            field.queryset = accounts.to_hand_on(user_of(request))
+            form.kept = list(obj.groups.exclude(pk__in=field.queryset))
+            field.help_text = _help_on_groups(form.kept)
+        return form
+
+    def get_change_page(self, request: HttpRequest, obj: User) -> ChangePage:
+        told = _("This account may do more than you: only an administrator changes it.")
+        return ChangePage(str(obj), notices=[] if _reaches(request, obj) else [Notice(told)])
+
+    # --- columns -------------------------------------------------------------------------------------
 
     @admin.display(description=gettext_lazy("groups"))
     def roles(self, user: User) -> str:
@@ -166,21 +263,45 @@ class StaffGroupAdmin(OurRights[Group], StockGroupAdmin):  # type: ignore[misc] 
     }
     search_fields = ()  # by names that nobody sees
     filter_horizontal = ()
+    form = GroupForm
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         found: QuerySet[Any] = super().get_queryset(request).annotate(number_of_people=Count("user"))
         return found
 
     def get_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
-        return ("role" if _is_ours(obj) else "name", "permissions")
+        rights = "permissions" if accounts.may_give_rights(user_of(request)) else "shown_rights"
+        return ("role" if _is_ours(obj) else "name", *((rights,) if obj or rights == "permissions" else ()))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
         """Renamed, one of our groups would be made anew by the next migrate."""
-        return ("role",) if _is_ours(obj) else ()
+        fixed = ("role",) if _is_ours(obj) else ()
+        return fixed if accounts.may_give_rights(user_of(request)) else (*fixed, "shown_rights")
+
+    def get_form(self, request: HttpRequest, obj: Group | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.by = user_of(request)
+        return form
 
     def get_change_page(self, request: HttpRequest, obj: Group) -> ChangePage:
         told = _("One of Samovar's own groups: stored as “%(name)s”, shown to everybody in their own language.")
-        return ChangePage(str(obj), notices=[Notice(told % {"name": obj.name})] if _is_ours(obj) else [])
+        notices = [Notice(told % {"name": obj.name})] if _is_ours(obj) else []
+        if not accounts.may_give_rights(user_of(request)):
+            notices.append(Notice(_("Only an administrator decides what a group may do.")))
+        return ChangePage(str(obj), notices=notices)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _reaches_group(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _reaches_group(request, obj)
+
+    def get_deleted_objects(
+        self, objs: Sequence[Group] | QuerySet[Group], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        shown, numbers, needed, protected = super().get_deleted_objects(objs, request)
+        too_strong = accounts.groups_beyond(user_of(request), objs)
+        return shown, numbers, needed | _lacking(too_strong), protected
 
     @admin.display(description=gettext_lazy("group"), ordering="name")
     def role(self, group: Group) -> str:
@@ -189,6 +310,25 @@ class StaffGroupAdmin(OurRights[Group], StockGroupAdmin):  # type: ignore[misc] 
     @admin.display(description=gettext_lazy("people"), ordering="number_of_people")
     def people(self, group: PeopledGroup) -> str:
         return str(num(group.number_of_people))
+
+
+def _reaches(request: HttpRequest, user: User | None) -> bool:
+    return user is None or accounts.reaches(user_of(request), user)
+
+
+def _reaches_group(request: HttpRequest, group: Group | None) -> bool:
+    return group is None or accounts.reaches_group(user_of(request), group)
+
+
+def _lacking(objs: Sequence[Any]) -> set[str]:
+    return {_("“%(name)s” may do more than you.") % {"name": one} for one in objs}
+
+
+def _help_on_groups(kept: Sequence[Group]) -> str:
+    words = _("You hand on the groups you are in yourself.")
+    if kept:
+        words += " " + _("These stay as they are: %(groups)s.") % {"groups": ", ".join(map(str, kept))}
+    return words
 
 
 def _is_ours(group: Group | None) -> bool:

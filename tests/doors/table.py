@@ -1,5 +1,6 @@
-"""Who may do what, door by door. The roles: S superuser, M Manager, E Editor, V Viewer, N staff without a group,
-A anonymous. Whoever is not named gets 403; an anonymous one is sent to the login page.
+"""Who may do what, door by door. The roles: S superuser, M Manager, E Editor, V Viewer, U "may change users" and
+G "may change groups" (with these rights and no others), N staff without a group, A anonymous. Whoever is not named
+gets 403; an anonymous one is sent to the login page.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-EVERYBODY, STAFF, LOOKERS, PREPARERS, SENDERS, ROOT, NOBODY = "SMEVNA", "SMEVN", "SMEV", "SME", "SM", "S", ""
+EVERYBODY, STAFF, LOOKERS, PREPARERS, SENDERS, ROOT, NOBODY = "SMEVUGNA", "SMEVUGN", "SMEV", "SME", "SM", "S", ""
+PEOPLE, GROUPS = "SU", "SG"  # who look after users, and after groups
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,11 @@ def post(name: str, may: str, *args: str, **given: Any) -> Door:
     return Door(f"admin:{name}", may, args, "POST", **({"answers": (302,), "changes": True} | given))
 
 
-def save(name: str, may: str, /, *args: str, form: str, **changed: Any) -> Door:
+def save(
+    name: str, may: str, /, *args: str, form: str, note: str = "", refusals: tuple[int, ...] = (403,), **changed: Any
+) -> Door:
     """The form of an object, with these fields changed."""
-    return post(name, may, *args, form=form, data=changed)
+    return post(name, may, *args, form=form, data=changed, note=note, refusals=refusals)
 
 
 def act(model: str, action: str, may: str, row: str, *, note: str = "", **given: Any) -> Door:
@@ -134,6 +138,8 @@ CLIENTS = (
     save("mailing_client_add", PREPARERS, form="client_form", email="new@mail.example", full_name="Новый"),
     save("mailing_client_change", PREPARERS, "client", form="client_form", full_name="Анна П."),
     # Anna is a recipient of an active mailing, Boris of none.
+    save("mailing_client_change", SENDERS, "client", form="client_form", email="a@mail.example", refusals=(200, 403)),
+    save("mailing_client_change", PREPARERS, "loose", form="client_form", email="b@mail.example"),
     get("mailing_client_delete", SENDERS, "client"),
     post("mailing_client_delete", SENDERS, "client", data={"post": "yes"}),
     get("mailing_client_delete", PREPARERS, "loose"),
@@ -285,25 +291,46 @@ DEMO = (
     post("mailing_mailbox_fault", SENDERS, data={"fault": "none"}, changes=False),
 )
 
-SYSTEM = (
-    post("confirm_site", ROOT, changes=False),
-    *(get(f"auth_{model}_changelist", ROOT) for model in ("user", "group")),
-    *(get(f"auth_{model}_add", ROOT) for model in ("user", "group")),
+# Vera is a Viewer, "nobody" holds no right at all, the administrators are two.
+USERS = (
+    get("auth_user_changelist", PEOPLE),
+    get("auth_user_add", PEOPLE),
+    save("auth_user_add", PEOPLE, form="user_form", username="newcomer", **PASSWORDS),
+    *(get(f"auth_user_{page}", PEOPLE, who) for who in ("boss", "user", "nobody") for page in ("change", "history")),
+    *(get(f"auth_user_{page}", ROOT, who) for who in ("boss", "user") for page in ("password_change", "delete")),
+    *(get(f"auth_user_{page}", PEOPLE, "nobody") for page in ("password_change", "delete")),
     *(
-        get(f"auth_{model}_{page}", ROOT, model)
-        for model in ("user", "group")
-        for page in ("change", "history", "delete")
+        door
+        for may, who in ((ROOT, "boss"), (ROOT, "user"), (PEOPLE, "nobody"))
+        for door in (
+            post("auth_user_password_change", may, who, data=PASSWORDS),
+            save("auth_user_change", may, who, form="user_form", first_name="Вера"),
+            save("auth_user_change", may, who, form="user_form", is_active=None, note="switched off"),
+            post("auth_user_delete", may, who, data={"post": "yes"}),
+            act("auth_user", "delete_selected", may, who, data={"post": "yes"}, refusals=(403,)),
+        )
     ),
-    get("auth_user_password_change", ROOT, "user"),
-    post("auth_user_password_change", ROOT, "user", data=PASSWORDS),
-    save("auth_user_add", ROOT, form="user_form", username="newcomer", **PASSWORDS),
-    save("auth_user_change", ROOT, "user", form="user_form", first_name="Вера"),
-    post("auth_user_delete", ROOT, "user", data={"post": "yes"}),
-    act("auth_user", "delete_selected", ROOT, "user", data={"post": "yes"}),
-    save("auth_group_add", ROOT, form="group_form", name="Helpers"),
-    save("auth_group_change", ROOT, "custom", form="group_form", name="Helpers"),
+)
+
+USER_GROUPS = (
+    get("auth_group_changelist", GROUPS),
+    get("auth_group_add", GROUPS),
+    save("auth_group_add", GROUPS, form="group_form", name="Helpers"),
+    *(get(f"auth_group_{page}", GROUPS, which) for which in ("group", "custom") for page in ("change", "history")),
+    get("auth_group_delete", ROOT, "group"),
+    get("auth_group_delete", GROUPS, "custom"),
+    post("auth_group_change", ROOT, "group", data={"permissions": "{send}"}),
+    save("auth_group_change", GROUPS, "custom", form="group_form", name="Helpers"),
     post("auth_group_delete", ROOT, "group", data={"post": "yes"}),
     act("auth_group", "delete_selected", ROOT, "group", data={"post": "yes"}),
+    post("auth_group_delete", GROUPS, "custom", data={"post": "yes"}),
+    act("auth_group", "delete_selected", GROUPS, "custom", data={"post": "yes"}),
+)
+
+SYSTEM = (
+    post("confirm_site", ROOT, changes=False),
+    *USERS,
+    *USER_GROUPS,
     get("app_list", STAFF, "auth", answers=(302,)),  # to the overview
     *(door for model in ("schedule", "failure") for door in read_only("django_q", model)),
     *read_only("mailing", "accessevent"),
@@ -313,3 +340,5 @@ SYSTEM = (
 )
 
 DOORS: tuple[Door, ...] = (*SHELL, *CLIENTS, *EXCHANGE, *STOP_LIST, *MESSAGES, *MAILINGS, *ATTEMPTS, *DEMO, *SYSTEM)
+# Whoever may not open a list gets 403 for its actions, too; the others find them gone.
+LISTS: dict[str, str] = {door.name: door.may for door in DOORS if door.method == "GET" and not door.args}

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from mailbox import Maildir
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser, Group, User
+from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import models
 from django.test import Client as Browser
@@ -34,6 +34,8 @@ ROLES = {
     "M": "Manager",
     "E": "Editor",
     "V": "Viewer",
+    "U": "may change users",
+    "G": "may change groups",
     "N": "staff without a group",
     "A": "anonymous",
 }
@@ -98,7 +100,10 @@ def build() -> World:
         "token": links.unsubscribe_url(client.email).rstrip("/").rsplit("/", 1)[-1],
         "group": Group.objects.get(name="Viewer").pk,
         "custom": Group.objects.create(name="Guests").pk,
+        "boss": factories.UserFactory(username="chief", is_superuser=True).pk,
         "user": User.objects.get(username="viewer").pk,
+        "nobody": User.objects.get(username="nobody").pk,
+        "send": Permission.objects.get(codename="send_mailing").pk,
         **_system(now),
     }
     return world
@@ -139,6 +144,10 @@ def _users() -> dict[str, User | AnonymousUser]:
         user = factories.UserFactory(username=name.lower())
         user.groups.add(Group.objects.get(name=name))
         users[role] = user
+    for role, model in (("U", "user"), ("G", "group")):
+        users[role] = factories.UserFactory(username=f"{model}s")
+        rights = Permission.objects.filter(content_type__app_label="auth", content_type__model=model)
+        users[role].user_permissions.set(rights)
     return users
 
 
@@ -183,4 +192,7 @@ def fingerprint() -> dict[str, Any]:
     came_and_went = {AccessKind.LOGGED_IN, AccessKind.LOGGED_OUT, AccessKind.FAILED}
     rows["AccessEvent"] = [row for row in rows["AccessEvent"] if row["kind"] not in came_and_went]
     rows["recipients"] = sorted(through.values_list("mailing_id", "client_id"))
+    for table in (User.groups.through, User.user_permissions.through, Group.permissions.through):
+        # A form that is saved unchanged writes its rows anew.
+        rows[table.__name__] = sorted(tuple(row.values())[1:] for row in table._default_manager.values())
     return rows

@@ -1,9 +1,10 @@
-"""Who may do what: groups and their rights, whether this installation may write at all, the log of what was done,
-the log of who came in, and how often somebody may guess."""
+"""Who may do what: groups and their rights, who reaches which account, whether this installation may write at all; the
+log of what was done, the log of who came in, and how often somebody may guess."""
 
 from __future__ import annotations
 
 from mailing.services.access import (
+    accounts,
     audit_log,
     groups,
     limits,
@@ -16,6 +17,7 @@ from mailing.services.access import (
 )
 
 __all__ = [
+    "accounts",
     "audit_log",
     "groups",
     "limits",
