@@ -67,11 +67,6 @@ class ClientChangePage(SamovarModelAdmin[Client]):
             context={"summary": known},
         )
 
-    def save_model(self, request: HttpRequest, obj: Client, form: ModelForm[Client], change: bool) -> None:
-        if change:
-            persons.keep_address(obj, form.initial.get("email", ""))
-        super().save_model(request, obj, form, change)
-
     def _buttons(self, request: HttpRequest, obj: Client) -> list[Button]:
         buttons = []
         if obj.suppression and permissions.may_return_letters(user_of(request)):
@@ -95,7 +90,9 @@ class ClientChangePage(SamovarModelAdmin[Client]):
         return form
 
     def save_model(self, request: HttpRequest, obj: Client, form: ModelForm[Client], change: bool) -> None:
-        """A stop that somebody decided goes along with the client to another address."""
+        """The address before is remembered; a stop that somebody decided goes along to the new one."""
+        if change:
+            persons.keep_address(obj, form.initial.get("email", ""))
         super().save_model(request, obj, form, change)
         if not (change and isinstance(form, ClientForm) and form.email_before != obj.email):
             return

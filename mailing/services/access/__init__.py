@@ -1,5 +1,7 @@
-"""Who may do what: groups and their rights, who reaches which account, whether this installation may write at all; the
-log of what was done, the log of who came in, and how often somebody may guess."""
+"""Who may do what: groups and their rights, who reaches which account, whether this installation may write at all.
+
+And what was done (`audit_log`), who came in (`trail`), and how often somebody may guess (`limits`).
+"""
 
 from __future__ import annotations
 
