@@ -28,6 +28,7 @@ _LETTER = "[A-Za-z0-9]"
 _BEFORE = rf"(?:{_ESCAPED}|{_PERCENT}|(?<!{_LETTER})(?<!{_LETTER}[._+-])(?<!{_LETTER}[._+-][._+-]))"
 _FILE = rf"(?:csv|eml|ods|pdf|tsv|txt|docx?|xls[mx]?)(?!{_LETTER})"  # of a file that was named after somebody
 _AFTER = rf"(?!{_LETTER})(?!-+{_LETTER})(?!\.(?!{_FILE}){_LETTER})"
+_E, _YO = "е", "ё"  # the second is mostly written as the first
 _BETWEEN = r"[\s_.,+-]+"  # the words of a name; in the name of a file, too
 _UNICODE_ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
 _LINK = re.compile(r"[^\s\"'<>]+")
@@ -144,7 +145,7 @@ def _character_pattern(character: str) -> str:
 
 
 def _name_pattern(name: str) -> str:
-    words = (re.sub("[её]", "[её]", re.escape(word), flags=re.IGNORECASE) for word in name.split())
+    words = (re.sub(f"[{_E}{_YO}]", f"[{_E}{_YO}]", re.escape(word), flags=re.IGNORECASE) for word in name.split())
     return rf"(?<![^\W_]){_BETWEEN.join(words)}(?![^\W_])"
 
 
@@ -161,21 +162,21 @@ def _name_likes(name: str) -> set[str]:
 
 
 def _plain_character(character: str) -> str:
-    return character if character.isalnum() and character.lower() not in "её" else "_"
+    return character if character.isalnum() and character.lower() not in {_E, _YO} else "_"
 
 
 def _json_character(character: str) -> str:
     """Any character takes the place of the backslash, which is special in one database and not in the other."""
-    return (
-        character if character.isascii() else f"_u{'04__' if character.lower() in 'её' else f'{ord(character):04x}'}"
-    )
+    if character.isascii():
+        return character
+    return "_u04__" if character.lower() in {_E, _YO} else f"_u{ord(character):04x}"
 
 
 def _percent_character(character: str) -> str:
     if character.isascii():
         return character
     data = character.encode()
-    return "".join("___" if character.lower() in "её" else f"_{byte:02X}" for byte in data)
+    return "".join("___" if character.lower() in {_E, _YO} else f"_{byte:02X}" for byte in data)
 
 
 def _base64_fragments(email: str) -> set[str]:
