@@ -23,7 +23,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=$(RANDOM_KEY) QUEUE_KEY=$(RANDOM_KEY) \
 	DEFAULT_FROM_EMAIL=news@example.com ADMINS=admin@example.com DATABASE_URL=sqlite:///var/check.sqlite3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench pages shots messages pins audit
+.PHONY: help setup run test check bench pages shots messages pins audit fresh
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ messages: $(STAMP)  ## collect the strings, then compile the catalogues (needs g
 	$(DEVELOP) $(BIN)/python manage.py makemessages --locale ru --no-location --no-wrap --ignore backoffice/locale \
 		--ignore .venv --ignore var --ignore tests --ignore benchmarks --ignore staticfiles
 	$(DEVELOP) $(BIN)/python manage.py compilemessages --ignore .venv
+
+fresh:  ## a bare Debian, and the documents word by word on it (root; a quarter of an hour; ARGS="readme install")
+	@python3 -m tests.fresh $(ARGS)
 
 pins: $(STAMP)  ## after a change of a requirements*.in: write the .txt beside it, with hashes (UPGRADE=--upgrade)
 	@for locked in $(LOCKED:.txt=); do $(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 \
