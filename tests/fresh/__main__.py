@@ -2,8 +2,8 @@
 
     sudo python3 -m tests.fresh [--keep] [CHAPTER …]
 
-Chapters: readme, install, letter, backup, restore, upgrade; without a name all of them, in this order. Takes a quarter
-of an hour, some 3 GB below var/, and a network to fetch packages from. It needs no package of Python's.
+Chapters: readme, install, letter, backup, restore, upgrade; without a name all of them, in this order. Takes a
+quarter of an hour, some 3 GB below var/, and a network to fetch packages from. It needs no package of Python's.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ def main() -> int:
         return _refuse("a machine within the machine is made by root: sudo make fresh")
     if absent := machine.missing():
         return _refuse(f"install first: apt-get install {' '.join(absent)}")
-    if changed := subprocess.run(
-        ["git", "status", "--porcelain"], cwd=PROJECT, capture_output=True, text=True
-    ).stdout:
+    if changed := _not_committed():
         print(f"What is not committed is not tried, because the machine clones:\n{changed}", flush=True)  # noqa: T201
     tree = ROOM / "tree"
     shutil.rmtree(ROOM, ignore_errors=True)
@@ -65,6 +63,11 @@ def _travel(tree: Path, chapters: list[str]) -> int:
             f"Everything was done after {time.monotonic() - began:.0f} s. {ROOM / 'journey.log'} has every word."
         )
     return 0
+
+
+def _not_committed() -> str:
+    status = ["git", "status", "--porcelain"]
+    return subprocess.run(status, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
 
 
 def _refuse(reason: str) -> int:

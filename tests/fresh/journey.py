@@ -291,13 +291,10 @@ def _doors(journey: Journey) -> None:
         journey.expect(line in head.lower(), f"a page of the admin says {line}")
     plain = root("curl --silent --head http://letters.example.com/admin/")
     journey.expect(f"location: {SITE}/admin/" in plain.lower(), "plain http is sent to https")
-    large = root(
-        f"head -c 200000 /dev/zero | curl --silent --output /dev/null --write-out '%{{http_code}}' --data-binary @- {SITE}/admin/login/"
-    )
+    status = "curl --silent --output /dev/null --write-out '%{http_code}'"
+    large = root(f"head -c 200000 /dev/zero | {status} --data-binary @- {SITE}/admin/login/")
     journey.expect(large == "413", f"a log-in of 200 kB is refused by the proxy ({large})")
-    forged = root(
-        f"curl --silent --output /dev/null --write-out '%{{http_code}}' -H 'Host: evil.example' -k {SITE}/admin/"
-    )
+    forged = root(f"{status} -H 'Host: evil.example' {SITE}/admin/")
     journey.expect(forged == "400", f"another host's name is refused ({forged})")
     program = LOGIN.replace("PASSWORD", repr(PASSWORD)).replace("SITE", repr(SITE))
     said = root(f"python3 - <<'END'\n{program}\nEND", check=False)
@@ -375,12 +372,11 @@ def restore(journey: Journey) -> None:
     """After the backup one more mailing was sent, and somebody unsubscribed; then the data are lost."""
     journey.django(MAILING.replace("NUMBER", "3").replace("NAME", "two"))
     journey.wait(lambda: _found(journey, "News two") == 3, "three more letters, after the backup", 180)
-    link = journey.machine.root(
-        "cat /home/inbox/Maildir/new/* | tr -d '\\r\\n' | sed 's/=\\n//g' | grep -oE '<https://letters.example.com/u/[^>]+>' | head -1"
-    ).strip("<>\n ")
-    gone = journey.machine.root(
-        f"curl --silent --write-out '%{{http_code}}' --output /dev/null -d List-Unsubscribe=One-Click '{link}'"
-    )
+    unfolded = "cat /home/inbox/Maildir/new/* | tr -d '\\r\\n'"
+    found = journey.machine.root(f"{unfolded} | grep -oE '<{SITE}/u/[^>]+>' | head -1")
+    link = re.sub(r"[<>\s]", "", found)
+    goodbye = f"curl --silent --write-out '%{{http_code}}' --output /dev/null -d List-Unsubscribe=One-Click '{link}'"
+    gone = journey.machine.root(goodbye)
     journey.expect(gone == "200", f"somebody unsubscribed by one click ({gone})")
     number = letters(journey)
     steps = documents.section(RESTORE, "Restore at the same address")
