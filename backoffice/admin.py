@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
+from django.contrib.admin.options import TO_FIELD_VAR
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.core.exceptions import PermissionDenied
+from django.db.models import Field
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -17,8 +23,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from backoffice import knocking
-from mailing import guests
-from mailing.errors import NotAllowed
+from backoffice.views import bad_request
+from mailing import guests, unchecked
+from mailing.errors import NotAllowed, NotUnderstood
 from mailing.services.access import site_guard
 
 
@@ -33,7 +40,15 @@ class SamovarAdminSite(admin.AdminSite):
         confirm = path("confirm-site/", self.admin_view(require_POST(confirm_site)), name="confirm_site")
         brought = [page for guest in guests.installed() for page in guest.pages()]
         pages = [path(page.route, self.admin_view(page.view), name=page.name) for page in brought]
-        return [confirm, *pages, *super().get_urls()]
+        # Nothing here has a public page.
+        stock = [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
+        return [confirm, *pages, *stock]
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        return super().admin_view(understanding(view), cacheable)
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        return cast("HttpResponse", Suggestions.as_view(admin_site=self)(request))
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -52,6 +67,35 @@ class SamovarAdminSite(admin.AdminSite):
         from mailing.admin.site import overview
 
         return super().index(request, overview.context(request) | (extra_context or {}))
+
+
+class Suggestions(AutocompleteJsonView):
+    """What a box that searches offers: by a field that leads somewhere, for words that somebody may have typed."""
+
+    def process_request(self, request: HttpRequest) -> Any:
+        term, screen, field, to_field = super().process_request(request)
+        if not isinstance(field, Field):
+            raise PermissionDenied
+        if len(term) > unchecked.LONGEST_SEARCH:
+            raise NotUnderstood([("term", term)])
+        return term, screen, field, to_field
+
+
+def understanding(view: Callable[..., Any]) -> Callable[..., Any]:
+    """What an address asks for and does not exist is the asker's mistake: a page for them, no alarm for us."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return view(request, *args, **kwargs)
+        except NotUnderstood as refusal:
+            return bad_request(request, refusal)
+        except DisallowedModelAdminToField:
+            return bad_request(request, NotUnderstood([(TO_FIELD_VAR, request.GET.get(TO_FIELD_VAR, ""))]))
+        except DisallowedModelAdminLookup:
+            return bad_request(request)
+
+    return answered
 
 
 def confirm_site(request: HttpRequest) -> HttpResponse:

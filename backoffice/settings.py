@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "backoffice.middleware.readable",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "backoffice.sessions.SessionLimits",
     "django.middleware.locale.LocaleMiddleware",

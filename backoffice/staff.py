@@ -31,6 +31,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from mailing.admin.common.base import Row, SamovarModelAdmin
 from mailing.admin.common.pages import user_of
 from mailing.formatting import num, when
+from mailing.forms.rows import ManyRows
 from mailing.furniture import ChangePage, Notice
 from mailing.services.access import accounts, groups
 
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
     PeopledGroup = WithAnnotations[Group, Peopled]
-    ChoiceField = forms.ModelMultipleChoiceField[Any]
     ChoiceIterator = ModelChoiceIterator[Any]
     UserScreen = StockUserAdmin[User]
     NewUserForm = AdminUserCreationForm[User]
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     ChangeForm = UserChangeForm[User]
     GroupModelForm = forms.ModelForm[Group]
 else:
-    ChoiceField = forms.ModelMultipleChoiceField
     ChoiceIterator = ModelChoiceIterator
     UserScreen = StockUserAdmin
     NewUserForm = AdminUserCreationForm
@@ -93,7 +92,7 @@ class RightsByModel(ChoiceIterator):
             yield _about(kind), [self.choice(one) for one in rights]
 
 
-class Rights(ChoiceField):
+class Rights(ManyRows):
     iterator = RightsByModel
 
     def label_from_instance(self, obj: Permission) -> str:
@@ -106,7 +105,7 @@ class OurRights(SamovarModelAdmin[Row]):
     def formfield_for_manytomany(
         self, db_field: ManyToManyField[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:
-        boxes: dict[str, Any] = {"widget": forms.CheckboxSelectMultiple, "required": False}
+        boxes: dict[str, Any] = {"widget": forms.CheckboxSelectMultiple, "required": False, "form_class": ManyRows}
         if db_field.related_model is Permission:
             ours = Permission.objects.filter(content_type__app_label__in=("mailing", "auth"))
             rows = ours.filter(content_type__model__in=ABOUT).select_related("content_type")

@@ -15,4 +15,5 @@ urlpatterns = [
     path("", include("mailing.urls")),
 ]
 
+handler400 = "backoffice.views.bad_request"
 handler500 = "backoffice.views.server_error"

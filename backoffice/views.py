@@ -6,14 +6,25 @@ import logging
 import secrets
 import sys
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import Error as AnyDatabaseError
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from mailing.errors import lacks_tables
+from mailing.errors import Refused, lacks_tables
 
 logger = logging.getLogger(__name__)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """What a person can do about it stands there when we refused the request ourselves."""
+    context = {"sentence": str(exception) if isinstance(exception, Refused) else ""}
+    try:
+        html = render_to_string("400.html", context, request)
+    except (SuspiciousOperation, LookupError):  # parameters that cannot be read break the page of the mistake, too
+        html = render_to_string("400.html", context)
+    return HttpResponse(html, status=400)
 
 
 def server_error(request: HttpRequest, template_name: str = "500.html") -> HttpResponse:

@@ -5,13 +5,19 @@ Every refusal carries one sentence for the person (translated when it is printed
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
+
+from mailing import unchecked
 
 if TYPE_CHECKING:
     from mailing.models import Attempt
+
+
+NOT_UNDERSTOOD = gettext_noop("Not understood: %(what)s. Nothing was done; go back and choose again.")
 
 
 class RefusalCode(Enum):
@@ -44,6 +50,17 @@ class Refused(Exception):
 
 class NotAllowed(Refused):
     """The person lacks a permission (the admin answers 403)."""
+
+
+class NotUnderstood(Refused):
+    """An address asks for something that nothing of ours would ask for; `pairs` are its parameters with their values.
+
+    The admin answers 400; a list that is only looked at is shown without them and says so.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        super().__init__(NOT_UNDERSTOOD, what=unchecked.shown(pairs))
+        self.pairs = pairs
 
 
 class NotStarted(Refused):

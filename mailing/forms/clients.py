@@ -18,7 +18,7 @@ from import_export.formats.base_formats import Format
 from import_export.forms import ConfirmImportForm, ImportForm
 from import_export.resources import ModelResource
 
-from mailing import addresses, texts
+from mailing import addresses, texts, unchecked
 from mailing.forms.widgets import FileBox, SuggestingSelect
 from mailing.furniture import Words
 from mailing.models import Client, ClientImport, Mailing, Suppression
@@ -95,8 +95,8 @@ class MailingChoice(forms.ChoiceField):
         """One that was searched for is offered from now on, so that the page shows what was chosen."""
         if super().valid_value(value):
             return True
-        pk = str(value)
-        found = self._open().filter(pk=int(pk)).first() if pk.isdecimal() and len(pk) < 19 else None
+        pk = unchecked.number(str(value))
+        found = None if pk is None else self._open().filter(pk=pk).first()
         if found:
             offered: Any = self.choices
             self.choices = [*offered, _choice(found)]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.http import QueryDict
 from django.urls import reverse_lazy
 from django.utils import timezone
@@ -19,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailing import addresses, texts
 from mailing.choices import Audience
+from mailing.forms.rows import ManyRows, SuggestedRow, SuggestedRows
 from mailing.forms.widgets import MomentWidget
 from mailing.furniture import Words
 from mailing.models import Client, Mailing
@@ -52,11 +52,11 @@ class MailingForm(ModelForm):
     everyone_label: Any = Audience.EVERYONE.label  # set by the admin: with their number
     start_at = MomentField(label=_("First send"), initial=tomorrow_morning)
     end_at = MomentField(label=_("End"), required=False, help_text=_("Empty: no end."))
-    add_clients = forms.ModelMultipleChoiceField(
+    add_clients = ManyRows(
         label=_("Add clients"),
         queryset=Client.objects.all(),
         required=False,
-        widget=AutocompleteSelectMultiple(Mailing._meta.get_field("clients"), admin.site),
+        widget=SuggestedRows(Mailing._meta.get_field("clients"), admin.site),
         help_text=format_lazy(
             '{} <a href="{}">{}</a>',
             _("Up to 50 at a time. Many clients are easier to add from the client list or by import:"),
@@ -73,7 +73,10 @@ class MailingForm(ModelForm):
             *("periodicity", "is_paused", "from_name", "reply_to"),
         )
         labels = {"name": _("Name of the mailing"), "audience": _("Recipients")}
-        widgets = {"audience": forms.RadioSelect}
+        widgets = {
+            "audience": forms.RadioSelect,
+            "message": SuggestedRow(Mailing._meta.get_field("message"), admin.site),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mailing import addresses, letterchecks
 from mailing.delivery.letters import prepare
 from mailing.delivery.letters.prepare import Judged
+from mailing.forms.rows import SuggestedRow
 from mailing.furniture import Words
 from mailing.models import Client, Delivery, Message
 
@@ -26,7 +26,7 @@ TEST_ADDRESSES = 3
 SUBJECT_LIMIT = 60  # characters most mail programs show
 
 
-class SampleSelect(AutocompleteSelect):
+class SampleSelect(SuggestedRow):
     """An empty box says whom the letter is shown to without a choice."""
 
     def build_attrs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy
 
-from mailing import addresses
+from mailing import addresses, unchecked
 from mailing.admin.attempts.links import ONE_ATTEMPT, attempt_title
 from mailing.admin.common import delivery_text, pills
 from mailing.admin.common.base import SamovarModelAdmin, Unchangeable
@@ -36,8 +36,8 @@ class DeliveryList(SamovarList):
     @cached_property
     def attempt(self) -> Attempt | None:
         """The list is mostly opened from an attempt: it says of which, and leads back."""
-        pk = str(self.params.get(ONE_ATTEMPT, ""))
-        if not pk.isdecimal() or len(pk) >= 19:
+        pk = unchecked.number(str(self.params.get(ONE_ATTEMPT, "")))
+        if pk is None:
             return None
         found = Attempt.objects.select_related("mailing__message")
         return found.only("mailing__name", "mailing__message__subject").filter(pk=pk).first()
@@ -49,6 +49,7 @@ class DeliveryAdmin(Unchangeable, SamovarModelAdmin[Delivery]):
     empty_title = gettext_lazy("No deliveries")
     empty_text = gettext_lazy("The deliveries of an attempt are deleted some months after it; its numbers stay.")
     changelist = DeliveryList
+    link_parameters = (ONE_ATTEMPT,)
     actions = None
     has_history = False  # the runner writes no log
     list_display = ("email", "state", "reason", "code", "first_words", "tries", "next_try", "changed")
@@ -79,9 +80,6 @@ class DeliveryAdmin(Unchangeable, SamovarModelAdmin[Delivery]):
         """By prefix: addresses are stored in one form, so an index of them can be used."""
         wanted = addresses.normalize(search_term)
         return (queryset.filter(email__startswith=wanted) if wanted else queryset), False
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup == ONE_ATTEMPT or super().lookup_allowed(lookup, value, request)
 
     @admin.display(description=gettext_lazy("attempt"))
     def sent_in(self, delivery: Delivery) -> SafeString:

@@ -22,6 +22,8 @@ class AttemptList(SamovarList):
         bodies = ("html_body", "text_body", "reasons", "mailing__message__body", "mailing__message__text_body")
         return related.defer(*bodies)
 
+    page_parameters = ("format",)
+
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         """`format` asks for the list as a file; it narrows nothing."""
         found = super().get_filters_params(params)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from mailing.admin.common import parameters
 from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.export import log_export
 from mailing.admin.common.pages import GET, POST, View, user_of
@@ -66,7 +67,7 @@ class AttemptPages(SamovarModelAdmin[Attempt]):
         """The attempts of the current filter as a file."""
         if not self.has_export_permission(request):
             raise PermissionDenied
-        wanted = request.GET.get("format", "csv")
+        wanted = _format(request, "csv")
         attempts = self.get_changelist_instance(request).queryset
         self._log_export(request, attempts)
         return _file(tables.attempts_table(attempts), wanted, "attempts")
@@ -76,7 +77,7 @@ class AttemptPages(SamovarModelAdmin[Attempt]):
         """One row per mailing over the attempts of the current filter: a page, or with `format` a file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        wanted = request.GET.get("format", "")
+        wanted = _format(request, "")
         if wanted and not self.has_export_permission(request):
             raise PermissionDenied
         attempts = self.get_changelist_instance(request).queryset
@@ -106,11 +107,17 @@ class AttemptPages(SamovarModelAdmin[Attempt]):
         }
 
 
+def _format(request: HttpRequest, default: str) -> str:
+    wanted = request.GET.get("format", default)
+    if wanted not in {*FORMATS, default}:
+        parameters.refuse(request, ["format"])
+    return wanted
+
+
 def _file(table: tables.Table, wanted: str, name: str) -> HttpResponseBase:
-    kind = wanted if wanted in FORMATS else "csv"
-    filename = f"{name}-{timezone.localdate().isoformat()}.{kind}"
-    pieces = tables.as_xlsx(table) if kind == "xlsx" else tables.as_csv(table)
-    response = StreamingHttpResponse(pieces, content_type=tables.CONTENT_TYPES[kind])
+    filename = f"{name}-{timezone.localdate().isoformat()}.{wanted}"
+    pieces = tables.as_xlsx(table) if wanted == "xlsx" else tables.as_csv(table)
+    response = StreamingHttpResponse(pieces, content_type=tables.CONTENT_TYPES[wanted])
     response["Content-Disposition"] = f'attachment; filename="{filename}"'
     return response
 

@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from import_export.admin import ImportMixin
 
+from mailing import unchecked
 from mailing.admin.clients import import_preview
 from mailing.admin.clients.resources import ClientResource, Spreadsheet
 from mailing.admin.common.base import Context, SamovarModelAdmin
@@ -100,8 +101,8 @@ class ClientWizard(ImportMixin, SamovarModelAdmin[Client]):
         """
         self._require(request)
         form = self.create_confirm_form(request)
-        name = form.cleaned_data["import_file_name"] if form.is_valid() else ""
-        upload = self._mine(request).filter(pk=int(name)).first() if name.isdecimal() else None
+        pk = unchecked.number(form.cleaned_data["import_file_name"]) if form.is_valid() else None
+        upload = None if pk is None else self._mine(request).filter(pk=pk).first()
         if upload is None:
             messages.error(request, _(imports.GONE))
             return HttpResponseRedirect(self.url("import"))

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from mailing import unchecked
 from mailing.admin.clients.filters import links_of
 from mailing.admin.common import pills
 from mailing.admin.common.lists import SamovarList
@@ -76,9 +77,9 @@ class ClientList(SamovarList):
     @cached_property
     def recipients_of(self) -> Mailing | None:
         """The mailing the list is filtered by."""
-        pk = str(self.params.get("mailing", ""))
+        pk = unchecked.number(str(self.params.get("mailing", "")))
         found = Mailing.objects.select_related("message").defer("message__body", "message__text_body")
-        return found.filter(pk=int(pk)).first() if pk.isdecimal() else None
+        return None if pk is None else found.filter(pk=pk).first()
 
     def cards(self, request: HttpRequest) -> list[Card]:
         """Of the filtered set. Of very many that were found by a search or filter only how many they are."""
@@ -115,12 +116,13 @@ def choices(term: str, clients: QuerySet[Client], per_page: int) -> ChoicePagina
 def pages(request: HttpRequest, clients: QuerySet[Client], per_page: int) -> SearchPaginator:
     """The pages of the list."""
     found = SearchPaginator(clients, per_page)
-    page, mailing = request.GET.get(PAGE_VAR, ""), request.GET.get("mailing", "")
-    found.wanted = max(1, min(int(page), FARTHEST)) if page.isdecimal() else 1
+    page = unchecked.number(request.GET.get(PAGE_VAR, ""))
+    mailing = unchecked.number(request.GET.get("mailing", ""))
+    found.wanted = max(1, min(page or 1, FARTHEST))
     if request.GET.keys() <= NOT_FILTERS:
         found.term = request.GET.get(SEARCH_VAR, "")
-    elif request.GET.keys() <= {PAGE_VAR, ORDER_VAR, "mailing"} and mailing.isdecimal():
-        found.links = links_of(int(mailing))
+    elif request.GET.keys() <= {PAGE_VAR, ORDER_VAR, "mailing"} and mailing is not None:
+        found.links = links_of(mailing)
     return found
 
 

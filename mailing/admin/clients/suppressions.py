@@ -18,7 +18,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from mailing import addresses
+from mailing import addresses, unchecked
 from mailing.admin.clients.actions import OWN_WISH
 from mailing.admin.clients.import_preview import SHOWN_PROBLEMS
 from mailing.admin.clients.resources import SuppressionResource
@@ -46,12 +46,23 @@ class AttemptFilter(admin.SimpleListFilter):
     parameter_name = "attempt"
 
     def lookups(self, request: HttpRequest, model_admin: Screen) -> list[tuple[str, str]]:
-        value = self.value() or ""
-        found = Attempt.objects.filter(pk=int(value)).first() if value.isdecimal() else None
-        return [(value, str(found))] if found else []
+        found = _attempt(self.value())
+        return [(str(found.pk), str(found))] if found else []
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(attempt=int(self.value() or 0))
+    def has_output(self) -> bool:
+        return bool(self.value())
+
+    def understands(self, value: str) -> bool:
+        return unchecked.number(value) is not None
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        pk = unchecked.number(self.value() or "")
+        return None if pk is None else queryset.filter(attempt=pk)
+
+
+def _attempt(given: str | None) -> Attempt | None:
+    pk = unchecked.number(given or "")
+    return None if pk is None else Attempt.objects.filter(pk=pk).first()
 
 
 @dataclass(frozen=True)
@@ -173,8 +184,7 @@ class SuppressionLifting(SamovarModelAdmin[Suppression]):
         return response
 
     def _lift_all(self, request: HttpRequest) -> LiftAll | None:
-        pk = request.GET.get("attempt", "")
-        attempt = Attempt.objects.filter(pk=int(pk)).first() if pk.isdecimal() else None
+        attempt = _attempt(request.GET.get("attempt"))
         if attempt is None or not self.has_lift_permission(request):
             return None
         number = suppression.of_attempt(attempt).count()

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import DELETION
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.views.main import ChangeList
@@ -30,10 +31,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from mailing.admin.common import deletion
+from mailing import unchecked
+from mailing.admin.common import deletion, parameters
 from mailing.admin.common.lists import Column, SamovarList
 from mailing.admin.common.pages import View, forbidding, user_of
-from mailing.errors import NotAllowed, Refused
+from mailing.errors import NotAllowed, NotUnderstood, Refused
 from mailing.furniture import Button, ChangePage, Words
 from mailing.services.access import audit_log
 
@@ -69,6 +71,7 @@ class SamovarModelAdmin(ModelAdmin[Row]):
     has_history: ClassVar[bool] = True
 
     changelist: ClassVar[type[SamovarList]] = SamovarList
+    link_parameters: ClassVar[Sequence[str]] = ()  # ids by which our own links narrow the list, beside its filters
     list_display: Sequence[Column]  # type: ignore[assignment]  # the stubs do not know columns of the list itself
     empty_value_display = "—"
     list_per_page = 50
@@ -92,7 +95,13 @@ class SamovarModelAdmin(ModelAdmin[Row]):
         return self.get_add_button(request)
 
     def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[ChangeList]:
+        """Whoever shows these rows asks here first: the list, its files, its reports."""
+        parameters.require_known(self, request, [*self.link_parameters, *self.changelist.page_parameters])
         return self.changelist
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Django's own answer lets anybody compare any column with any regular expression."""
+        return lookup in self.link_parameters or lookup in parameters.filter_names(self, request)
 
     def get_action_choices(
         self, request: HttpRequest, default_choices: list[tuple[str, str]] | None = None
@@ -100,13 +109,37 @@ class SamovarModelAdmin(ModelAdmin[Row]):
         """Says what the box is for where Django shows dashes."""
         return super().get_action_choices(request, default_choices or [("", gettext("Choose an action"))])
 
+    def response_action(  # type: ignore[override]  # the stubs are of a later Django
+        self, request: HttpRequest, queryset: QuerySet[Row]
+    ) -> HttpResponse | None:
+        """Rows are chosen by their numbers, and Django believes whatever is sent for one."""
+        chosen = [(ACTION_CHECKBOX_NAME, pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME)]
+        wrong = [pair for pair in chosen if unchecked.number(pair[1]) is None]
+        if wrong:
+            raise NotUnderstood(wrong)
+        return super().response_action(request, queryset)
+
     def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         words = {"title": self.list_title, "list_title": self.list_title} if self.list_title else {}
-        response: HttpResponse = super().changelist_view(request, words | (extra_context or {}))
+        try:
+            response: HttpResponse = super().changelist_view(request, words | (extra_context or {}))
+        except NotUnderstood as refusal:
+            return self._without(request, refusal)
         context = getattr(response, "context_data", None)
         if isinstance(response, TemplateResponse) and context and "cl" in context:
             context |= self._furnish_list(request, context["cl"], popup=IS_POPUP_VAR in request.GET) | context
         return response
+
+    def _without(self, request: HttpRequest, refusal: NotUnderstood) -> HttpResponseRedirect:
+        """The list without what was not understood, and a line that says so; nobody acts on rows they did not see."""
+        if request.method != "GET":
+            raise refusal
+        rest = request.GET.copy()
+        for name, _value in refusal.pairs:
+            del rest[name]
+        said = gettext("Not understood and ignored: %(what)s. The list below is not narrowed by it.")
+        messages.warning(request, said % refusal.params)
+        return HttpResponseRedirect(f"{request.path}?{rest.urlencode()}" if rest else request.path)
 
     def _furnish_list(self, request: HttpRequest, cl: SamovarList, *, popup: bool) -> Context:
         empty = not cl.result_count and not cl.query and not cl.has_active_filters
@@ -120,6 +153,10 @@ class SamovarModelAdmin(ModelAdmin[Row]):
         }
 
     # --- the page of one object ----------------------------------------------------------------------
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """No link of ours fills in a form, and what stands in a stranger's link nobody has checked."""
+        return {}
 
     def get_change_page(self, request: HttpRequest, obj: Row) -> ChangePage:
         """What stands around the form of a stored object."""

@@ -17,13 +17,13 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from mailing import unchecked
 from mailing.admin.common.base import Row, SamovarModelAdmin
 from mailing.forms.widgets import SuggestingSelect
 from mailing.furniture import Words
@@ -37,7 +37,6 @@ else:
 Questions = dict[str, tuple[Words, Callable[[Any], QuerySet[Any]]]]
 
 OFFERED = 100  # the newest ones, for a browser without scripts; the others are searched for
-BIGGEST_ID = 2**63 - 1
 SHOWN = 60  # characters of a name
 
 
@@ -83,10 +82,11 @@ class DateRangeFilter(admin.FieldListFilter):
 
     def _day(self, name: str) -> date | None:
         values: Any = self.used_parameters.get(name) or [""]
-        try:
-            return parse_date(str(values[-1]))
-        except ValueError:  # 31 February
-            return None
+        return unchecked.day(str(values[-1]))
+
+    def understands(self, value: str) -> bool:
+        """An empty box is sent, too."""
+        return not value or unchecked.day(value) is not None
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.since:
@@ -136,8 +136,15 @@ class PickFilter(admin.SimpleListFilter):
 
     @property
     def chosen(self) -> int | None:
-        value = self.value() or ""
-        return int(value) if value.isdecimal() and int(value) <= BIGGEST_ID else None
+        return unchecked.number(self.value() or "")
+
+    def understands(self, value: str) -> bool:
+        """“All” is sent as an empty value."""
+        return not value or unchecked.number(value) is not None
+
+    def has_output(self) -> bool:
+        """Also while it is narrowed to something that is gone: Django does not ask a filter that shows nothing."""
+        return bool(self.value()) or super().has_output()
 
     def lookups(self, request: HttpRequest, model_admin: Screen) -> list[tuple[str, str]]:
         found = {str(pk): words for pk, words in self.rows()}
@@ -147,7 +154,7 @@ class PickFilter(admin.SimpleListFilter):
         return list(found.items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        return self.narrow(queryset, self.chosen) if self.chosen else None
+        return None if self.chosen is None else self.narrow(queryset, self.chosen)
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         words = dict(self.lookup_choices).get(str(self.chosen))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
 
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin import ListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from mailing import unchecked
+from mailing.admin.common import parameters
 from mailing.furniture import Card
 
 Column = str | Callable[..., object]
@@ -19,12 +24,39 @@ class SamovarList(ChangeList):
     A column that shows it is a method of the list, and stands as such in `list_display`: `MailingList.trend`.
     """
 
+    page_parameters: ClassVar[Sequence[str]] = ()  # of other pages that show the same rows; they narrow nothing
+
+    model_admin: Any
     list_display: Any
     sortable_by: Any
     result_list: Any
 
+    def get_filters(self, request: HttpRequest) -> Any:
+        """Of the filters; what none of them made sense of is refused, never left out in silence."""
+        found = super().get_filters(request)
+        specs = {name: spec for spec in found[0] for name in spec.used_parameters}
+        given: dict[str, list[str]] = self.get_filters_params()
+        wrong = [name for name, values in given.items() if not self._understood(name, values, specs.get(name))]
+        parameters.refuse(request, wrong)
+        return found
+
+    def _understood(self, name: str, values: list[str], spec: ListFilter | None) -> bool:
+        if spec is not None:
+            return parameters.understands(spec, name, values)
+        return name in self.model_admin.link_parameters and all(unchecked.number(pk) is not None for pk in values)
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        try:
+            return super().get_queryset(request, exclude_parameters)
+        except IncorrectLookupParameters:
+            parameters.refuse(request, list(self.get_filters_params()))
+            raise
+
     def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
+        try:
+            super().get_results(request)
+        except IncorrectLookupParameters:  # no such page
+            parameters.refuse(request, [PAGE_VAR])
         self.list_display = self._bound(self.list_display)
         self.sortable_by = self._bound(self.sortable_by)
 

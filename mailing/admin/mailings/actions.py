@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from mailing import texts
+from mailing import texts, unchecked
 from mailing.admin.common import deletion
 from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.pages import user_of
@@ -55,9 +55,8 @@ class MailingActions(SamovarModelAdmin[Mailing]):
             return self._ask(request, "send_now", _("Send now"), _would_be_sent(chosen))
 
         def send(mailing: Mailing) -> object:
-            seen = request.POST.get(f"seen_{mailing.pk}", "")
-            number = int(seen) if seen.isdecimal() else None
-            return lifecycle.send_now(mailing, by=user_of(request), seen_attempt=number)
+            seen = unchecked.number(request.POST.get(f"seen_{mailing.pk}", ""))
+            return lifecycle.send_now(mailing, by=user_of(request), seen_attempt=seen)
 
         begun = self._each(request, chosen, send)
         words = ngettext("Sending of %(n)s mailing has begun.", "Sending of %(n)s mailings has begun.", begun)

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from mailing import formatting
+from mailing import formatting, unchecked
 from mailing.admin.common import delivery_text
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.pages import GET, POST, View, undo, user_of
@@ -53,8 +53,7 @@ class MailingPages(SamovarModelAdmin[Mailing]):
         mailing = self.find(request, pk)
         permissions.require_send(user_of(request))
         if request.method == "POST":
-            seen = request.POST.get("seen", "")
-            seen_attempt = int(seen) if seen.isdecimal() else None
+            seen_attempt = unchecked.number(request.POST.get("seen", ""))
             act = partial(lifecycle.send_now, mailing, by=user_of(request), seen_attempt=seen_attempt)
             return self.perform(request, act, said=begun, back=self.url("change", pk))
         latest = mailing.attempts.order_by("-pk").values_list("pk", flat=True).first()
@@ -148,11 +147,10 @@ class MailingPages(SamovarModelAdmin[Mailing]):
     def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The panel of the run that is going on, or of `?attempt=`; `X-Live: done` when it is over (or none is)."""
         mailing = self.find(request, pk)
-        asked = request.GET.get("attempt", "")
-        is_own_page = asked.isdecimal()
-        attempt = mailing.attempts.filter(pk=asked).first() if is_own_page else None
+        wanted = unchecked.number(request.GET.get("attempt", ""))
+        attempt = None if wanted is None else mailing.attempts.filter(pk=wanted).first()
         attempt = attempt or running_attempt(mailing) or mailing.attempts.first()
-        context = {"attempt": attempt, "mailing": mailing, "is_own_page": is_own_page}
+        context = {"attempt": attempt, "mailing": mailing, "is_own_page": wanted is not None}
         response = render(request, "admin/mailing/mailing/_live.html", context)
         if attempt is None or attempt.status != AttemptStatus.RUNNING:
             response["X-Live"] = "done"
@@ -163,9 +161,9 @@ class MailingPages(SamovarModelAdmin[Mailing]):
     @GET
     def plan_view(self, request: HttpRequest) -> HttpResponse:
         """What saving the form as it stands would make happen: a fragment for its page."""
-        pk = request.GET.get("mailing", "")
-        if pk.isdecimal():
-            instance = self.find(request, int(pk))
+        pk = unchecked.number(request.GET.get("mailing", ""))
+        if pk is not None:
+            instance = self.find(request, pk)
         else:
             self.require_add(request)
             instance = Mailing()

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from mailing import unchecked
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.pages import POST, View, user_of
 from mailing.admin.messages import letter_frame
@@ -60,7 +61,7 @@ class MessagePages(SamovarModelAdmin[Message]):
 
 def _sample(request: HttpRequest) -> Client | None:
     """The client with whose eyes the letter is looked at."""
-    pk = request.POST.get("sample", "")
-    if not pk.isdecimal() or not request.user.has_perm("mailing.view_client"):
+    pk = unchecked.number(request.POST.get("sample", ""))
+    if pk is None or not request.user.has_perm("mailing.view_client"):
         return None
     return Client.objects.filter(pk=pk).first()
