@@ -27,6 +27,7 @@ _PERCENT = "(?<=%(?:0[0-9A-Fa-f]|2[0-9ACFacf]|3[A-Fa-f]|5[B-Eb-e]|7[B-Db-d]|[89A
 _LETTER = "[A-Za-z0-9]"
 _BEFORE = rf"(?:{_ESCAPED}|{_PERCENT}|(?<!{_LETTER})(?<!{_LETTER}[._+-])(?<!{_LETTER}[._+-][._+-]))"
 _FILE = rf"(?:csv|eml|ods|pdf|tsv|txt|docx?|xls[mx]?)(?!{_LETTER})"  # of a file that was named after somebody
+_IN_A_FILE = rf"(?=[^\n<>]{{0,100}}\.{_FILE})"
 _AFTER = rf"(?!{_LETTER})(?!-+{_LETTER})(?!\.(?!{_FILE}){_LETTER})"
 _E, _YO = "е", "ё"  # the second is mostly written as the first
 _BETWEEN = r"[\s_.,+-]+"  # the words of a name; in the name of a file, too
@@ -39,17 +40,26 @@ _SHORT_TEXT_OF_PICKLE = re.compile(rb"\x8c.", re.DOTALL)  # its length may look 
 
 
 class Traces:
-    """The addresses (normalised) and the names of one person. A single word is no name: too many people have it."""
+    """The addresses (normalised) and the names of one person.
 
-    def __init__(self, emails: Iterable[str], names: Iterable[str] = ()) -> None:
+    An address is a trace wherever it stands. A name is one beside an address and in the name of a file, and only if
+    it has two words: many people may have it, and a client may be called like a sentence of ours. `anywhere`: the
+    text is known to be about this person, so the name alone is a trace.
+    """
+
+    def __init__(self, emails: Iterable[str], names: Iterable[str] = (), *, anywhere: bool = False) -> None:
         self.addresses = sorted(set(filter(None, emails)))
         self.names = sorted({" ".join(name.split()) for name in names if len(name.split()) > 1})
         spellings = {form for email in self.addresses for form in (email, addresses.display(email))}
-        forms = [*map(_address_pattern, sorted(spellings)), *map(_name_pattern, self.names)]
-        self._pattern = re.compile("|".join(forms) or "(?!)", re.IGNORECASE)
+        names_found = [*map(_name_pattern, self.names)]
+        files = names_found if anywhere else [name + _IN_A_FILE for name in names_found]
+        self._pattern = _any_of([*map(_address_pattern, sorted(spellings)), *files])
+        self._names = _any_of(names_found)
         self._fragments = {part for email in self.addresses for part in _base64_fragments(email)}
-        tails = "|".join(map(re.escape, map(_token_tail, self.addresses)))
-        self._token = re.compile(rf"(?<![A-Za-z0-9_-]){TOKEN}(?:{tails or '(?!)'})(?![A-Za-z0-9_-])")
+        self._token = re.compile(
+            rf"(?<![A-Za-z0-9_-]){TOKEN}(?:{_any_of(map(re.escape, map(_token_tail, self.addresses))).pattern})"
+            "(?![A-Za-z0-9_-])"
+        )
 
     # --- finding ---------------------------------------------------------------------------------------
 
@@ -92,6 +102,10 @@ class Traces:
         return self._blank_plain(text)
 
     def _blank_plain(self, text: str) -> str:
+        blanked = self._blank_forms(text)
+        return blanked if blanked == text else self._names.sub(BLANK, blanked)
+
+    def _blank_forms(self, text: str) -> str:
         text = self._pattern.sub(BLANK, text)
         if "\\u" in text and self._pattern.search(plain := _UNICODE_ESCAPES.sub(_characters, text)):
             text = self._pattern.sub(BLANK, plain)
@@ -118,7 +132,13 @@ class Traces:
 
     def only(self, text: str) -> str:
         """The text without the addresses of others, fit to be shown to the person themselves."""
-        return _WORD.sub(lambda word: word[0] if self._pattern.search(word[0]) else without_addresses(word[0]), text)
+        return _WORD.sub(self._own_word, text)
+
+    def _own_word(self, word: re.Match[str]) -> str:
+        own = self._pattern.search(word[0])
+        if own is None:
+            return without_addresses(word[0])
+        return word[0] if len(_AT.findall(word[0])) < 2 else own[0]
 
 
 def without_addresses(text: str) -> str:
@@ -127,6 +147,10 @@ def without_addresses(text: str) -> str:
 
 
 # --- Forms ------------------------------------------------------------------------------------------
+
+
+def _any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(patterns) or "(?!)", re.IGNORECASE)
 
 
 def _address_pattern(email: str) -> str:

@@ -21,7 +21,7 @@ from playwright.sync_api import Page as Tab
 from backoffice.views import server_error
 from mailing import links
 from mailing.choices import AccessKind
-from mailing.models import AccessEvent, Client, Suppression
+from mailing.models import AccessEvent, Client, Delivery, Suppression
 from mailing.services.clients import suppression
 
 HALF_WRONG = (
@@ -193,6 +193,13 @@ def _twice(stage: Stage) -> None:
     stage.click("[name=_save]")
 
 
+def _known(stage: Stage) -> None:
+    client = Delivery.objects.exclude(client=None).order_by("-pk")[0].client_id
+    stage.go(f"{LIST}{client}/change/")
+    stage.tab.click(".object-tools details summary")
+    stage.click("form[action$='/known/'] button")
+
+
 def _saved_group(stage: Stage) -> None:
     stage.go(f"/admin/auth/group/{Group.objects.get(name='Manager').pk}/change/")
     stage.click("[name=_continue]")
@@ -230,6 +237,7 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_clients_filter_open": _open_filter,
     "scene_clients_ticked": _ticked,
     "scene_client_twice": _twice,
+    "scene_client_known": _known,
     "scene_group_saved": _saved_group,
     "scene_user_menu": _menu,
     "scene_unsubscribe": _asked,

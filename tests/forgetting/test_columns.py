@@ -121,7 +121,7 @@ def plant(model: type[models.Model], field: models.Field[Any, Any]) -> None:
         rows.update(**{field.name: [{"deep": [words]}]})
     elif model is Session:
         for row in rows:
-            model._base_manager.filter(pk=row.pk).update(session_data=Session.objects.encode({"told": words}))
+            model._base_manager.filter(pk=row.pk).update(session_data=Session.objects.encode({"_messages": words}))
     else:
         text = THEM if isinstance(field, models.EmailField) or (field.max_length or 999) < len(words) else words
         for number, row in enumerate(rows):  # a unique column takes it once

@@ -169,6 +169,36 @@ def test_what_another_client_has_by_now_is_left_to_them() -> None:
     assert Delivery.objects.get().email.startswith("forgotten-"), "the letter went to the first"
 
 
+def test_a_client_called_like_our_own_words_takes_none_of_them_along(browser: Browser, superuser: User) -> None:
+    client = ClientFactory(email="anna@x.ru", full_name="Clients imported")
+    LogEntry.objects.create(user=superuser, object_repr="a.csv", action_flag=2, change_message="Clients imported (1)")
+    other = ClientFactory(full_name="django contrib", email="x@y.ru")
+    erasure.forget(client, by=None)
+    erasure.forget(other, by=None)
+    assert "Clients imported (1)" in journal()
+    assert browser.get("/admin/").status_code == 200, "everybody was logged out"
+
+
+def test_a_server_that_names_them_without_an_address_is_understood() -> None:
+    anna = ClientFactory(email="anna@x.ru", full_name="Anna Elkina")
+    theirs, others = AttemptFactory.create_batch(2, response="550 Anna Elkina: mailbox disabled")
+    DeliveryFactory(attempt=theirs, client=anna)
+    erasure.forget(anna, by=None)
+    assert list(Attempt.objects.order_by("pk").values_list("response", flat=True)) == [
+        "550 …: mailbox disabled",
+        others.response,
+    ]
+
+
+def test_somebody_with_hundreds_of_addresses_can_be_forgotten() -> None:
+    """Each has ten forms, and a database takes so many alternatives in one question."""
+    former = [f"anna{n}@x{n}.ru" for n in range(300)]
+    anna = ClientFactory(email="anna@x.ru", former_emails="\n".join(former))
+    SuppressionFactory(email="boris@x.ru", note=f"is {former[250]}")
+    erasure.forget(anna, by=None)
+    assert Suppression.objects.get().note == "is …"
+
+
 # --- By command, and again after a restore ---------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ import pytest
 from mailing import links
 from mailing.traces import Traces, without_addresses
 
-ANNA = Traces(["anna+tea@x.ru", "anna@x.ru", "anna@xn--e1afmkfd.xn--p1ai"], ["Анна Ёлкина"])
+ANNA = Traces(["anna+tea@x.ru", "anna@x.ru", "anna@xn--e1afmkfd.xn--p1ai"], ["Анна Ёлкина"], anywhere=True)
 TOKEN = links.unsubscribe_url("anna@x.ru")
 
 FOUND = [
@@ -80,6 +80,14 @@ def test_a_trace_is_blanked_in_every_form(text: str) -> None:
 @pytest.mark.parametrize("text", OTHERS)
 def test_another_person_is_left_as_they_are(text: str) -> None:
     assert ANNA.blank(text) == text
+
+
+def test_a_name_alone_is_a_trace_only_where_the_text_is_known_to_be_about_them() -> None:
+    elsewhere = Traces(["anna@x.ru"], ["Clients imported", "Анна Ёлкина"])
+    for text in ("Clients imported (new: 1)", "Анна Ёлкина", "Анна Ёлкина <namesake@x.ru>"):
+        assert elsewhere.blank(text) == text
+    assert elsewhere.blank("анна елкина (anna@x.ru)") == "… (…)"
+    assert elsewhere.blank("import Анна Ёлкина, сентябрь.xlsx, 1 мая") == "import …, сентябрь.xlsx, 1 мая"
 
 
 def test_around_a_trace_everything_stays() -> None:

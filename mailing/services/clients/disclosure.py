@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth.models import User
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext_noop as _
 
 from mailing.models import Client, ClientImport, Delivery, Mailing, Suppression
@@ -70,7 +70,7 @@ def as_json(told: Disclosure) -> str:
 
 def authored(person: Person) -> list[Model]:
     """Messages and mailings that name them: what staff write to everybody, which only staff change."""
-    found = [one for place in sweep.authored() for one in sweep.search(place, person.traces)]
+    found = [one for place in sweep.authored() for one in sweep.search(place, person)]
     return [row for one in found for row in one.model._base_manager.filter(pk=one.pk)]
 
 
@@ -95,13 +95,8 @@ def _deliveries(person: Person) -> list[Row]:
             **row,
             "response": person.traces.only(row["response"]),
         }
-        for row in _sent_to(person).order_by("-pk").values(*fields)
+        for row in sweep.sent_to(person).order_by("-pk").values(*fields)
     ]
-
-
-def _sent_to(person: Person) -> QuerySet[Delivery]:
-    mine = Q(email__in=person.emails)
-    return Delivery.objects.filter(mine | Q(client=person.client.pk) if person.client else mine)
 
 
 def _listed(person: Person) -> QuerySet[Suppression]:
@@ -126,10 +121,7 @@ def _journal(person: Person) -> list[Row]:
     if person.client:
         mine = audit_log.about(Client, [person.client.pk])
     keys = set(mine.values_list("pk", flat=True)) | {
-        found.pk
-        for place in sweep.places(person.client.pk if person.client else None)
-        if place.model is LogEntry
-        for found in sweep.search(place, person.traces)
+        found.pk for place in sweep.places(person) if place.model is LogEntry for found in sweep.search(place, person)
     }
     entries = LogEntry.objects.filter(pk__in=keys).select_related("content_type").order_by("-pk")
     return [
@@ -146,10 +138,10 @@ def _journal(person: Person) -> list[Row]:
 
 def _elsewhere(person: Person) -> list[Row]:
     """A note on another client's card is that client's, too: it is told where, and not what."""
-    places = sweep.places(person.client.pk if person.client else None)
-    found = [one for place in places if place.model is not LogEntry for one in sweep.search(place, person.traces)]
+    places = (place for place in sweep.places(person) if place.model is not LogEntry)
+    found = [one for place in places for one in sweep.search(place, person)]
     told = {
-        Delivery: set(_sent_to(person).values_list("pk", flat=True)),
+        Delivery: set(sweep.sent_to(person).values_list("pk", flat=True)),
         Suppression: set(_listed(person).values_list("pk", flat=True)),
     }
     return [
@@ -157,7 +149,7 @@ def _elsewhere(person: Person) -> list[Row]:
             "kind": one.model._meta.model_name,
             "id": one.pk,
             "column": column,
-            "text": None if one.model is Client else person.traces.only(_as_text(value)),
+            "text": None if one.model is Client else _told(value, person),
         }
         for one in found
         if one.pk not in told.get(one.model, ())
@@ -165,5 +157,9 @@ def _elsewhere(person: Person) -> list[Row]:
     ]
 
 
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _told(value: Any, person: Person) -> str:
+    """Of what JSON holds only the texts that tell of them."""
+    if isinstance(value, dict | list):
+        parts = value.values() if isinstance(value, dict) else value
+        return "\n".join(filter(None, (_told(part, person) for part in parts)))
+    return person.traces.only(value) if person.traces.are_in(value) else ""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SLICE = 5000
+SAID = "_messages"  # what Django keeps in a session to be said on the next page
 SALT = b"mailing.services.clients.erasure"
 MAY_NOT_DELETE = _("You may not delete clients. Ask your administrator.")
 ON_ITS_WAY = _("A letter to this client is on its way right now. Try again in a minute.")
@@ -127,41 +128,40 @@ def _delete(ids: list[int]) -> None:
 
 def _forget(person: Person, *, by: User | None) -> bool:
     """The searching is done before the transaction: on SQLite nobody else could write meanwhile."""
-    pk = person.client.pk if person.client else None
-    told = [(place, [found.pk for found in sweep.search(place, person.traces)]) for place in sweep.places(pk)]
-    sent = list(Delivery.objects.filter(email__in=person.emails).order_by().values_list("pk", flat=True))
+    told = [(place, [found.pk for found in sweep.search(place, person)]) for place in sweep.places(person)]
+    sent = list(sweep.sent_to(person).order_by().values_list("pk", flat=True))
     with transaction.atomic():
-        known = _erase(person, pk, sent)
+        known = _erase(person, sent)
         for place, keys in told:
-            sweep.blank(place, keys, person.traces)
-    _leave_no_copy(person)
-    audit_log.record_many(Client, by, DELETION, BLANK, gettext("Client forgotten: personal data erased"))
+            sweep.blank(place, keys, person)
+        audit_log.record_many(Client, by, DELETION, BLANK, gettext("Client forgotten: personal data erased"))
     for email in person.emails:
         logger.info("Forgotten: %s", mark(email))
+    _leave_no_copy(person)
     return known or any(keys for _place, keys in told)
 
 
-def _erase(person: Person, pk: int | None, sent: list[int]) -> bool:
-    known = _erase_deliveries(pk, sent)
+def _erase(person: Person, sent: list[int]) -> bool:
+    known = _erase_deliveries(person, sent)
     _drop_files()
     ClientImport.objects.with_personal_data().update(data=None, problems=None)
     listed = Suppression.objects.filter(email__in=person.emails)
     known |= bool(listed.update(note="", attempt=None, created_by=None))
     listed.filter(manual_note__isnull=False).update(manual_note="")
-    if pk is not None:
-        _delete([pk])
-        audit_log.about(Client, [pk]).update(object_repr=BLANK)
+    if person.client:
+        _delete([person.client.pk])
+        audit_log.about(Client, [person.client.pk]).update(object_repr=BLANK)
         known = True
     known |= bool(scheduling.forget_failures(person.traces.are_in_bytes))
     return known | _erase_from_sessions(person.traces)
 
 
-def _erase_deliveries(pk: int | None, sent: list[int]) -> bool:
+def _erase_deliveries(person: Person, sent: list[int]) -> bool:
     """An attempt has each address once, so what takes its place must differ, too."""
     nobody: dict[str, Any] = {"response": "", "message_id": ""}
     nobody["email"] = Concat(Value("forgotten-"), Cast("pk", CharField()))
-    mine = set(Delivery.objects.filter(client=pk).values_list("pk", flat=True)) if pk is not None else set()
-    keys = sorted(mine.union(sent))
+    newest = Delivery.objects.filter(client=person.client.pk) if person.client else Delivery.objects.none()
+    keys = sorted({*sent, *newest.values_list("pk", flat=True)})  # a run may have begun since the search
     for start in range(0, len(keys), SLICE):
         rows = Delivery.objects.filter(pk__in=keys[start : start + SLICE])
         rows.update(**nobody)
@@ -192,8 +192,8 @@ def _erase_from_sessions(traces: Traces) -> bool:
     cleaned = 0
     for session in Session.objects.iterator():
         told = session.get_decoded()
-        if (blanked := traces.blank(told)) != told:
-            session.session_data = Session.objects.encode(blanked)
+        if SAID in told and traces.are_in(told[SAID]):
+            session.session_data = Session.objects.encode(told | {SAID: traces.blank(told[SAID])})
             session.save(update_fields=["session_data"])
             cleaned += 1
     return bool(cleaned)
@@ -202,7 +202,7 @@ def _erase_from_sessions(traces: Traces) -> bool:
 def _leave_no_copy(person: Person) -> None:
     """Files beside the database: what guests keep, and SQLite's own journal of changes."""
     for guest in guests.installed():
-        guest.forget(person.traces.are_in)
+        guest.forget(Traces(person.emails).are_in)
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -22,7 +22,7 @@ class Person:
 
     @cached_property
     def traces(self) -> Traces:
-        return Traces(self.emails, self.names)
+        return Traces(self.emails, self.names, anywhere=True)
 
 
 def of(client: Client) -> Person:
