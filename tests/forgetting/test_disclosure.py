@@ -84,6 +84,11 @@ def test_the_file_holds_all_of_it_and_nobody_else(browser: Browser, anna: Client
     assert "rang twice" not in response.content.decode()
 
 
+def test_every_column_of_the_card_is_told() -> None:
+    ours = {"search_text": "made from the others", "former_emails": "told as addresses"}
+    assert {field.name for field in Client._meta.concrete_fields} == {*disclosure.CARD, *ours}
+
+
 def test_a_link_does_not_look(browser: Browser, anna: Client) -> None:
     assert browser.get(f"{LIST}{anna.pk}/known/").status_code == 405
     assert "What is known of them" in browser.get(f"{LIST}{anna.pk}/change/").content.decode()
