@@ -143,7 +143,7 @@ def _leader(nspawn: subprocess.Popen[bytes]) -> int:
             raise RuntimeError("systemd-nspawn has left; its log says why")
         for child in children.read_text().split():
             with suppress(OSError):
-                if "systemd" in Path(f"/proc/{child}/cmdline").read_text().split("\0")[0]:
+                if Path(f"/proc/{child}/cmdline").read_text().split("\0")[0].endswith("/systemd"):
                     return int(child)
         time.sleep(0.1)
     raise RuntimeError("the machine does not come up")
