@@ -29,7 +29,7 @@ ANSWERS = {
     r"Enter password for new role:": "password",
     r"Enter it again:": "password",
     r"(?:leave blank to use|оставьте пустым)[^\n]*:": "boss",
-    r"(?:Email address|Адрес электронной почты|E-?mail)[^\n]*:": "boss@example.com",
+    r"(?:Email address|Эл. почта)[^\n]*:": "boss@example.com",
     r"^Password(?: \(again\))?:": PASSWORD,
     r"\nPassword(?: \(again\))?:": PASSWORD,
 }
