@@ -18,7 +18,7 @@ DEVELOP := DJANGO_SETTINGS_MODULE=tests.settings
 # What `check --deploy` must like: a production installation as docs/how-to/install.md describes it.
 RANDOM_KEY := $$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(50))")
 PRODUCTION := DEBUG=false SECRET_KEY=$(RANDOM_KEY) QUEUE_KEY=$(RANDOM_KEY) \
-	SITE_URL=https://letters.example.com ALLOWED_HOSTS=letters.example.com TRUST_PROXY=true HSTS=preload \
+	SITE_URL=https://letters.example.com ALLOWED_HOSTS=letters.example.com TRUST_PROXY=true \
 	EMAIL_HOST=smtp.example.com EMAIL_PORT=587 EMAIL_SECURITY=starttls \
 	DEFAULT_FROM_EMAIL=news@example.com ADMINS=admin@example.com DATABASE_URL=sqlite:///var/check.sqlite3
 

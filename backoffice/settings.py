@@ -191,6 +191,7 @@ HSTS = env.one_of("HSTS", ("off", "host", "subdomains", "preload"), default="hos
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS and HSTS != "off" else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = bool(SECURE_HSTS_SECONDS) and HSTS in {"subdomains", "preload"}
 SECURE_HSTS_PRELOAD = bool(SECURE_HSTS_SECONDS) and HSTS == "preload"
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # how far HSTS reaches: whoever owns the name decides
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]
 if TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
