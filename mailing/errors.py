@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from mailing.models import Attempt
 
 
-NOT_UNDERSTOOD = gettext_noop("Not understood: %(what)s. Nothing was done; go back and choose again.")
-
-
 class RefusalCode(Enum):
     """Why, for a catcher who does more than print the sentence."""
 
@@ -59,7 +56,9 @@ class NotUnderstood(Refused):
     """
 
     def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
-        super().__init__(NOT_UNDERSTOOD, what=unchecked.shown(pairs))
+        # Marked here and not above: `gettext_noop` loads the settings, and this module is read before they are tried.
+        message = gettext_noop("Not understood: %(what)s. Nothing was done; go back and choose again.")
+        super().__init__(message, what=unchecked.shown(pairs))
         self.pairs = pairs
 
 
