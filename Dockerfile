@@ -12,6 +12,7 @@ COPY requirements.txt .
 RUN pip install --require-hashes --only-binary :all: --requirement requirements.txt
 
 COPY manage.py ./
+COPY gunicorn.conf.py ./
 COPY backoffice backoffice
 COPY mailing mailing
 COPY templates templates

@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from backoffice import env
+from backoffice import env, log
 from mailing.hosts import is_loopback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -137,6 +137,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
     }
+else:
+    # A host that swallows packets would hold a web thread for minutes.
+    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 10} | DATABASES["default"].get("OPTIONS", {})
 
 # --- Language and time ------------------------------------------------------------------------------
 
@@ -325,16 +328,5 @@ if METRICS_TOKEN and len(METRICS_TOKEN) < 20:
 
 # --- Log --------------------------------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {
-        "mailing": {"level": "INFO"},
-        # Scanners ask for wrong hosts all day; by default each of them makes Django write a letter to ADMINS.
-        "django.security.DisallowedHost": {"handlers": ["console"], "level": "CRITICAL", "propagate": False},
-        "django-q": {"level": "WARNING", "handlers": ["console"], "propagate": False},
-    },
-}
+LOGGING = log.configuration(env.one_of("LOG_FORMAT", ("text", "json"), default="text"))
+DEFAULT_EXCEPTION_REPORTER_FILTER = "backoffice.mistakes.ReportFilter"

@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+from backoffice import mistakes
 from mailing.errors import Refused, lacks_tables
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ def server_error(request: HttpRequest, template_name: str = "500.html") -> HttpR
     code = secrets.token_hex(2).upper()
     error = sys.exc_info()[1]
     logger.error("error %s: %s %s", code, request.method, request.path, exc_info=error)
+    if error is not None:
+        mistakes.tell(request, error, code)
     status = 500
     no_tables = isinstance(error, AnyDatabaseError) and lacks_tables(error)
     if no_tables or isinstance(error, OperationalError | InterfaceError):  # or a full disk, a database that is away

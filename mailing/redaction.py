@@ -1,4 +1,4 @@
-"""Text that somebody else wrote, made fit to be stored and shown (rule 11 of a run).
+"""Text that somebody else wrote, made fit to be stored and shown (rule 11 of a run), and to be logged.
 
 A mail server may answer with megabytes, with control characters that turn a terminal or a line of text around, or
 with the password it was just given: text is bounded, cleaned, and our credentials are blanked.
@@ -29,6 +29,39 @@ def clean(text: str | bytes, secrets: tuple[str, ...] = ()) -> str:
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _UNFIT = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def one_line(text: str) -> str:
+    """Every character that could end a line or turn it around, written out: `\\n`, `\\x1b`, `\\u202e`."""
+    return _UNFIT_IN_A_LINE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def blanked(text: str, secrets: tuple[str, ...]) -> str:
+    """Without these secrets, also where they stand inside base64."""
+    return _blank(text, secrets)
+
+
+def without_passwords(text: str) -> str:
+    """Without the password of any address such as redis://name:password@host."""
+    return _LOGIN.sub(rf"\1:{BLANK}@", text)
+
+
+def without_links(text: str) -> str:
+    """Without what makes a link to unsubscribe work: it holds the client's address, too."""
+    return _LINK.sub(rf"\1{BLANK}", text)
+
+
+def without_people(text: str) -> str:
+    """Without e-mail addresses, as they are or as part of a path."""
+    return _ADDRESS.sub(BLANK, text)
+
+
+_UNFIT_IN_A_LINE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_LOGIN = re.compile(r"(\b[a-z][a-z0-9+.-]{0,20}://[^\s:/@]{0,200}):[^\s@]{1,500}@", re.IGNORECASE)
+_LINK = re.compile(r"(/u/)[^/\s]+")
+_ADDRESS = re.compile(r"[^\s/@<>()\"',;:=&?]{1,200}(?:@|%40)[^\s/@<>()\"',;:=&?]{1,200}")
 
 
 def _tidy(line: str) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
+from mailing import current_attempt
+
 T = TypeVar("T")
 
 
@@ -36,5 +38,5 @@ async def run_apart(call: Callable[[], T]) -> T:
             else:
                 loop.call_soon_threadsafe(resolve, result)
 
-    threading.Thread(target=run, name="samovar-apart", daemon=True).start()
+    threading.Thread(target=current_attempt.carried(run), name="samovar-apart", daemon=True).start()
     return await finished

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections
 from django.utils import timezone
 
+from mailing import current_attempt
 from mailing.delivery.engine.dispatcher import FOREVER, Dispatcher, Stop
 from mailing.delivery.engine.ledger import Ledger
 from mailing.delivery.engine.records import Batch, Claim
@@ -61,7 +62,7 @@ class Writer:
     def start(self, dispatcher: Dispatcher) -> None:
         self._dispatcher, self._loop = dispatcher, asyncio.get_running_loop()
         self._ended = self._loop.create_future()
-        self._thread = threading.Thread(target=self._main, name="ledger", daemon=True)
+        self._thread = threading.Thread(target=current_attempt.carried(self._main), name="ledger", daemon=True)
         self._thread.start()
 
     def call(self, job: Callable[[], T]) -> asyncio.Future[T]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mailing.services.operations import findings, health, metrics, reconciler, staff_notices
+from mailing.services.operations import findings, health, metrics, monitoring, reconciler, staff_notices
 
-__all__ = ["findings", "health", "metrics", "reconciler", "staff_notices"]
+__all__ = ["findings", "health", "metrics", "monitoring", "reconciler", "staff_notices"]

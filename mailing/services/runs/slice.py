@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from mailing import links
+from mailing import current_attempt, links
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, Trigger, WaitsFor
 from mailing.delivery.engine import runner
 from mailing.delivery.engine.dispatcher import Compose, Stop
@@ -57,6 +57,7 @@ Stopping = Callable[[], bool]
 Telling = Callable[[Progress], None]
 
 
+@current_attempt.named
 def run_slice(
     attempt_id: int, *, stop: Stopping, seconds: float | None = None, progress: Telling | None = None
 ) -> SliceResult:
