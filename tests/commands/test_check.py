@@ -47,3 +47,23 @@ def test_sqlite_with_deferred_transactions_is_an_error(
         monkeypatch.setitem(settings.DATABASES["default"], name, value)
 
     assert {message.id for message in checks.check_queue(None)} >= {"mailing.E007", "mailing.W001"}
+
+
+@pytest.mark.parametrize(
+    ("host", "options", "expected"),
+    [
+        ("db.example.com", {}, {"mailing.W007"}),
+        ("127.0.0.1,10.0.0.7", {"sslmode": "prefer"}, {"mailing.W007"}),
+        ("db.example.com", {"sslmode": "verify-full"}, set()),
+        ("db", {"sslmode": "disable"}, set()),  # somebody meant it
+        ("127.0.0.1", {}, set()),
+        ("/run/postgresql", {}, set()),
+        ("", {}, set()),
+    ],
+)
+def test_a_line_to_the_database_that_anybody_may_strip_is_named(
+    host: str, options: dict[str, str], expected: set[str], settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"ENGINE": "django.db.backends.postgresql", "HOST": host, "OPTIONS": options}.items():
+        monkeypatch.setitem(settings.DATABASES["default"], name, value)
+    assert {message.id for message in checks.check_line_to_database(None)} == expected

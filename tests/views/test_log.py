@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from django.test import Client as Browser
 
 from backoffice import log
 from mailing import current_attempt, links
-from tests.processes import PROJECT, environment, wait_for
+from tests.factories import MailingFactory
+from tests.processes import PROJECT, environment, manage, wait_for
 
 LINE = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ (WARNING|ERROR) [a-z.]+: ")
 PASSWORD = "sunflower7291"
@@ -103,6 +105,28 @@ def test_lines_of_a_run_bear_the_number_of_the_attempt(written: logging.Logger) 
     inside, outside = lines(written)
     assert "[attempt 4711] inside" in inside or json.loads(inside)["attempt"] == 4711
     assert "attempt" not in outside
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_real_run_says_its_number_in_each_line(tmp_path: Path) -> None:
+    """Nobody listens on the port of the mail server: the line comes from inside the engine."""
+    mailing = MailingFactory.create(clients=1)
+    answer = manage("run_mailing", str(mailing.pk), env=environment(LOG_FORMAT="json", EMAIL_PORT="1"))
+    told = [json.loads(line) for line in answer.stderr.splitlines()]
+    attempt = mailing.attempts.get()
+    assert [line["message"] for line in told if line["message"].startswith("Mail server, connect: ")]
+    assert {line["attempt"] for line in told} == {attempt.pk}
+
+
+def test_another_thread_of_a_run_knows_its_number(written: logging.Logger) -> None:
+    @current_attempt.named
+    def work(attempt_id: int) -> None:
+        thread = threading.Thread(target=current_attempt.carried(lambda: written.warning("apart")))
+        thread.start()
+        thread.join()
+
+    work(4711)
+    assert "4711" in lines(written)[0]
 
 
 # --- Answers ----------------------------------------------------------------------------------------
