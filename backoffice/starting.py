@@ -44,13 +44,23 @@ def command_line(arguments: list[str]) -> None:
 def application(make: Callable[[], T]) -> T:
     """What a web server loads."""
     try:
-        return make()
+        made = make()
+        _warm_up()
     except Exception as error:  # of whatever kind: only its words are shown
         said = _said_of(error)
         if said is None:
             raise
         sys.stderr.write(f"{said[0]}\n")
         sys.exit(GUNICORN_GIVES_UP)
+    return made
+
+
+def _warm_up() -> None:
+    """What the first request would wait for."""
+    from backoffice import urls  # noqa: F401  (loads every screen)
+    from mailing.services.operations import monitoring  # needs the models
+
+    monitoring.MONITOR.watch()
 
 
 def _said_of(error: Exception) -> tuple[str, int] | None:

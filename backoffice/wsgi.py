@@ -25,10 +25,3 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     parts = environ.get("CONTENT_TYPE", "").split(";")
     environ["CONTENT_TYPE"] = ";".join(part for part in parts if not part.strip().lower().startswith("charset"))
     return django(environ, start_response)
-
-
-# Loaded before the first request, which would wait for it; and only now that the models are there.
-from backoffice import urls  # noqa: E402, F401
-from mailing.services.operations import monitoring  # noqa: E402
-
-monitoring.MONITOR.begin()

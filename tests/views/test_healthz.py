@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import socket
 import statistics
 import subprocess
@@ -73,6 +74,24 @@ def test_who_asks_a_process_that_has_just_begun_waits_a_moment(database: Any) ->
     database.works.clear()
     threading.Timer(0.2, database.works.set).start()
     assert monitor.answer() == WELL
+
+
+def test_a_web_process_looks_by_itself_while_somebody_asks(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that always needs longer than `PATIENCE` is slow; asked once a minute it must not seem silent."""
+    monkeypatch.setattr(monitoring, "AGAIN", 0.05)
+    monkeypatch.setattr(monitoring, "STILL_TRUE", 0.5)
+    monkeypatch.setattr(monitoring, "WHILE_ASKED", 1.0)
+    monkeypatch.setattr(database.works, "wait", lambda seconds: time.sleep(2 * PATIENCE))
+    monitor = Monitor()
+    monitor.watch()
+    for _ in range(2):
+        time.sleep(0.7)
+        assert monitor.answer() == WELL
+    time.sleep(1.2)
+    looked = database.asked
+    time.sleep(0.5)
+    assert database.asked == looked
+    monitor._wanted = -math.inf  # its thread never looks again
 
 
 def test_each_change_is_one_line_below_error(database: Any, caplog: pytest.LogCaptureFixture) -> None:

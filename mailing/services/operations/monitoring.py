@@ -17,9 +17,11 @@ from mailing.services.operations import health
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 0.04  # seconds for an answer while an earlier one is known
+PATIENCE = 0.025  # seconds for an answer while an earlier one is known
 AT_FIRST = 1.0  # … and while none is: a process that has just begun still loads and connects
 STILL_TRUE = 10.0  # seconds; a database that is only slow is no trouble yet
+AGAIN = 5.0  # seconds between two looks of a web process, so that what it knows is never older than STILL_TRUE
+WHILE_ASKED = 300.0  # seconds after the last question: where nobody monitors, nobody looks
 
 Answer = tuple[bool, dict[str, Any]]
 SILENT: Answer = (False, {"status": "trouble", "database": False})
@@ -31,12 +33,13 @@ class Monitor:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._begun = 0.0
+        self._begun = self._wanted = 0.0
         self._last: tuple[float, Answer] | None = None  # when it was begun to be asked, and what came
         self._said = "well"
 
     def answer(self) -> Answer:
         """Whether all is well, and why not; within `PATIENCE` but for the first second of a process."""
+        self._wanted = time.monotonic()
         thread, begun = self._asking()
         wait = PATIENCE if self._last else AT_FIRST
         thread.join(max(0.0, begun + wait - time.monotonic()))
@@ -46,9 +49,17 @@ class Monitor:
         self._tell(found)
         return found
 
-    def begin(self) -> None:
-        """Asks before anybody asks us, so that who comes first need not wait."""
-        self._asking()
+    def watch(self) -> None:
+        """For a web process: looks now and then by itself. Who comes once a minute need not wait, nor be told of a
+        silence that is none, because the database just needed longer than `PATIENCE`."""
+        self._wanted = time.monotonic()
+        threading.Thread(target=self._watch, name="health-watch", daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            if time.monotonic() - self._wanted < WHILE_ASKED:
+                self._asking()
+            time.sleep(AGAIN)
 
     def _asking(self) -> tuple[threading.Thread, float]:
         """The thread that asks the database now, and since when."""

@@ -13,7 +13,7 @@ from django.test import Client as Browser
 from mailing.choices import AttemptStatus, NoticeKind
 from mailing.models import Attempt, Heartbeat, MailService, StaffNotice
 from mailing.services.access import audit_log
-from mailing.services.operations import health, reconciler, staff_notices
+from mailing.services.operations import health, monitoring, reconciler, staff_notices
 from tests.factories import AttemptFactory, MailingFactory, UserFactory
 from tests.queueing import drain
 
@@ -164,6 +164,15 @@ def test_the_banner_says_when_the_mail_server_is_tried_again(now: datetime) -> N
     assert "535 no" in health.banners(now)[0].text
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question has its own answer, however slow the machine."""
+    monkeypatch.setattr(monitoring, "MONITOR", monitoring.Monitor())
+    monkeypatch.setattr(monitoring, "PATIENCE", 30)
+    monkeypatch.setattr(monitoring, "AT_FIRST", 30)
+
+
+@pytest.mark.usefixtures("patient")
 def test_healthz_is_200_while_all_is_well_and_503_otherwise(client: Browser, now: datetime) -> None:
     assert client.get("/healthz").status_code == 503
 
@@ -175,6 +184,7 @@ def test_healthz_is_200_while_all_is_well_and_503_otherwise(client: Browser, now
     assert (body["status"], body["database"], body["overdue"], body["clusters"]) == ("ok", True, 0, 1)
 
 
+@pytest.mark.usefixtures("patient")
 def test_an_overdue_mailing_is_trouble(client: Browser, now: datetime) -> None:
     alive(now)
     MailingFactory(clients=1, next_run_at=now - HOUR, active_since=now - DAY)
