@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
+import shutil
 import socket
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
@@ -10,7 +13,7 @@ from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
 from mailing.demo.management import packages
-from tests.processes import environment, running, wait_for
+from tests.processes import PROJECT, environment, running, wait_for
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +49,27 @@ def test_without_its_packages_a_command_says_what_to_install(monkeypatch: pytest
     monkeypatch.setattr(packages, "find_spec", lambda name: None)
     with pytest.raises(CommandError, match=r"aiosmtpd .*pip install --requirement mailing/demo/requirements\.txt"):
         call_command(command)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(("file", "debug"), [(None, "true"), ("DEBUG=false\n", "unset")])
+def test_make_run_asks_for_the_demo_where_nothing_is_configured(tmp_path: Path, file: str | None, debug: str) -> None:
+    """Where there is an .env, it decides: a real installation is not started as a demo."""
+    shutil.copy(PROJECT / "Makefile", tmp_path)
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "$* DEBUG=${DEBUG-unset}"\n')
+    python.chmod(0o755)
+    if file is not None:
+        (tmp_path / ".env").write_text(file)
+    done = subprocess.run(
+        ["make", "--old-file", ".venv/.runtime", "run", f"BIN={tmp_path}"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"manage.py demo --port 8000 DEBUG={debug}\n"
 
 
 @pytest.mark.once
