@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from http import HTTPStatus
 from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.admin.options import TO_FIELD_VAR
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from backoffice import knocking
+from backoffice import login_steps, password_reset, second_factor
 from backoffice.views import bad_request
 from mailing import guests, unchecked
 from mailing.errors import NotAllowed, NotUnderstood
@@ -42,7 +43,13 @@ class SamovarAdminSite(admin.AdminSite):
         pages = [path(page.route, self.admin_view(page.view), name=page.name) for page in brought]
         # Nothing here has a public page.
         stock = [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
-        return [confirm, *pages, *stock]
+        steps = [
+            path("login/code/", login_steps.code_page, name="login_code"),
+            path("second-factor/", second_factor.page, name="second_factor"),
+            path("password-reset/", password_reset.ask_page, name="password_reset"),
+            path("password-reset/<uidb64>/<token>/", password_reset.SetPage.as_view(), name="password_reset_confirm"),
+        ]
+        return [confirm, *steps, *pages, *stock]
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         return super().admin_view(understanding(view), cacheable)
@@ -50,12 +57,32 @@ class SamovarAdminSite(admin.AdminSite):
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         return cast("HttpResponse", Suggestions.as_view(admin_site=self)(request))
 
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Every page of the admin asks this: the password alone is not enough where more is asked for."""
+        return super().has_permission(request) and login_steps.passed(request)
+
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        response = super().login(request, extra_context)
-        if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
-            knocking.remember_device(request, response, request.user.get_username())
-        return response
+        """Django's, but for the page: with a second factor the password is only the first step."""
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
+        context = self.each_context(request) | {
+            "title": gettext("Log in"),
+            "subtitle": None,
+            "app_path": request.get_full_path(),
+            "username": request.user.get_username(),
+            REDIRECT_FIELD_NAME: reverse("admin:index"),
+        }
+        for given in (request.POST, request.GET):
+            if REDIRECT_FIELD_NAME in given:
+                del context[REDIRECT_FIELD_NAME]
+                break
+        page = login_steps.LoginPage.as_view(
+            authentication_form=AdminAuthenticationForm,
+            template_name="admin/login.html",
+            extra_context=context | (extra_context or {}),
+        )
+        return page(request)  # type: ignore[return-value]  # the stubs know the base class only
 
     def app_index(  # type: ignore[override]  # the stubs know Django's own answer only
         self, request: HttpRequest, app_label: str, extra_context: object = None

@@ -23,6 +23,7 @@ from mailing import guests
 from mailing.furniture import Notice
 from mailing.guests import Mode, Offer
 from mailing.models import AccessEvent, Attempt
+from mailing.services.access import second_factor
 from mailing.services.operations import health
 
 NOT_FOR_STAFF = {
@@ -56,7 +57,15 @@ class Shell:
 
     @cached_property
     def is_staff(self) -> bool:
-        return bool(self.user and self.user.is_active and self.user.is_staff)
+        """With all steps of the log-in behind them."""
+        return bool(
+            self.user and self.user.is_active and self.user.is_staff and admin.site.has_permission(self.request)
+        )
+
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether this installation has such a page."""
+        return second_factor.is_on()
 
     @cached_property
     def sections(self) -> list[Link]:
@@ -76,7 +85,7 @@ class Shell:
     @cached_property
     def system(self) -> list[Link]:
         """Everything else that is registered, for superusers; of it the access log, for whoever may see it."""
-        if not self.user:
+        if not self.user or not self.is_staff:
             return []
         others: dict[type[Model], Any] = {AccessEvent: admin.site._registry[AccessEvent]}
         if self.user.is_superuser:

@@ -22,12 +22,19 @@ from mailing.services.access import limits, trail
 Credentials = dict[str, Any] | None
 
 
+class AxesRequest(HttpRequest):
+    """What the middleware of axes asks a request."""
+
+    axes_locked_out: bool
+    axes_credentials: Credentials
+
+
 class AccessLogHandler(AxesHandler):
     def is_locked(self, request: HttpRequest, credentials: Credentials = None) -> bool:
         return locked_until(request, _name(credentials)) is not None
 
     def user_login_failed(
-        self, sender: object, credentials: Credentials, request: Any = None, **signal: object
+        self, sender: object, credentials: Credentials, request: AxesRequest | None = None, **signal: object
     ) -> None:
         if request is None:
             return

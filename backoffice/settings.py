@@ -88,6 +88,8 @@ INSTALLED_APPS = [
     "import_export",
     "django_q",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     *(["mailing.demo.apps.DemoConfig"] if DEMO else []),
 ]
 
@@ -176,6 +178,10 @@ AXES_LOCKOUT_CALLABLE = "backoffice.lockout.response"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+# What is asked for besides the password. The demo has one password for everybody, so no second factor.
+SECOND_FACTOR = env.one_of("SECOND_FACTOR", ("off", "optional", "required"), default="off" if DEBUG else "optional")
+OTP_TOTP_ISSUER = f"Samovar {urlsplit(SITE_URL).hostname}"
+OTP_TOTP_THROTTLE_FACTOR = 0  # how often somebody may guess is counted by place, so that no stranger keeps one out
 FAILED_LOGIN_RETENTION_DAYS = env.count("FAILED_LOGIN_RETENTION_DAYS", default=90)
 JOURNAL_RETENTION_DAYS = env.count("JOURNAL_RETENTION_DAYS", default=1095, least=0)
 SESSION_IDLE_SECONDS = env.positive("SESSION_IDLE_SECONDS", default=7200)
@@ -260,6 +266,9 @@ try:
 except ImportError:
     raise env.refused("EMAIL_BACKEND", "there is no such class, or a package is missing that it needs.") from None
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+# Nobody is promised a letter by a mail server that nobody has named; the demo has its own.
+PASSWORD_BY_LETTER = bool(env.given("EMAIL_HOST") or env.given("EMAIL_BACKEND")) or (DEMO and DEBUG)
+PASSWORD_RESET_TIMEOUT = 3600
 
 SMTP_CONNECTIONS = env.count("SMTP_CONNECTIONS", default=4)
 SMTP_CONNECT_TIMEOUT = env.positive("SMTP_CONNECT_TIMEOUT", default=15)

@@ -6,6 +6,7 @@ Whoever may change users or groups and is no superuser stays within what they ma
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
@@ -28,6 +29,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from backoffice.staff_access import AskingForMore, GroupForm, LettingIn
 from mailing.admin.common.base import Row, SamovarModelAdmin
 from mailing.admin.common.pages import user_of
 from mailing.formatting import num, when
@@ -57,14 +59,12 @@ if TYPE_CHECKING:
     NewUserForm = AdminUserCreationForm[User]
     PasswordForm = AdminPasswordChangeForm[User]
     ChangeForm = UserChangeForm[User]
-    GroupModelForm = forms.ModelForm[Group]
 else:
     ChoiceIterator = ModelChoiceIterator
     UserScreen = StockUserAdmin
     NewUserForm = AdminUserCreationForm
     PasswordForm = AdminPasswordChangeForm
     ChangeForm = UserChangeForm
-    GroupModelForm = forms.ModelForm
 
 
 def shown_name(group: Group) -> str:
@@ -155,7 +155,7 @@ class StaffForm(ChangeForm):
         return [*self.cleaned_data["groups"], *self.kept]
 
 
-class GroupForm(GroupModelForm):
+class StaffGroupForm(GroupForm):
     by: User | None = None  # set by the admin
 
     def clean_name(self) -> str:
@@ -168,7 +168,7 @@ class GroupForm(GroupModelForm):
 OWN_RIGHTS = ("is_active", "is_staff", "groups")
 
 
-class StaffAdmin(OurRights[User], UserScreen):
+class StaffAdmin(OurRights[User], LettingIn, UserScreen):
     list_title = gettext_lazy("Users")
     add_label = gettext_lazy("New user")
     list_display = ("username", "first_name", "last_name", "email", "roles", "is_active", "seen")
@@ -239,7 +239,8 @@ class StaffAdmin(OurRights[User], UserScreen):
 
     def get_change_page(self, request: HttpRequest, obj: User) -> ChangePage:
         told = _("This account may do more than you: only an administrator changes it.")
-        return ChangePage(str(obj), notices=[] if _reaches(request, obj) else [Notice(told)])
+        page = super().get_change_page(request, obj)
+        return page if _reaches(request, obj) else replace(page, notices=[Notice(told)])
 
     # --- columns -------------------------------------------------------------------------------------
 
@@ -253,7 +254,7 @@ class StaffAdmin(OurRights[User], UserScreen):
         return when(user.last_login)
 
 
-class StaffGroupAdmin(OurRights[Group], StockGroupAdmin):  # type: ignore[misc]  # the stubs leave `request` optional
+class StaffGroupAdmin(OurRights[Group], AskingForMore, StockGroupAdmin):  # type: ignore[misc]  # the stubs leave `request` optional
     list_title = gettext_lazy("Groups")
     add_label = gettext_lazy("New group")
     list_display = ("role", "people")
@@ -262,15 +263,16 @@ class StaffGroupAdmin(OurRights[Group], StockGroupAdmin):  # type: ignore[misc] 
     }
     search_fields = ()  # by names that nobody sees
     filter_horizontal = ()
-    form = GroupForm
+    form = StaffGroupForm
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         found: QuerySet[Any] = super().get_queryset(request).annotate(number_of_people=Count("user"))
         return found
 
     def get_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
-        rights = "permissions" if accounts.may_give_rights(user_of(request)) else "shown_rights"
-        return ("role" if _is_ours(obj) else "name", *((rights,) if obj or rights == "permissions" else ()))
+        if not accounts.may_give_rights(user_of(request)):
+            return ("role" if _is_ours(obj) else "name", *(("shown_rights",) if obj else ()))
+        return ("role" if _is_ours(obj) else "name", "permissions", *self.more_fields())
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
         """Renamed, one of our groups would be made anew by the next migrate."""

@@ -35,6 +35,7 @@ RUN_DUE = "mailing.tasks.run_due"
 RUN_SLICE = "mailing.tasks.run_slice"
 TELL_STAFF = "mailing.tasks.tell_staff"
 LOAD_CLIENTS = "mailing.tasks.load_clients"
+SEND_PASSWORD_LETTER = "mailing.tasks.send_password_letter"
 PING = "mailing.tasks.ping"
 
 NAME = "mailing:"  # + the mailing's number

@@ -15,7 +15,7 @@ from django.utils import timezone
 from mailing import process_signals, scheduling
 from mailing.models import Attempt
 from mailing.services import runs
-from mailing.services.access import site_guard
+from mailing.services.access import password_letters, site_guard
 from mailing.services.clients import imports
 from mailing.services.mailings import lifecycle
 from mailing.services.operations import staff_notices
@@ -56,6 +56,11 @@ def _has_successor(attempt_id: int, queued: float) -> bool:
 def tell_staff() -> None:
     """Sends the letters to staff that are waiting."""
     staff_notices.send_waiting(timezone.now())
+
+
+def send_password_letter(event_id: int) -> None:
+    """Sends the letter that an entry of the access log asks for."""
+    password_letters.send(event_id)
 
 
 def load_clients(upload_id: int, language: str) -> None:

@@ -11,6 +11,7 @@ from mailing.models.installation import MailService
 from mailing.models.mailings import Mailing
 from mailing.models.messages import Message, PreparedBody
 from mailing.models.notices import StaffNotice
+from mailing.models.second_factor import GroupRule, RecoveryCode
 
 __all__ = [
     "AccessEvent",
@@ -18,11 +19,13 @@ __all__ = [
     "Client",
     "ClientImport",
     "Delivery",
+    "GroupRule",
     "Heartbeat",
     "MailService",
     "Mailing",
     "Message",
     "PreparedBody",
+    "RecoveryCode",
     "RefusalGroup",
     "StaffNotice",
     "Suppression",

@@ -25,7 +25,7 @@ SCREENS = list(admin.site._registry.values())
 
 @pytest.fixture
 def world(db: None, settings: LazySettings, tmp_path: Path) -> World:
-    settings.DEBUG, settings.VAR_DIR = True, tmp_path
+    settings.DEBUG, settings.VAR_DIR, settings.SECOND_FACTOR = True, tmp_path, "optional"
     (tmp_path / "mailbox").mkdir()
     return build()
 

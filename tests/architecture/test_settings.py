@@ -236,6 +236,7 @@ def test_the_sample_itself_is_a_valid_configuration() -> None:
         ({"SESSION_IDLE_SECONDS": "0"}, "SESSION_IDLE_SECONDS"),
         ({"SESSION_MAX_SECONDS": "never"}, "SESSION_MAX_SECONDS"),
         ({"HSTS": "true"}, "HSTS"),
+        ({"SECOND_FACTOR": "sometimes"}, "SECOND_FACTOR"),
         ({"FAILED_LOGIN_RETENTION_DAYS": "0"}, "FAILED_LOGIN_RETENTION_DAYS"),
         ({"JOURNAL_RETENTION_DAYS": "for ever"}, "JOURNAL_RETENTION_DAYS"),
         ({"EMAIL_BACKEND": "no.such.Backend"}, "EMAIL_BACKEND"),

@@ -114,6 +114,16 @@ SHELL = (
     get("password_change_done", STAFF),
     Door("admin:password_change", STAFF, (), "POST", {"old_password": "wrong"}, note="with a wrong password"),
     Door("admin:login", EVERYBODY, (), "POST", answers=(200, 302), note="without a password"),
+    get("login_code", EVERYBODY, answers=(302,)),
+    Door(
+        "admin:login_code", EVERYBODY, (), "POST", {"code": "000000"}, answers=(302,), note="without the first step"
+    ),
+    get("second_factor", STAFF),
+    Door("admin:second_factor", STAFF, (), "POST", {"code": "000000", "password": "x"}, note="with a wrong password"),
+    get("password_reset", EVERYBODY),
+    Door("admin:password_reset", EVERYBODY, (), "POST", {"name": "viewer"}),
+    get("password_reset_confirm", EVERYBODY, "MQ", "a-token", answers=(400,)),
+    Door("admin:password_reset_confirm", EVERYBODY, ("MQ", "set"), "POST", PASSWORDS, answers=(400,)),
     Door("admin:logout", EVERYBODY, method="POST", answers=(200, 302)),
     Door("home", EVERYBODY, answers=(302,)),
     Door("set_language", EVERYBODY, method="POST", data={"language": "en"}, answers=(302,)),
@@ -306,10 +316,13 @@ USERS = (
             save("auth_user_change", may, who, form="user_form", first_name="Вера"),
             save("auth_user_change", may, who, form="user_form", is_active=None, note="switched off"),
             post("auth_user_delete", may, who, data={"post": "yes"}),
+            post("auth_user_unlock", may, who),
             act("auth_user", "delete_selected", may, who, data={"post": "yes"}, refusals=(403,)),
         )
     ),
 )
+
+SECOND_FACTOR = (post("auth_user_reset-second-factor", PEOPLE, "phoned"),)
 
 USER_GROUPS = (
     get("auth_group_changelist", GROUPS),
@@ -329,6 +342,7 @@ USER_GROUPS = (
 SYSTEM = (
     post("confirm_site", ROOT, changes=False),
     *USERS,
+    *SECOND_FACTOR,
     *USER_GROUPS,
     get("app_list", STAFF, "auth", answers=(302,)),  # to the overview
     *(door for model in ("schedule", "failure") for door in read_only("django_q", model)),

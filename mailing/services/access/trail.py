@@ -16,7 +16,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from mailing.choices import AccessKind
 from mailing.models import AccessEvent
@@ -27,6 +27,7 @@ from mailing.services.access.origins import Origin
 logger = logging.getLogger(__name__)
 
 NOBODY = Origin()
+UNLOCKED = gettext_noop("unlocked")
 KEPT_OF_A_STRANGER = 2  # characters of a name that no user has: it may be a password
 BATCH = 5000
 REFUSALS_APART = timedelta(minutes=1)
@@ -68,17 +69,17 @@ def record(
     origin: Origin | None = None,
     by: str | None = None,
     details: Mapping[str, object] | None = None,
-) -> None:
-    """One entry about the user of this name. Who did it, and from where, is the caller's unless given."""
+) -> int:
+    """One entry about the user of this name; returns its number. Who did it and from where is asked of the caller."""
     if _silent.get():
-        return
+        return 0
     if by is None or origin is None:
         actor, from_where = _caller.get()()
         by, origin = actor if by is None else by, origin or from_where
     shown = _shown(name) if kind in {*UNFRIENDLY, AccessKind.RESET_ASKED} else name
     if origin.address:  # for whoever blocks addresses by the log of the process
         logger.info("access: %s name=%s by=%s address=%s", kind.value, ascii(shown), ascii(by), origin.address)
-    AccessEvent.objects.create(
+    event = AccessEvent.objects.create(
         kind=kind,
         username=shown[:150],
         name_key=key(name) if name else "",
@@ -89,6 +90,7 @@ def record(
         browser=origin.browser[:255],
         details=details or {},
     )
+    return int(event.pk)
 
 
 def _shown(name: str) -> str:
@@ -112,19 +114,24 @@ def unlock(events: QuerySet[AccessEvent], *, by: User | None) -> int:
     for username, name_key, address, network in places:
         _unlocked(username, name_key, by, address=address, network=network)
     names = ", ".join(sorted({username for username, *_place in places}))
-    audit_log.record_many(AccessEvent, by, CHANGE, names, gettext("unlocked"))
+    audit_log.record_many(AccessEvent, by, CHANGE, names, gettext(UNLOCKED))
     return len(places)
 
 
-def unlock_user(name: str, *, by: User | None) -> None:
+def unlock_user(user: User, *, by: User | None) -> None:
     """The user may try again at once, from everywhere."""
+    name = user.get_username()
     _unlocked(name, key(name), by)
-    audit_log.record_many(User, by, CHANGE, name, gettext("unlocked"))
+    audit_log.changed(user, by, UNLOCKED)
 
 
-def _unlocked(username: str, name_key: str, by: User | None, **place: Any) -> None:
+def _unlocked(
+    username: str, name_key: str, by: User | None, *, address: str | None = None, network: str = ""
+) -> None:
     actor = by.get_username() if by else ""
-    AccessEvent.objects.create(kind=AccessKind.UNLOCKED, username=username, name_key=name_key, by=actor, **place)
+    AccessEvent.objects.create(
+        kind=AccessKind.UNLOCKED, username=username, name_key=name_key, by=actor, address=address, network=network
+    )
 
 
 def purge(now: datetime) -> int:
