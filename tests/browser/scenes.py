@@ -15,6 +15,7 @@ from django.test import override_settings
 from django.test.client import RequestFactory
 from django.utils import timezone
 from django.utils.translation import override
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_q.models import Failure, Schedule
 from playwright.sync_api import Page as Tab
 
@@ -161,6 +162,22 @@ def _wrong_password(stage: Stage) -> None:
     stage.show(stage.answered("/admin/login/", data=wrong))
 
 
+def _second_step(stage: Stage) -> None:
+    user, made = User.objects.get_or_create(username="phoned", is_staff=True)
+    if made:
+        user.set_password("phoned")
+        user.save()
+        TOTPDevice.objects.create(user=user, confirmed=True)
+    stage.go("/admin/login/")
+    stage.tab.fill("#id_username", "phoned")
+    stage.tab.fill("#id_password", "phoned")
+    stage.click("#login-form [type=submit]")
+
+
+def _asked_for_a_letter(stage: Stage) -> None:
+    stage.show(stage.answered("/admin/password-reset/", data={"name": "nobody"}))
+
+
 def _locked_out(stage: Stage) -> None:
     wrong = {"username": "thief", "password": "guessed", "next": "/admin/"}
     for _try in range(6):
@@ -213,6 +230,8 @@ def _menu(stage: Stage) -> None:
 SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_login_wrong": _wrong_password,
     "scene_locked_out": _locked_out,
+    "scene_login_code": _second_step,
+    "scene_password_asked": _asked_for_a_letter,
     "scene_logged_out": _signed_out,
     "scene_error_400": _not_understood,
     "scene_error_403": lambda stage: stage.show(stage.answered("/admin/auth/user/", user="viewer")),

@@ -20,7 +20,14 @@ from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parents[2]
 USER = "admin"
-STRANGERS = {"login", "scene_unsubscribe", "scene_unsubscribed", "scene_unsubscribe_unknown"}
+STRANGERS = {
+    "login",
+    "password_reset",
+    "scene_login_code",
+    "scene_unsubscribe",
+    "scene_unsubscribed",
+    "scene_unsubscribe_unknown",
+}
 HIGHEST = 6000
 
 
@@ -39,6 +46,7 @@ def main() -> None:
             "DEBUG": "true",
             "SITE_URL": f"http://127.0.0.1:{port}",
             "LANGUAGE_CODE": "ru",
+            "SECOND_FACTOR": "optional",
         }
         for command in (["migrate", "-v0"], ["seed_demo"]):
             subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)

@@ -114,10 +114,8 @@ SHELL = (
     get("password_change_done", STAFF),
     Door("admin:password_change", STAFF, (), "POST", {"old_password": "wrong"}, note="with a wrong password"),
     Door("admin:login", EVERYBODY, (), "POST", answers=(200, 302), note="without a password"),
-    get("login_code", EVERYBODY, answers=(302,)),
-    Door(
-        "admin:login_code", EVERYBODY, (), "POST", {"code": "000000"}, answers=(302,), note="without the first step"
-    ),
+    get("login_code", NOBODY, refusals=(302,), note="without the first step"),
+    Door("admin:login_code", NOBODY, (), "POST", {"code": "0"}, refusals=(302,), note="without the first step"),
     get("second_factor", STAFF),
     Door("admin:second_factor", STAFF, (), "POST", {"code": "000000", "password": "x"}, note="with a wrong password"),
     get("password_reset", EVERYBODY),
