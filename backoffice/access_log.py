@@ -60,6 +60,7 @@ class AccessLogResource(StreamedResource):
 class AccessLogAdmin(Unchangeable, StreamedExport[AccessEvent]):
     list_title = gettext_lazy("Access log")
     export_resource = AccessLogResource
+    import_export_change_list_template = "admin/change_list.html"
     has_history = False
     actions = ("unlock",)
     list_display: Any = ("moment", "what", "person", "details_told", "by", "address", "agent")

@@ -38,7 +38,10 @@ class SetUpForm(CodeForm):
 
     def __init__(self, data: QueryDict | None, *, logged_in: bool) -> None:
         super().__init__(data)
-        if not logged_in:
+        if logged_in:
+            self.fields["code"].widget.attrs.pop("autofocus")
+            self.fields["password"].widget.attrs["autofocus"] = True
+        else:
             del self.fields["password"]
 
 

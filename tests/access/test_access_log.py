@@ -193,6 +193,7 @@ def test_the_export_is_a_file_in_words_and_stands_in_the_journal(browser: Browse
     member()
     knock()
     answer = browser.post(f"{LIST}export/?q=anna", {"format": "0", "resource": "0"})
+    assert len(re.findall(r'href="[^"]*/export/', browser.get(LIST).content.decode())) == 1
     lines = b"".join(answer).decode("utf-8-sig").splitlines()  # type: ignore[arg-type]
     assert lines[0] == "when;what;user name;by;IP address;browser;details"
     assert any("wrong password;anna;;203.0.113.7" in line for line in lines)
