@@ -25,6 +25,7 @@ class RefusalCode(Enum):
     ENDED = "ended"
     NOBODY = "nobody"  # no recipients
     DISABLED = "disabled"  # sending is switched off
+    TOO_OFTEN = "too_often"  # not so soon again
     COPY = "copy"  # the data belong to another installation
 
 

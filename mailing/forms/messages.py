@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminIntegerFieldWidget
+from django.contrib.auth.models import User
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +18,7 @@ from mailing.delivery.letters.prepare import Judged
 from mailing.forms.rows import SuggestedRow
 from mailing.furniture import Words
 from mailing.models import Client, Delivery, Message
+from mailing.services.runs import trial_limit
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Message]
@@ -34,13 +37,20 @@ class SampleSelect(SuggestedRow):
 
 
 def sample_client(label: Words) -> forms.ModelChoiceField[Client]:
-    """A search box for the client with whose eyes a letter is looked at."""
+    """A search box for the client with whose eyes a letter is looked at; `offer_sample` says to whom it is there."""
     # The autocomplete view wants the name of a foreign key to a client; any will do.
     widget = SampleSelect(Delivery._meta.get_field("client"), admin.site)
     return forms.ModelChoiceField(Client.objects.all(), label=label, required=False, widget=widget)
 
 
+def offer_sample(form: forms.BaseForm, by: User | None) -> None:
+    """A letter shows a client's name, and the box the address: only to whoever may look at clients."""
+    if by is not None and not by.has_perm("mailing.view_client"):
+        form.fields.pop("sample", None)
+
+
 class MessageForm(ModelForm):
+    by: User | None = None  # set by the admin
     # "on" is what a tick box would send: scripts that fill in the stock form keep working.
     is_html = forms.TypedChoiceField(
         label=_("Kind of letter"),
@@ -66,6 +76,7 @@ class MessageForm(ModelForm):
         super().__init__(*args, **kwargs)
         if "is_html" in self.fields:
             self.initial["is_html"] = "on" if self.instance.is_html else ""
+        offer_sample(self, self.by)
         self.warnings: list[Any] = []
         self.judged: Judged | None = None  # of a valid HTML body
 
@@ -108,6 +119,10 @@ class TrialLetterForm(forms.Form):
     )
     sample = sample_client(_("As seen by"))
 
+    def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer_sample(self, by)
+
     def clean_to(self) -> list[str]:
         words = self.cleaned_data["to"].replace(";", ",").replace("\n", ",").split(",")
         found = list(dict.fromkeys(addresses.extract(word) for word in words if word.strip()))
@@ -117,3 +132,12 @@ class TrialLetterForm(forms.Form):
         if len(found) > TEST_ADDRESSES:
             raise forms.ValidationError(_("Give at most three addresses."))
         return found
+
+
+class TrialLimitForm(forms.Form):
+    limit = forms.IntegerField(
+        label=_("Test letters an hour and person"),
+        min_value=1,
+        max_value=trial_limit.MOST,
+        widget=AdminIntegerFieldWidget,
+    )

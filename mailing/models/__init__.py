@@ -12,6 +12,7 @@ from mailing.models.mailings import Mailing
 from mailing.models.messages import Message, PreparedBody
 from mailing.models.notices import StaffNotice
 from mailing.models.second_factor import GroupRule, RecoveryCode
+from mailing.models.trial_letters import TrialLetter
 
 __all__ = [
     "AccessEvent",
@@ -29,4 +30,5 @@ __all__ = [
     "RefusalGroup",
     "StaffNotice",
     "Suppression",
+    "TrialLetter",
 ]

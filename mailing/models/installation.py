@@ -18,6 +18,7 @@ class MailService(models.Model):
     until = models.DateTimeField(null=True, blank=True)  # the breaker is open until then
     response = models.TextField(blank=True, default="")  # what the server said last when it failed
     next_send_at = models.DateTimeField(null=True, blank=True)  # rate limit: the first free send time
+    trial_letters_per_hour = models.PositiveIntegerField(_("test letters an hour and person"), default=20)
     site_url = models.CharField(max_length=500, blank=True, default="")  # rule 13 of a run
     # What runs had counted that were deleted with their mailing, for counters that must never fall.
     deleted_runs: models.JSONField[Any, Any] = models.JSONField(default=dict)

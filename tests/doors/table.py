@@ -62,10 +62,10 @@ def post(name: str, may: str, *args: str, **given: Any) -> Door:
 
 
 def save(
-    name: str, may: str, /, *args: str, form: str, note: str = "", refusals: tuple[int, ...] = (403,), **changed: Any
+    name: str, may: str, /, *args: str, form: str, case: str = "", refusals: tuple[int, ...] = (403,), **changed: Any
 ) -> Door:
     """The form of an object, with these fields changed."""
-    return post(name, may, *args, form=form, data=changed, note=note, refusals=refusals)
+    return post(name, may, *args, form=form, data=changed, note=case, refusals=refusals)
 
 
 def act(model: str, action: str, may: str, row: str, *, note: str = "", **given: Any) -> Door:
@@ -96,6 +96,8 @@ def read_only(app: str, model: str) -> Iterator[Door]:
 
 
 PASSWORDS = {"password1": "long enough 1", "password2": "long enough 1", "usable_password": "true"}
+
+COLLEAGUE = {"to": "boss@example.com"}
 
 
 def csv() -> SimpleUploadedFile:
@@ -239,6 +241,16 @@ MESSAGES = (
     get("mailing_message_letter", LOOKERS, "free"),
     get("mailing_message_test", PREPARERS, "free"),
     post("mailing_message_test", PREPARERS, "free", answers=(200,), changes=False),
+    post(
+        "mailing_message_test",
+        PREPARERS,
+        "free",
+        data=COLLEAGUE,
+        answers=(200,),
+        note="sent",
+    ),
+    get("mailing_message_test-limit", ROOT),
+    post("mailing_message_test-limit", ROOT, data={"limit": "50"}),
     act("message", "copy", PREPARERS, "free"),
     act("message", "delete_selected", PREPARERS, "spare", data={"post": "yes"}),
     post("mailing_message_copy", PREPARERS, "free"),
@@ -263,6 +275,14 @@ MAILINGS = (
     post("mailing_mailing_copy", PREPARERS, "active"),
     get("mailing_mailing_test", PREPARERS, "draft"),
     post("mailing_mailing_test", PREPARERS, "draft", answers=(200,), changes=False),
+    post(
+        "mailing_mailing_test",
+        PREPARERS,
+        "draft",
+        data=COLLEAGUE,
+        answers=(200,),
+        note="sent",
+    ),
     get("mailing_mailing_dry-run", SENDERS, "active"),
     post("mailing_mailing_dry-run", SENDERS, "active", answers=(200,), changes=False),
     get("mailing_mailing_live", LOOKERS, "active"),
@@ -312,7 +332,7 @@ USERS = (
         for door in (
             post("auth_user_password_change", may, who, data=PASSWORDS),
             save("auth_user_change", may, who, form="user_form", first_name="Вера"),
-            save("auth_user_change", may, who, form="user_form", is_active=None, note="switched off"),
+            save("auth_user_change", may, who, form="user_form", is_active=None, case="switched off"),
             post("auth_user_delete", may, who, data={"post": "yes"}),
             post("auth_user_unlock", may, who),
             act("auth_user", "delete_selected", may, who, data={"post": "yes"}, refusals=(403,)),

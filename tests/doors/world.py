@@ -25,7 +25,17 @@ from mailing.choices import (
     Periodicity,
     SuppressionReason,
 )
-from mailing.models import AccessEvent, Attempt, Client, Delivery, Mailing, MailService, Message, Suppression
+from mailing.models import (
+    AccessEvent,
+    Attempt,
+    Client,
+    Delivery,
+    Mailing,
+    MailService,
+    Message,
+    Suppression,
+    TrialLetter,
+)
 from mailing.services.access import trail
 from mailing.services.clients import imports
 from tests import factories
@@ -44,7 +54,7 @@ ROLES = {
 # Everything a door could change.
 KINDS: tuple[type[models.Model], ...] = (
     Client, Message, Mailing, Attempt, Delivery, Suppression, Group, User,
-    MailService, Schedule, Failure, AccessEvent, TOTPDevice,
+    TrialLetter, MailService, Schedule, Failure, AccessEvent, TOTPDevice,
 )  # fmt: skip
 
 

@@ -40,7 +40,8 @@ class MailingSaving(SamovarModelAdmin[Mailing]):
     def get_fieldsets(self, request: HttpRequest, obj: Mailing | None = None) -> Fieldsets:
         zone = _("All times: %(zone)s.") % {"zone": formatting.zone_name()}
         draft = ["is_paused"] if obj is None or obj.is_paused else []
-        whom = ["audience", *(["add_clients"] if self._may_save(request, obj) else [])]
+        chooses = self._may_save(request, obj) and _sees_clients(request)
+        whom = ["audience", *(["add_clients"] if chooses else [])]
         return [
             (_("What"), {"fields": ["name", "message"]}),
             (_("To whom"), {"fields": whom}),
@@ -57,6 +58,8 @@ class MailingSaving(SamovarModelAdmin[Mailing]):
         form = cast("type[MailingForm]", super().get_form(request, obj, change=change, **kwargs))
         form.may_send = permissions.may_send(user_of(request))
         form.everyone_label = f"{Audience.EVERYONE.label} ({num(statistics.receiving())})"
+        if not _sees_clients(request):
+            form.base_fields.pop("add_clients", None)  # the box would show name and address
         message, sender = form.base_fields.get("message"), form.base_fields.get("from_name")
         if message and isinstance(message.widget, RelatedFieldWidgetWrapper):
             message.widget.can_delete_related = False
@@ -133,6 +136,10 @@ class MailingSaving(SamovarModelAdmin[Mailing]):
         elif mailing.next_run_at:
             words = _("The next send: %(moment)s.") % {"moment": formatting.day_and_time(mailing.next_run_at)}
             messages.info(request, format_html("{} {}", words, back))
+
+
+def _sees_clients(request: HttpRequest) -> bool:
+    return user_of(request).has_perm("mailing.view_client")
 
 
 def _free(request: HttpRequest, obj: Mailing | None) -> bool:

@@ -23,7 +23,7 @@ from mailing.admin.common.filters import DateRangeFilter, QuestionFilter, Questi
 from mailing.admin.common.pages import user_of
 from mailing.admin.messages import letter_frame
 from mailing.admin.messages.pages import MessagePages
-from mailing.admin.messages.trial_letter import TrialLetterPages
+from mailing.admin.messages.trial_letter import TrialLetterPages, TrialLimitPage
 from mailing.formatting import num, when
 from mailing.forms.messages import MessageForm
 from mailing.furniture import Button, ChangePage, Notice
@@ -53,7 +53,7 @@ class UsedFilter(QuestionFilter):
 
 
 @admin.register(Message)
-class MessageAdmin(MessagePages, TrialLetterPages[Message], SamovarModelAdmin[Message]):
+class MessageAdmin(MessagePages, TrialLetterPages[Message], TrialLimitPage, SamovarModelAdmin[Message]):
     form = MessageForm
     list_title = gettext_lazy("Messages")
     add_label = gettext_lazy("New message")
@@ -111,6 +111,11 @@ class MessageAdmin(MessagePages, TrialLetterPages[Message], SamovarModelAdmin[Me
 
     def has_delete_permission(self, request: HttpRequest, obj: Message | None = None) -> bool:
         return super().has_delete_permission(request, obj) and _free(request, obj)
+
+    def get_form(self, request: HttpRequest, obj: Message | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.by = user_of(request)
+        return form
 
     def get_form_context(self, request: HttpRequest, form: ModelForm[Message], obj: Message | None) -> Context:
         return {"chips": [(f"{{{{ {name} }}}}", words) for name, words in placeholders.FIELDS.items()]}

@@ -9,16 +9,18 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from mailing.admin.common import delivery_text
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.pages import View, user_of
-from mailing.errors import Refused
-from mailing.forms.messages import TrialLetterForm
+from mailing.errors import RefusalCode, Refused
+from mailing.forms.messages import TrialLetterForm, TrialLimitForm
 from mailing.models import Mailing, Message
 from mailing.services.access import permissions
-from mailing.services.runs import trial_letters
+from mailing.services.runs import trial_letters, trial_limit
 
 Tried = TypeVar("Tried", Message, Mailing)
 
@@ -42,26 +44,54 @@ class TrialLetterPages(SamovarModelAdmin[Tried]):
         obj = self.find(request, pk)
         if not self.has_change_permission(request):
             raise PermissionDenied
-        form = TrialLetterForm(request.POST or None, initial={"to": user_of(request).email})
-        is_sent = request.method == "POST" and form.is_valid() and not _strangers(form, user_of(request))
+        person = user_of(request)
+        form = TrialLetterForm(request.POST or None, initial={"to": person.email}, by=person)
         context = {
             "form": form,
-            "results": _send(request, obj, form) if is_sent else None,
             "message": obj.message if isinstance(obj, Mailing) else obj,
             "media": self.media + form.media,
+            "limit": trial_limit.per_hour(),
+            "limit_url": reverse("admin:mailing_message_test-limit") if person.is_superuser else "",
         }
-        return self.page(request, obj, "test", _("Test letter"), context)
+        status = 200
+        if request.method == "POST" and form.is_valid() and not _strangers(form, person):
+            try:
+                context["results"] = _send(person, obj, form)
+            except Refused as refusal:
+                messages.error(request, str(refusal))
+                status = 429 if refusal.code is RefusalCode.TOO_OFTEN else status
+        page = self.page(request, obj, "test", _("Test letter"), context)
+        page.status_code = status
+        return page
 
 
-def _send(request: HttpRequest, obj: Message | Mailing, form: TrialLetterForm) -> list[Sent] | None:
-    """What the server said to each of the letters; None when nothing was sent, and why is said."""
+class TrialLimitPage(SamovarModelAdmin[Message]):
+    """Where a superuser says how many test letters a person may send."""
+
+    def get_pages(self) -> list[tuple[str, View]]:
+        return [*super().get_pages(), ("test-limit/", self.limit_view)]
+
+    def limit_view(self, request: HttpRequest) -> HttpResponse:
+        person = user_of(request)
+        if not person.is_superuser:
+            raise PermissionDenied
+        form = TrialLimitForm(request.POST or None, initial={"limit": trial_limit.per_hour()})
+        if request.method == "POST" and form.is_valid():
+            return self.perform(
+                request,
+                lambda: trial_limit.change(form.cleaned_data["limit"], by=person),
+                said=_("Saved: it holds from now on."),
+                back=self.url("changelist"),
+            )
+        context = self.shell(request, _("Limit of test letters")) | {"form": form, "list_url": self.url("changelist")}
+        return TemplateResponse(request, "admin/mailing/message/test-limit.html", context)
+
+
+def _send(by: User, obj: Message | Mailing, form: TrialLetterForm) -> list[Sent]:
+    """What the server said to each of the letters."""
     message, mailing = (obj.message, obj) if isinstance(obj, Mailing) else (obj, None)
-    to, sample = form.cleaned_data["to"], form.cleaned_data["sample"]
-    try:
-        outcomes = trial_letters.send(message, to=to, sample=sample, by=user_of(request), mailing=mailing)
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-        return None
+    to, sample = form.cleaned_data["to"], form.cleaned_data.get("sample")
+    outcomes = trial_letters.send(message, to=to, sample=sample, by=by, mailing=mailing)
     return [Sent(email, delivery_text.answer(outcome)) for email, outcome in zip(to, outcomes, strict=True)]
 
 

@@ -2,12 +2,12 @@
 
 `letters` makes a message ready, `creation` begins a run, `slice` works on it under a lease, `release` gives the lease
 back; `waits` holds what an open run waits for, `result` ends it with `refusal_groups`, and `retention` forgets its
-deliveries. `dry_run` and `trial_letters` try a message without a run.
+deliveries. `dry_run` and `trial_letters` try a message without a run, these within `trial_limit`.
 """
 
 from __future__ import annotations
 
-from mailing.services.runs import dry_run, letters, trial_letters
+from mailing.services.runs import dry_run, letters, trial_letters, trial_limit
 from mailing.services.runs.creation import sender, start, start_retry
 from mailing.services.runs.refusal_groups import RefusalGroups
 from mailing.services.runs.release import SliceResult, SliceState
@@ -33,4 +33,5 @@ __all__ = [
     "start",
     "start_retry",
     "trial_letters",
+    "trial_limit",
 ]

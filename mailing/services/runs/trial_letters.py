@@ -20,13 +20,14 @@ from mailing.errors import NotStarted, Refused
 from mailing.formatting import person
 from mailing.models import Client, Mailing, Message
 from mailing.replies import Outcome, Phase, Trouble, classify
-from mailing.services.access import site_guard
-from mailing.services.runs import creation, letters
+from mailing.services.access import audit_log, site_guard
+from mailing.services.runs import creation, letters, trial_limit
 
 MOST = 3  # addresses
 TIME = 15.0  # seconds for all of them: somebody waits before the screen
 
 TOO_MANY = _("A test letter goes to %(most)s addresses at most.")
+SENT = _("Test letters sent: %(number)s")
 
 
 def send(
@@ -34,7 +35,8 @@ def send(
 ) -> list[Outcome]:
     """Sends the message as `sample` would get it (else as the person who asks), and returns the server's answers.
 
-    Raises Refused for a message that cannot be sent, and while the installation must not send.
+    Raises Refused for a message that cannot be sent, while the installation must not send, and when the person has
+    sent as many as `trial_limit` allows.
     """
     if len(to) > MOST:
         raise Refused(TOO_MANY, most=MOST)
@@ -42,7 +44,10 @@ def send(
     if refusal is not None:
         raise refusal
     composed = _compose(message, mailing)
-    return asyncio.run(_send_all([_letter(composed, email, sample, by) for email in to], composed.sender))
+    letters = [_letter(composed, email, sample, by) for email in to]
+    trial_limit.take(by, len(letters))
+    audit_log.changed(mailing or message, by, SENT, number=len(letters))
+    return asyncio.run(_send_all(letters, composed.sender))
 
 
 def _compose(message: Message, mailing: Mailing | None) -> Composed:

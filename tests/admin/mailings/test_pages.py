@@ -14,8 +14,10 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from mailing.choices import AttemptStatus, MailingStatus, Periodicity
-from mailing.models import Attempt, Client, Delivery, Mailing
-from tests.factories import AttemptFactory, MailingFactory, SuppressionFactory, UserFactory
+from mailing.models import Attempt, Client, Delivery, Mailing, Message
+from mailing.services.runs import trial_limit
+from tests.admin.people import somebody
+from tests.factories import AttemptFactory, ClientFactory, MailingFactory, SuppressionFactory, UserFactory
 from tests.smtp.script import Fault
 from tests.smtp.server import Server, running
 
@@ -347,3 +349,51 @@ def test_without_the_right_to_send_a_test_goes_to_colleagues_only(mailing: Maili
 
     assert "a test goes to colleagues only" in stranger
     assert "a test goes to colleagues only" not in colleague
+
+
+def test_test_letters_of_messages_and_mailings_count_together_and_the_refusal_loses_nothing(
+    mailing: Mailing, server: Server
+) -> None:
+    trial_limit.change(3, by=None)
+    manager = in_group("Manager")
+    message = f"/admin/mailing/message/{mailing.message.pk}/test/"
+
+    assert manager.post(message, {"to": "a@example.com, b@example.com"}).status_code == 200
+    answer = manager.post(url(mailing, "test"), {"to": "c@example.com, d@example.com"})
+
+    page = answer.content.decode()
+    assert answer.status_code == 429
+    assert "You have sent 2 of the 3 test letters" in page
+    assert "c@example.com, d@example.com" in page
+    assert server.recipients == {"a@example.com": 1, "b@example.com": 1}
+    assert manager.get("/admin/mailing/message/test-limit/").status_code == 403
+
+
+def test_a_superuser_sets_how_many_test_letters_a_person_may_send(staff: Browser, mailing: Mailing) -> None:
+    limit = "/admin/mailing/message/test-limit/"
+    assert limit in staff.get(url(mailing, "test")).content.decode()
+    for wrong, sentence in (("5000", "less than or equal to 1000"), ("9" * 5000, "Enter a whole number.")):
+        assert sentence in staff.post(limit, {"limit": wrong}).content.decode()
+    assert "Saved" in staff.post(limit, {"limit": "50"}, follow=True).content.decode()
+    assert "may send 50 test letters" in staff.get(url(mailing, "test")).content.decode()
+
+
+def test_nobody_reads_a_client_through_a_test_letter_who_may_not_look_at_clients(
+    mailing: Mailing, server: Server
+) -> None:
+    client = ClientFactory(full_name="Secret Name", greeting="Secret", email="secret@example.ru")
+    Message.objects.update(body="Dear {{ greeting }}, {{ full_name }}")
+    writer = somebody("view_message", "change_message", "view_mailing", "change_mailing")
+    me = User.objects.latest("pk")
+
+    for door in (f"/admin/mailing/message/{mailing.message.pk}/test/", url(mailing, "test")):
+        assert 'name="sample"' not in writer.get(door).content.decode()
+        for to in (me.email, "nonsense"):
+            assert "ecret" not in writer.post(door, {"to": to, "sample": client.pk}).content.decode()
+    form = f"/admin/mailing/message/{mailing.message.pk}/change/"
+    assert "ecret" not in writer.post(form, {"sample": client.pk}).content.decode()
+    mailing.is_paused = True
+    mailing.save()
+    assert "ecret" not in writer.post(url(mailing, "change"), {"add_clients": client.pk}).content.decode()
+    assert server.recipients == {me.email: 2}
+    assert not any(b"ecret" in body for body in server.bodies)

@@ -1,0 +1,26 @@
+"""Who sent how many test letters within the last hour. To whom, and what, is nobody's business here."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class TrialLetter(models.Model):
+    """One test letter. Rows older than an hour say nothing any more; the person's next letter takes them away."""
+
+    sent_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("sent by"), on_delete=models.CASCADE, related_name="+"
+    )
+    sent_at = models.DateTimeField(_("sent"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("test letter")
+        verbose_name_plural = _("test letters")
+        default_permissions = ()
+        indexes = (models.Index(fields=["sent_by", "sent_at"], name="trial_letter_by_person"),)
+
+    def __str__(self) -> str:
+        return str(self.sent_at)
