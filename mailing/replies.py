@@ -84,6 +84,8 @@ class Outcome(NamedTuple):
     response: str = ""
     phase: Phase | None = None
     trouble: Trouble | None = None
+    size: int = 0  # bytes of a letter that was too big; 0 for any other
+    limit: int = 0  # bytes the server takes, where it announced them
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,14 @@ def classify(phase: Phase, answer: Answer, *, said: str | bytes = "", secrets: t
 def accepted(text: str, secrets: tuple[str, ...] = ()) -> Outcome:
     """What `classify` says of 250 after the final dot, by the shortest way: one is made per letter."""
     return Outcome(_SENT, None, False, False, 250, clean(f"250 {text}", secrets), _DOT)
+
+
+def is_about_size(outcome: Outcome) -> bool:
+    """Whether the message was refused for its size, by the server or by what it had announced."""
+    if outcome.verdict is not Verdict.MESSAGE:
+        return False
+    words = outcome.response.partition(" ")[2]
+    return outcome.trouble is Trouble.TOO_BIG or outcome.code == 552 or words.startswith("5.3.4")
 
 
 _SENT, _DOT = Verdict.SENT, Phase.DOT  # looked up once: see `session`

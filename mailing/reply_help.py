@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.template.defaultfilters import filesizeformat
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from mailing.replies import enhanced_code, enhanced_fits
 
@@ -16,6 +19,14 @@ NO_MAILBOX = _("The mailbox does not exist or takes no letters. Check the addres
 FULL = _("The mailbox is full.")
 TOO_BIG = _(
     "The letter is too big for the server. Make it smaller: put pictures on a site instead of into the letter."
+)
+LETTER_AND_LIMIT = _(
+    "The letter is %(size)s, and the mail server takes %(limit)s at most. Make the letter smaller, then send again: "
+    "put pictures on a site instead of into the letter."
+)
+LETTER_ALONE = _(
+    "The letter is %(size)s, and the mail server takes none so large. Make the letter smaller, then send again: "
+    "put pictures on a site instead of into the letter."
 )
 LOGIN = _("The server did not accept the user name or password. Check the mail settings.")
 
@@ -53,6 +64,18 @@ ROWS: tuple[HelpRow, ...] = (
     HelpRow(("550", "551", "553"), NO_MAILBOX),
     HelpRow(("5",), _("The server refused the letter for good.")),
 )
+
+
+def too_large(size: int, limit: int = 0) -> str:
+    """What to do about a letter of so many bytes; `limit`: what the server takes, where it said so."""
+    shown = [filesizeformat(size), filesizeformat(limit)]
+    if shown[0] == shown[1]:  # a byte too many
+        shown = [_bytes(size), _bytes(limit)]
+    return (LETTER_AND_LIMIT if limit else LETTER_ALONE) % {"size": shown[0], "limit": shown[1]}
+
+
+def _bytes(number: int) -> str:
+    return ngettext("%(n)s byte", "%(n)s bytes", number) % {"n": number_format(number, force_grouping=True)}
 
 
 def explain(code: int | None, response: str = "") -> Sentence:

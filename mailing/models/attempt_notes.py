@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from mailing import texts
+from mailing import reply_help, texts
 from mailing.choices import AttemptStatus, DeliveryReason, Hindrance, WaitsFor
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ SUMMARY = _("%(count)s planned times from %(first)s to %(last)s were missed.")
 
 def about(attempt: Attempt) -> str:
     """The sentence in the reader's language and time zone, or nothing."""
+    if attempt.status == AttemptStatus.FAILED and (sizes := too_large(attempt)):
+        return sizes
     sentence, values = _sentence(attempt)
     said = {name: _clock(value) if isinstance(value, datetime) else value for name, value in values.items()}
     return gettext(sentence) % defaultdict(str, said) if sentence else ""
@@ -118,6 +120,12 @@ def _sentence(attempt: Attempt) -> tuple[str, Mapping[str, Any]]:
     if attempt.interrupted_after is not None and leaves_doubt:
         return INTERRUPTED, {"done": attempt.interrupted_after, "audience": attempt.audience}
     return "", {}
+
+
+def too_large(attempt: Attempt) -> str:
+    """The sentence about a run that ended because its letter was larger than the server takes; else nothing."""
+    size = attempt.note_params.get("letter_bytes") if attempt.cut_short == DeliveryReason.MESSAGE else None
+    return reply_help.too_large(size, attempt.note_params.get("limit_bytes", 0)) if size else ""
 
 
 def _why_nobody_else(attempt: Attempt) -> str:

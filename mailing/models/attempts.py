@@ -155,6 +155,11 @@ class Attempt(models.Model):
         """Our own words about it, in the reader's language and time zone; empty when there is nothing to say."""
         return attempt_notes.about(self)
 
+    @property
+    def too_large(self) -> str:
+        """Sizes of letter and server, in a sentence, where the run ended because of them."""
+        return attempt_notes.too_large(self)
+
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def open(self) -> DeliveryQuerySet:

@@ -33,7 +33,7 @@ class AttemptChangePage(SamovarModelAdmin[Attempt]):
             context={
                 "took": duration(statistics.length(obj)),
                 "retries": obj.retries.only("pk"),
-                "sentence": delivery_text.about_attempt(obj.reasons, obj.response),
+                "sentence": delivery_text.about_attempt(obj),
                 "groups": [_group(obj, group) for group in obj.reasons],
                 "letter": self.url("letter", obj.pk),
             },
@@ -121,7 +121,7 @@ def _group(obj: Attempt, group: RefusalGroup) -> Group:
         code=group["code"],
         reason=str(dict(DeliveryReason.choices).get(reason, reason)),
         addresses=ngettext("%(n)s address", "%(n)s addresses", number) % {"n": num(number)},
-        sentence=delivery_text.about(reason, group["code"], group["response"]),
+        sentence=delivery_text.about(reason, group["code"], group["response"], attempt=obj),
         response=group["response"],
         examples=group["examples"],
         more=number - len(group["examples"]),

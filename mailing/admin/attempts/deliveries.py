@@ -21,7 +21,7 @@ from mailing.admin.common.base import SamovarModelAdmin, Unchangeable
 from mailing.admin.common.lists import SamovarList
 from mailing.admin.common.pagination import CappedPaginator
 from mailing.formatting import when
-from mailing.furniture import ChangePage
+from mailing.furniture import ChangePage, Words
 from mailing.models import Attempt, Delivery
 
 
@@ -40,7 +40,21 @@ class DeliveryList(SamovarList):
         if pk is None:
             return None
         found = Attempt.objects.select_related("mailing__message")
-        return found.only("mailing__name", "mailing__message__subject").filter(pk=pk).first()
+        names = ("mailing__name", "mailing__message__subject", "cut_short", "note_params")
+        return found.only(*names).filter(pk=pk).first()
+
+    @admin.display(description=gettext_lazy("server response"))
+    def first_words(self, delivery: Delivery) -> SafeString | str:
+        attempt = self.attempt if ONE_ATTEMPT in self.params else delivery.attempt
+        sentence = _sentence(delivery, attempt)
+        words = Truncator(delivery.response.split("\n")[0]).chars(120)
+        return format_html('{}<span class="muted">{}</span>', sentence, words) if sentence or words else "—"
+
+
+def _sentence(delivery: Delivery, attempt: Attempt | None) -> Words:
+    if not delivery.reason:
+        return ""
+    return delivery_text.about(delivery.reason, delivery.code, delivery.response, attempt=attempt)
 
 
 @admin.register(Delivery)
@@ -52,7 +66,7 @@ class DeliveryAdmin(Unchangeable, SamovarModelAdmin[Delivery]):
     link_parameters = (ONE_ATTEMPT,)
     actions = None
     has_history = False  # the runner writes no log
-    list_display = ("email", "state", "reason", "code", "first_words", "tries", "next_try", "changed")
+    list_display = ("email", "state", "reason", "code", DeliveryList.first_words, "tries", "next_try", "changed")
     list_filter = ("status", "reason")
     search_fields = ("email",)
     search_help_text = gettext_lazy("By the beginning of the address")
@@ -63,7 +77,7 @@ class DeliveryAdmin(Unchangeable, SamovarModelAdmin[Delivery]):
     class Media:
         css = {"all": ["mailing/screens.css"]}
 
-    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+    def get_list_display(self, request: HttpRequest) -> Any:
         """Among those of all attempts each says its own."""
         columns = DeliveryAdmin.list_display
         return columns if ONE_ATTEMPT in request.GET else (columns[0], "sent_in", *columns[1:])
@@ -99,14 +113,8 @@ class DeliveryAdmin(Unchangeable, SamovarModelAdmin[Delivery]):
         return when(delivery.updated_at)
 
     @admin.display(description=gettext_lazy("server response"))
-    def first_words(self, delivery: Delivery) -> SafeString | str:
-        sentence = delivery_text.about(delivery.reason, delivery.code, delivery.response) if delivery.reason else ""
-        words = Truncator(delivery.response.split("\n")[0]).chars(120)
-        return format_html('{}<span class="muted">{}</span>', sentence, words) if sentence or words else "—"
-
-    @admin.display(description=gettext_lazy("server response"))
     def words(self, delivery: Delivery) -> SafeString | str:
         """All the server said, and above it what that means."""
-        sentence = delivery_text.about(delivery.reason, delivery.code, delivery.response) if delivery.reason else ""
+        sentence = _sentence(delivery, delivery.attempt)
         said = format_html("<pre>{}</pre>", delivery.response) if delivery.response else ""
         return format_html("{}{}", sentence, said) if sentence or said else "—"

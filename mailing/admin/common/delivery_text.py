@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from django.conf import settings
@@ -12,9 +11,9 @@ from mailing import texts
 from mailing.choices import DeliveryReason, DeliveryStatus
 from mailing.formatting import Tone
 from mailing.furniture import Words
-from mailing.models import RefusalGroup
+from mailing.models import Attempt
 from mailing.replies import Outcome, Phase, Trouble, Verdict
-from mailing.reply_help import LOGIN, explain
+from mailing.reply_help import LOGIN, explain, too_large
 
 UNKNOWN_WHETHER = _(
     "Whether the server took the letter is unknown. It is not repeated by itself; you can send it again by hand."
@@ -37,24 +36,30 @@ BY_REASON: dict[str, Words] = {
     DeliveryReason.UNSUBSCRIBED: _("They unsubscribed: no letter was sent to them."),
     DeliveryReason.SUPPRESSED: _("They are on the stop list: no letter was sent to them."),
     DeliveryReason.REMOVED: _("They were removed from the mailing before their turn came."),
+    DeliveryReason.DUPLICATE: _(
+        "This address had the letter of this run already: it moved from one client to another meanwhile."
+    ),
     DeliveryReason.DELETED: _("The clients were deleted before their turn came."),
     DeliveryReason.ENDED: _("The end of the mailing passed before their turn came."),
     DeliveryReason.FINISHED: _("The mailing was finished before their turn came."),
 }
 
 
-def about(reason: str, code: int | None, response: str = "") -> Words:
-    """The sentence for a delivery that was not sent."""
+def about(reason: str, code: int | None, response: str = "", *, attempt: Attempt | None = None) -> Words:
+    """The sentence for a delivery that was not sent; its attempt knows how large the letter was."""
+    if reason == DeliveryReason.MESSAGE and attempt and attempt.too_large:
+        return attempt.too_large
     if reason and reason != DeliveryReason.REFUSED:
         return BY_REASON.get(reason, "")
     return str(explain(code, response)) or BY_REASON.get(reason, "")
 
 
-def about_attempt(groups: Iterable[RefusalGroup], response: str) -> Words:
+def about_attempt(attempt: Attempt) -> Words:
     """The sentence above `Attempt.response`: of its most frequent refusal, else of the reply's own code."""
-    for group in groups:
+    response = attempt.response
+    for group in attempt.reasons:
         if group["status"] == DeliveryStatus.FAILED:
-            return about(group["reason"], group.get("code"), group.get("response", ""))
+            return about(group["reason"], group.get("code"), group.get("response", ""), attempt=attempt)
     return str(explain(int(response[:3]) if response[:3].isdecimal() else None, response))
 
 
@@ -117,6 +122,8 @@ def _about_outcome(outcome: Outcome) -> Words:
         return ""
     if outcome.verdict is Verdict.UNCONFIRMED:
         return UNKNOWN_WHETHER
+    if outcome.size:
+        return too_large(outcome.size, outcome.limit)
     if outcome.trouble:
         return BY_TROUBLE[outcome.trouble]
     if outcome.phase in BY_PHASE and outcome.verdict is Verdict.CONFIGURATION:

@@ -22,7 +22,7 @@ from mailing.choices import DeliveryReason, DeliveryStatus
 from mailing.delivery.engine.records import Batch, Claim, DeliveryUpdate
 from mailing.delivery.engine.refusal_streak import RefusalStreak
 from mailing.delivery.transport import Letter
-from mailing.replies import Outcome, Verdict
+from mailing.replies import Outcome, Verdict, is_about_size
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +126,8 @@ class Dispatcher:
                 self._wake()
                 return
         elif verdict is Verdict.MESSAGE:
+            if is_about_size(outcome):
+                outcome = outcome._replace(size=len(letter.data))
             self.stop(Stop.MESSAGE, outcome)
         elif outcome.sender_side and self._is_streak(claim, outcome):
             return

@@ -36,7 +36,7 @@ def flaw(letter: Letter, capabilities: Capabilities) -> Outcome | None:
     """Why the letter is not even tried."""
     data = letter.data
     if 0 < capabilities.size < len(data):
-        return classify(Phase.MAIL, Trouble.TOO_BIG)
+        return classify(Phase.MAIL, Trouble.TOO_BIG)._replace(size=len(data), limit=capabilities.size)
     if not (letter.composed or ADDRESS.fullmatch(letter.to)):
         return classify(Phase.RCPT, Trouble.BAD_ADDRESS)
     sayable = _is_address(letter.sender) and (letter.composed or _is_sayable(data, capabilities))

@@ -96,8 +96,10 @@ def _stop_for_good(attempt: Attempt, owner: str, ending: SliceEnd) -> datetime |
     if ending.why is Stop.CUT_SHORT:
         result.give_up_rest(attempt.pk, owner, ending.cut_short)
     elif ending.why is Stop.MESSAGE:
-        words = ending.outcome.response if ending.outcome else ""
-        result.give_up_rest(attempt.pk, owner, DeliveryReason.MESSAGE, response=words)
+        why = ending.outcome
+        sizes = {"letter_bytes": why.size, "limit_bytes": why.limit} if why and why.size else {}
+        update_fenced(attempt, owner, note_params=sizes)
+        result.give_up_rest(attempt.pk, owner, DeliveryReason.MESSAGE, response=why.response if why else "")
     elif ending.why is Stop.SERVICE:
         return _wait_for_service(attempt, owner, ending)
     return None

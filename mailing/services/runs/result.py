@@ -80,7 +80,9 @@ def conclude(attempt_id: int, owner: str) -> Attempt:
         attempt.status = _result(attempt)
         attempt.reasons = groups.as_json()
         attempt.response = groups.most_frequent_refusal() or _last_reply(attempt) or attempt.response
-        attempt.waits_for, attempt.waits_since, attempt.note_params = "", None, {}
+        attempt.waits_for, attempt.waits_since = "", None
+        if attempt.cut_short != DeliveryReason.MESSAGE:  # then they are the sizes of letter and server
+            attempt.note_params = {}
         attempt.finished_at, attempt.resume_at = timezone.now(), None
         attempt.lease_owner, attempt.lease_until = "", None
         attempt.save(update_fields=RESULT)
