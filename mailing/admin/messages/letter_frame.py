@@ -46,13 +46,20 @@ def of_message(message: Message, client: Client | None, *, as_text: bool) -> Htt
     except Unsendable as refusal:
         return sandboxed(notice(str(refusal)))
     except placeholders.Invalid as invalid:
-        return sandboxed(notice(" ".join(str(problem.sentence) for problem in invalid.errors)))
+        return _unsendable(invalid)
     return sandboxed(_filled(ready.subject, ready.html_body, ready.text_body, client, as_text=as_text))
 
 
 def of_attempt(attempt: Attempt, *, as_text: bool) -> HttpResponse:
     """What was sent, filled in for an imaginary client."""
-    return sandboxed(_filled(attempt.subject, attempt.html_body, attempt.text_body, None, as_text=as_text))
+    try:
+        return sandboxed(_filled(attempt.subject, attempt.html_body, attempt.text_body, None, as_text=as_text))
+    except placeholders.Invalid as invalid:  # not by us: a row that somebody changed in the database
+        return _unsendable(invalid)
+
+
+def _unsendable(invalid: placeholders.Invalid) -> HttpResponse:
+    return sandboxed(notice(" ".join(str(problem.sentence) for problem in invalid.errors)))
 
 
 def _filled(subject: str, html: str, text: str, client: Client | None, *, as_text: bool) -> str:
