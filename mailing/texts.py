@@ -14,6 +14,7 @@ MESSAGE_REFUSED = _("The server refused the message itself. Change it, then send
 ENDS_TOO_EARLY = _("The end is before the first send.")
 NO_SUCH_MAILING = _("There is no mailing %(number)s.")
 NOT_AN_ADDRESS = _("This is not an e-mail address.")
+LONG_COMMENT = _("The comment is longer than %(limit)s characters.")
 LETTER_TOO_LONG = _("The letter is longer than 500 KB. Shorten it; pictures belong on a server, not into the text.")
 LETTER_TOO_DEEP = _("The letter is nested deeper than 200 elements. Is a closing tag missing again and again?")
 LETTER_TOO_LARGE = _(

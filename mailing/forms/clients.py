@@ -77,7 +77,10 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
         return cells.line(self.cleaned_data["greeting"])
 
     def clean_comment(self) -> str:
-        return cells.text(self.cleaned_data["comment"])
+        comment = cells.text(self.cleaned_data["comment"])
+        if len(comment) > Client.LONGEST_COMMENT and "comment" in self.changed_data:
+            raise ValidationError(_(texts.LONG_COMMENT) % {"limit": Client.LONGEST_COMMENT})
+        return comment
 
 
 class MailingChoice(forms.ChoiceField):

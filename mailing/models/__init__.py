@@ -6,7 +6,7 @@ from mailing.models.access_events import AccessEvent
 from mailing.models.attempts import Attempt, Delivery, RefusalGroup
 from mailing.models.clients import Client, Suppression
 from mailing.models.heartbeats import Heartbeat
-from mailing.models.imports import ClientImport
+from mailing.models.imports import ClientImport, ClientImportPiece
 from mailing.models.installation import MailService
 from mailing.models.mailings import Mailing
 from mailing.models.messages import Message, PreparedBody
@@ -19,6 +19,7 @@ __all__ = [
     "Attempt",
     "Client",
     "ClientImport",
+    "ClientImportPiece",
     "Delivery",
     "GroupRule",
     "Heartbeat",

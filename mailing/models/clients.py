@@ -26,6 +26,7 @@ class Client(models.Model):
     """Somebody who receives letters; never logs in."""
 
     SEARCHED = ("full_name", "email", "comment")
+    LONGEST_COMMENT = 10_000  # characters that somebody may enter; what is there already stays
 
     email = AddressField(
         _("e-mail"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from mailing.models.fields import staff_key
@@ -18,8 +18,12 @@ class ClientImportQuerySet(models.QuerySet["ClientImport"]):
         """Files this person chose; nobody else may look at them or load them."""
         return self.filter(created_by=user.pk)
 
-    def with_personal_data(self) -> ClientImportQuerySet:
-        return self.filter(Q(data__isnull=False) | Q(problems__isnull=False))
+    def with_file(self) -> ClientImportQuerySet:
+        """The file is still here: neither loaded nor given up."""
+        return self.filter(Exists(ClientImportPiece.objects.filter(upload=OuterRef("pk"))))
+
+    def with_problems(self) -> ClientImportQuerySet:
+        return self.filter(problems__isnull=False)
 
     def expired(self, now: datetime) -> ClientImportQuerySet:
         return self.filter(expires_at__lte=now)
@@ -28,12 +32,12 @@ class ClientImportQuerySet(models.QuerySet["ClientImport"]):
 class ClientImport(models.Model):
     """One file of clients on its way through File → Check → Done.
 
-    `data` (the file) goes as soon as it is loaded or given up, `problems` (a CSV of the rows that were left out) and
-    `clients` when the row expires; what stays is who loaded which file, and the counters.
+    The file itself lies in `pieces` and goes as soon as it is loaded or given up, `problems` (a CSV of the rows that
+    were left out, packed by gzip) and `clients` when the row expires; what stays is who loaded which file, and the
+    counters.
     """
 
     file_name = models.CharField(_("file"), max_length=200)
-    data = models.BinaryField(null=True)
     problems = models.BinaryField(null=True)
     counters: models.JSONField[Any, Any] = models.JSONField(default=dict)
     mailing = models.ForeignKey(
@@ -67,3 +71,20 @@ class ClientImport(models.Model):
     def rows(self) -> int:
         """How many rows the check has found, good and bad."""
         return sum(self.counters.get(name, 0) for name in ("new", "changed", "unchanged", "problems"))
+
+
+class ClientImportPiece(models.Model):
+    """A part of a file: 20 MB in one value would cost whoever writes or reads it 150 MB in PostgreSQL's driver."""
+
+    upload = models.ForeignKey(ClientImport, verbose_name=_("file"), on_delete=models.CASCADE, related_name="pieces")
+    number = models.PositiveSmallIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("piece of a file")
+        verbose_name_plural = _("pieces of files")
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=["upload", "number"], name="import_piece_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.upload}: {self.number}"

@@ -125,7 +125,8 @@ def _imports() -> None:
     boss = User.objects.get(username="manager")
     counters = {"new": 1, "changed": 0, "unchanged": 0, "problems": 1}
     values = {"created_by": boss, "counters": counters, "expires_at": timezone.now() + timedelta(days=1)}
-    ClientImport.objects.create(file_name="waits.csv", data=b"email\nnew@example.com\nnobody\n", **values)
+    waits = ClientImport.objects.create(file_name="waits.csv", **values)
+    waits.pieces.create(number=0, data=b"email\nnew@example.com\nnobody\n")
     loaded = ClientImport.objects.create(
         file_name="loaded.csv", problems=b"Row,Address,Why\n3,nobody,no\n", loaded_at=timezone.now(), **values
     )

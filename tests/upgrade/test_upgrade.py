@@ -288,3 +288,11 @@ def test_who_is_gone_is_named_neither_by_an_old_run_nor_by_the_journal(dump: Pat
 def _utc(moment: object) -> object:
     """SQLite keeps moments as text without their zone."""
     return datetime.fromisoformat(f"{moment}+00:00") if isinstance(moment, str) else moment
+
+
+def test_a_file_that_waits_is_cut_into_pieces_and_can_still_be_loaded(upgraded: Upgraded) -> None:
+    data = upgraded.database.rows(
+        "SELECT data FROM mailing_clientimportpiece JOIN mailing_clientimport ON mailing_clientimport.id = upload_id "
+        "WHERE file_name = 'waits.csv' ORDER BY number"
+    )
+    assert b"".join(bytes(piece) for (piece,) in data) == b"email\nnew@example.com\nnobody\n"

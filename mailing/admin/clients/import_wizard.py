@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -166,12 +167,12 @@ class ClientWizard(ImportMixin, SamovarModelAdmin[Client]):
         return self._step(request, 3, context)
 
     @GET
-    def problems_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def problems_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
         """Every row that was left out, to be corrected and loaded."""
         upload = self._find(request, pk)
         if upload.problems is None:
             raise Http404
-        return download(bytes(upload.problems), "rows-left-out.csv")
+        return download(imports.kept_problems(upload), "rows-left-out.csv")
 
     @POST
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -179,9 +180,9 @@ class ClientWizard(ImportMixin, SamovarModelAdmin[Client]):
         return HttpResponseRedirect(self.url("import"))
 
     @GET
-    def sample_view(self, request: HttpRequest) -> HttpResponse:
+    def sample_view(self, request: HttpRequest) -> StreamingHttpResponse:
         self._require(request)
-        return download(imports.sample_file(), "clients-sample.csv")
+        return download([imports.sample_file()], "clients-sample.csv")
 
     # --- what they share -----------------------------------------------------------------------------------
 
@@ -194,7 +195,7 @@ class ClientWizard(ImportMixin, SamovarModelAdmin[Client]):
 
     def _find(self, request: HttpRequest, pk: int) -> ClientImport:
         self._require(request)
-        upload = self._mine(request).filter(pk=pk).defer("data").first()
+        upload = self._mine(request).filter(pk=pk).first()
         if upload is None:
             raise Http404
         return upload
@@ -224,7 +225,7 @@ def _confirm_form(form: ClientFileForm, upload: ClientImport) -> ConfirmFileForm
     )
 
 
-def download(data: bytes, name: str) -> HttpResponse:
-    response = HttpResponse(data, content_type=Csv.content_type)
+def download(pieces: Iterable[bytes], name: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(pieces, content_type=Csv.content_type)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

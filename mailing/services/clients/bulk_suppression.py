@@ -75,9 +75,10 @@ def add_file(sheet: Sheet, *, by: User | None, note: str = "") -> FileReport:
     _require(by)
     report = FileReport()
     judge = Judge(report.problems)
-    found = [address for row in sheet if (address := judge.address(row))]
-    report.added = suppression.suppress_many(found, SuppressionReason.MANUAL, note=note, by=by)
-    report.already = len(found) - report.added
+    for row in sheet:
+        judge.address(row)
+    report.added = suppression.suppress_many(judge.seen, SuppressionReason.MANUAL, note=note, by=by)
+    report.already = len(judge.seen) - report.added
     return report
 
 

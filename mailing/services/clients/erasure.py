@@ -144,7 +144,7 @@ def _forget(person: Person, *, by: User | None) -> bool:
 def _erase(person: Person, sent: list[int]) -> bool:
     known = _erase_deliveries(person, sent)
     _drop_files()
-    ClientImport.objects.with_personal_data().update(data=None, problems=None)
+    ClientImport.objects.with_problems().update(problems=None)
     listed = Suppression.objects.filter(email__in=person.emails)
     known |= bool(listed.update(note="", attempt=None, created_by=None))
     listed.filter(manual_note__isnull=False).update(manual_note="")

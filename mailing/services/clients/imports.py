@@ -6,11 +6,17 @@ it goes with the loading, with giving up, or after a day (`purge_uploads`).
 
 from __future__ import annotations
 
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain, count
 
 from django.contrib.admin.models import CHANGE
 from django.contrib.auth.models import User
 from django.core.files import File
+from django.db import transaction
 from django.db.models import Q
 from django.utils import formats, timezone
 from django.utils.translation import get_language, gettext, override
@@ -18,7 +24,7 @@ from django.utils.translation import gettext_noop as _
 
 from mailing import scheduling
 from mailing.errors import NotAllowed, Refused
-from mailing.models import Client, ClientImport, Heartbeat, Mailing
+from mailing.models import Client, ClientImport, ClientImportPiece, Heartbeat, Mailing
 from mailing.services.access import audit_log, permissions
 from mailing.services.clients import merge
 from mailing.services.clients.merge import Merged, MergeReport, OnProgress
@@ -26,8 +32,10 @@ from mailing.services.mailings import recipients
 from mailing.tables import apart, reading, writing
 from mailing.tables.reading import Sheet
 
+_GZIP = b"\x1f\x8b"
 KEPT_FOR = timedelta(days=1)
 STUCK_AFTER = timedelta(minutes=2)  # a loading that died; loading once more changes nothing that is loaded already
+PIECE = 512 * 1024  # bytes of a file in one row
 LARGE = 5_000  # rows: fewer are loaded while somebody waits, less than a second
 
 MAY_NOT_IMPORT = _("You may not import clients. Ask your administrator.")
@@ -37,24 +45,28 @@ STOPPED = _("The loading stopped in the middle. Load the file once more: what is
 
 
 def receive(file: File[bytes], *, by: User | None, mailing: Mailing | None = None) -> ClientImport:
-    """Keeps the file for its owner. Raises Refused: too large, not allowed."""
+    """Keeps the file for its owner. Raises Refused: too large, empty, not allowed."""
     _require(by, mailing)
     if file.size > reading.SIZE_LIMIT:
         raise Refused(reading.TOO_LARGE, limit=reading.SIZE_LIMIT // 2**20)
-    file.seek(0)
-    return ClientImport.objects.create(
-        file_name=_short(file.name or ""),
-        data=file.read(),
-        mailing=mailing,
-        created_by=by,
-        expires_at=timezone.now() + KEPT_FOR,
-    )
+    if not file.size:
+        raise Refused(reading.EMPTY)
+    with transaction.atomic():
+        upload = ClientImport.objects.create(
+            file_name=_short(file.name or ""),
+            mailing=mailing,
+            created_by=by,
+            expires_at=timezone.now() + KEPT_FOR,
+        )
+        for number, data in enumerate(file.chunks(PIECE)):
+            ClientImportPiece.objects.create(upload=upload, number=number, data=data)
+    return upload
 
 
 def check(upload: ClientImport) -> tuple[Sheet, MergeReport]:
     """Reads the file, writes no client; remembers the counters and the bad rows. An unreadable file is dropped."""
     try:
-        sheet = apart.read([_data(upload)])
+        sheet = apart.read(_pieces(upload))
         report = merge.check(sheet)
     except Refused:
         give_up(upload)
@@ -75,11 +87,13 @@ def load(upload: ClientImport, *, by: User | None, progress: OnProgress | None =
             progress(rows)
 
     try:
-        report = merge.load(apart.read([_data(upload)]), _store(upload), tell)
+        report = merge.load(apart.read(_pieces(upload)), _store(upload), tell)
     except BaseException:  # also when the process is told to go: the file can be loaded once more
         ClientImport.objects.filter(pk=upload.pk).update(started_at=None)
         raise
-    _remember(upload, report, data=None, loaded_at=timezone.now())
+    with transaction.atomic():
+        upload.pieces.all().delete()
+        _remember(upload, report, loaded_at=timezone.now())
     if expected and expected != report.counters():
         upload.counters |= {"differs": True}  # somebody changed the same clients since the check
         upload.save(update_fields=["counters"])
@@ -95,7 +109,7 @@ def hand_over(upload: ClientImport, *, by: User) -> bool:
     _require(by, upload.mailing)
     if upload.rows < LARGE or not Heartbeat.objects.answering().exists():
         return False
-    waiting = ClientImport.objects.filter(pk=upload.pk, data__isnull=False, queued_at=None)
+    waiting = ClientImport.objects.with_file().filter(pk=upload.pk, queued_at=None)
     if waiting.update(queued_at=timezone.now(), rows_done=0, trouble=""):
         scheduling.enqueue(scheduling.LOAD_CLIENTS, upload.pk, get_language())
     return True
@@ -132,7 +146,7 @@ def purge_uploads(now: datetime) -> int:
     expired = ClientImport.objects.expired(now)
     forgotten = expired.filter(loaded_at=None).delete()[1].get(ClientImport._meta.label, 0)
     ClientImport.clients.through.objects.filter(clientimport__in=expired).delete()
-    return forgotten + expired.with_personal_data().update(data=None, problems=None)
+    return forgotten + expired.with_problems().update(problems=None)
 
 
 def _require(by: User | None, mailing: Mailing | None) -> None:
@@ -142,17 +156,21 @@ def _require(by: User | None, mailing: Mailing | None) -> None:
         permissions.require_recipients(by, [mailing])
 
 
-def _data(upload: ClientImport) -> bytes:
-    if upload.data is None:
-        raise Refused(GONE)
-    return bytes(upload.data)
+def _pieces(upload: ClientImport) -> Iterator[bytes]:
+    for number in count():
+        data = upload.pieces.filter(number=number).values_list("data", flat=True).first()
+        if data is None:
+            if number == 0:
+                raise Refused(GONE)
+            return
+        yield bytes(data)
 
 
 def _take(upload: ClientImport) -> None:
     """The first of two presses wins; the second is told so."""
     now = timezone.now()
     free = Q(started_at=None) | Q(started_at__lt=now - STUCK_AFTER)
-    if ClientImport.objects.filter(free, pk=upload.pk, data__isnull=False).update(started_at=now):
+    if ClientImport.objects.with_file().filter(free, pk=upload.pk).update(started_at=now):
         return
     upload.refresh_from_db(fields=["loaded_at", "started_at"])
     raise Refused(GONE if upload.loaded_at or not upload.started_at else BEING_LOADED)
@@ -175,17 +193,31 @@ def _store(upload: ClientImport) -> merge.Store:
 
 def _remember(upload: ClientImport, report: MergeReport, **fields: object) -> None:
     upload.counters = report.counters()
-    upload.problems = problems_file(report) if report.problems else None
+    upload.problems = _packed(problems_file(report)) if report.problems else None
     for name, value in fields.items():
         setattr(upload, name, value)
     upload.save(update_fields=["counters", "problems", *fields])
 
 
-def problems_file(report: MergeReport) -> bytes:
+def problems_file(report: MergeReport) -> Iterator[bytes]:
     """Every row that is left out, as a CSV for the person who corrects them."""
     titles = (gettext("Row of the file"), gettext("Address"), gettext("Why"))
     rows = ((str(problem.line), problem.address, problem.reason) for problem in report.problems)
-    return b"".join(writing.as_csv([titles, *rows]))
+    return writing.as_csv(chain([titles], rows))
+
+
+def kept_problems(upload: ClientImport) -> Iterator[bytes]:
+    """The same, as it was kept since the check; nothing if there were none."""
+    kept = bytes(upload.problems or b"")
+    if not kept.startswith(_GZIP):  # it was kept before files were packed
+        return iter([kept] if kept else [])
+    file = gzip.open(io.BytesIO(kept))  # noqa: SIM115 (nothing of the system is behind it)
+    return iter(lambda: file.read(PIECE), b"")
+
+
+def _packed(pieces: Iterator[bytes]) -> bytes:
+    packer = zlib.compressobj(wbits=31)  # as gzip does
+    return b"".join([*map(packer.compress, pieces), packer.flush()])
 
 
 def sample_file() -> bytes:

@@ -23,22 +23,32 @@ from mailing.tables import cells
 from mailing.tables.reading import Sheet, SheetRow
 
 SLICE = 2000  # rows per transaction: sending waits a tenth of a second at most
+SLICE_TEXT = 1_000_000  # characters per transaction; 2000 ordinary rows have a tenth of it
+COMPARED = 500  # clients whose stored texts are in memory at once
 ROOM = 32_000  # KB
 KEPT_CHANGES = 50
 TEXTS = ("full_name", "greeting", "comment")  # columns of a client that a file may fill; fields of SheetRow
 LIMITS = {
     "full_name": (300, gettext_noop("The full name is longer than %(limit)s characters.")),
     "greeting": (300, gettext_noop("The greeting is longer than %(limit)s characters.")),
+    "comment": (Client.LONGEST_COMMENT, texts.LONG_COMMENT),
 }
+NO_ADDRESS = gettext_noop("There is no address in this row.")
+REPEATED = gettext_noop("Repeated: this address is already in row %(line)s.")
 
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """A row that is left out, and why."""
+    """A row that is left out, and why. There may be 100 000 of them, so the sentence is made when it is printed."""
 
     line: int
     address: str
-    reason: str
+    message: str
+    number: int = 0  # what the sentence speaks of: a limit, or another row
+
+    @property
+    def reason(self) -> str:
+        return gettext(self.message) % {"line": self.number, "limit": self.number}
 
 
 @dataclass(slots=True)
@@ -127,20 +137,32 @@ def _room() -> Iterator[None]:
 def _run(sheet: Sheet, store: Store | None, progress: OnProgress | None) -> MergeReport:
     report = MergeReport()
     judge = Judge(report.problems)
-    rows = iter(sheet)
     done = 0
-    while batch := list(islice(rows, SLICE)):
+    for batch in _batches(sheet):
         good = {address: row for row in batch if (address := judge.address(row))}
         with transaction.atomic() if store else nullcontext():
-            merged = list(_compare(good))
-            if store:
-                store(merged)
-        for one in merged:
-            report.count(one)
+            for merged in _compare(good):
+                if store:
+                    store(merged)
+                for one in merged:
+                    report.count(one)
         done += len(batch)
         if progress:
             progress(done)
     return report
+
+
+def _batches(rows: Iterable[SheetRow]) -> Iterator[list[SheetRow]]:
+    batch: list[SheetRow] = []
+    text = 0
+    for row in rows:
+        batch.append(row)
+        text += len(row)
+        if len(batch) == SLICE or text > SLICE_TEXT:
+            yield batch
+            batch, text = [], 0
+    if batch:
+        yield batch
 
 
 class Judge:
@@ -153,38 +175,43 @@ class Judge:
     def address(self, row: SheetRow) -> str:
         """The address of a good row; empty for a bad one, which is then named in `problems`."""
         address = addresses.extract(row.email)
-        reason = self._objection(address, row)
-        if reason:
-            self.problems.append(RowProblem(row.line, row.email[:254], reason))
+        objection = self._objection(address, row)
+        if objection:
+            self.problems.append(RowProblem(row.line, _shown(row.email), *objection))
             return ""
         self.seen[address] = row.line
         return address
 
-    def _objection(self, address: str, row: SheetRow) -> str:
+    def _objection(self, address: str, row: SheetRow) -> tuple[str, int] | None:
         if not address:
-            return gettext("There is no address in this row.")
+            return NO_ADDRESS, 0
         if not addresses.is_valid(address):
-            return gettext(texts.NOT_AN_ADDRESS)
+            return texts.NOT_AN_ADDRESS, 0
         if address in self.seen:
-            return gettext("Repeated: this address is already in row %(line)s.") % {"line": self.seen[address]}
+            return REPEATED, self.seen[address]
         for name, (limit, sentence) in LIMITS.items():
             if len(getattr(row, name)) > limit:
-                return gettext(sentence) % {"limit": limit}
-        return ""
+                return sentence, limit
+        return None
 
 
-def _compare(good: dict[str, SheetRow]) -> Iterator[Merged]:
-    stored = {
-        email: texts
-        for email, *texts in Client.objects.filter(email__in=list(good)).order_by().values_list("email", *TEXTS)
-    }
-    for email, row in good.items():
-        found = _texts_of(row)
-        before = stored.get(email)
-        if before is None:
-            yield Merged(email, found, None)
-        else:
-            yield Merged(email, tuple(new or old for new, old in zip(found, before, strict=True)), tuple(before))
+def _shown(email: str) -> str:
+    """What stood where an address should. Words take four times the memory of one, and their beginning is enough."""
+    return email[:254] if email.isascii() else email[:60]
+
+
+def _compare(good: dict[str, SheetRow]) -> Iterator[list[Merged]]:
+    emails = iter(good)
+    while some := list(islice(emails, COMPARED)):
+        stored = Client.objects.filter(email__in=some).order_by().values_list("email", *TEXTS)
+        before = {email: tuple(texts) for email, *texts in stored}
+        yield [_merged(email, _texts_of(good[email]), before.get(email)) for email in some]
+
+
+def _merged(email: str, found: tuple[str, ...], before: tuple[str, ...] | None) -> Merged:
+    if before is None:
+        return Merged(email, found, None)
+    return Merged(email, tuple(new or old for new, old in zip(found, before, strict=True)), before)
 
 
 # Written by hand, not by bulk_create: it is six times quicker, and two people who load the same new address at the
@@ -206,7 +233,7 @@ _searched = itemgetter(*(_COLUMNS.index(name) for name in Client.SEARCHED))
 
 
 def upsert(rows: Iterable[Merged], *, source: str) -> None:
-    """Stores the new and the changed clients among these (at most SLICE of them)."""
+    """Stores the new and the changed clients among these (at most COMPARED of them)."""
     params: list[str] = []
     for row in rows:
         if row.stored is None or row.is_change:

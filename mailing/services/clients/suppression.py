@@ -9,6 +9,8 @@ by who said it, what staff decided is kept under it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.contrib.auth.models import User
@@ -29,6 +31,7 @@ WEIGHT = {
     SuppressionReason.COMPLAINT: 3,  # and could not be undone by a click on an old link
 }
 AT_ONCE = 500
+NAMED = 20  # in the journal
 NEEDS_SENDING = gettext_noop("Only those who may send mailings may let letters go to an address again.")
 
 
@@ -40,17 +43,15 @@ def suppress(email: str, reason: str, *, note: str = "", by: User | None = None)
 
 def suppress_many(emails: Iterable[str], reason: str, *, note: str = "", by: User | None = None) -> int:
     """How many of the addresses are new on the list; the others keep the weightier reason."""
-    wanted = list(dict.fromkeys(map(addresses.normalize, emails)))
-    added: list[str] = []
-    raised: list[str] = []
-    for start in range(0, len(wanted), AT_ONCE):
-        part = wanted[start : start + AT_ONCE]
+    added, raised = _Journal(by, ADDITION), _Journal(by, CHANGE)
+    rest = map(addresses.normalize, emails)
+    while part := list(dict.fromkeys(islice(rest, AT_ONCE))):
         new, changed = _suppress_slice(part, SuppressionReason(reason), note, by)
-        added += new
-        raised += changed
-    _log(added, by, ADDITION)
-    _log(raised, by, CHANGE)
-    return len(added)
+        added.take(new)
+        raised.take(changed)
+    added.write()
+    raised.write()
+    return added.number
 
 
 def lift(entry: Suppression, *, by: User) -> bool:
@@ -66,7 +67,9 @@ def lift_many(entries: QuerySet[Suppression], *, by: User) -> int:
         emails = list(entries.values_list("email", flat=True))
         lifted = _delete(entries)
         if lifted:
-            _log(emails, by, DELETION)
+            journal = _Journal(by, DELETION)
+            journal.take(emails)
+            journal.write()
     return lifted
 
 
@@ -150,14 +153,26 @@ def _delete(entries: QuerySet[Suppression]) -> int:
     return entries.delete()[0]
 
 
-def _log(emails: list[str], by: User | None, action: int) -> None:
-    """One line in the journal, however many addresses."""
-    if by is None or not emails:
-        return
-    if len(emails) > 1:
-        counted = ngettext("%(count)d address", "%(count)d addresses", len(emails)) % {"count": len(emails)}
-        audit_log.record_many(Suppression, by, action, counted, ", ".join(emails[:20]))
-    elif entry := Suppression.objects.filter(email=emails[0]).first():
-        audit_log.record(entry, by, action)
-    else:
-        audit_log.record_many(Suppression, by, action, emails[0])
+@dataclass
+class _Journal:
+    """One line in the journal, however many addresses; it names the first of them."""
+
+    by: User | None
+    action: int
+    number: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def take(self, emails: list[str]) -> None:
+        self.number += len(emails)
+        self.first += emails[: NAMED - len(self.first)]
+
+    def write(self) -> None:
+        if self.by is None or not self.number:
+            return
+        if self.number > 1:
+            counted = ngettext("%(count)d address", "%(count)d addresses", self.number) % {"count": self.number}
+            audit_log.record_many(Suppression, self.by, self.action, counted, ", ".join(self.first))
+        elif entry := Suppression.objects.filter(email=self.first[0]).first():
+            audit_log.record(entry, self.by, self.action)
+        else:
+            audit_log.record_many(Suppression, self.by, self.action, self.first[0])

@@ -64,7 +64,7 @@ def test_the_preview_stays_small_whatever_the_file(browser: Browser) -> None:
     assert len(checked.content) < 100_000
     page = checked.content.decode()
     assert "The first 100 of 3\u202f000 are shown." in page
-    problems = browser.get(checked.context["problems_url"]).content.decode("utf-8-sig")
+    problems = b"".join(browser.get(checked.context["problems_url"]).streaming_content).decode("utf-8-sig")
     assert len(problems.splitlines()) == 3001
 
 
@@ -180,7 +180,7 @@ def test_without_the_right_to_send_only_drafts_are_offered() -> None:
 
 
 def test_the_sample_is_a_file_the_wizard_reads(browser: Browser) -> None:
-    assert len(list(reading.read(browser.get(f"{IMPORT}sample/").content))) == 2
+    assert len(list(reading.read(b"".join(browser.get(f"{IMPORT}sample/").streaming_content)))) == 2
 
 
 @pytest.mark.parametrize("name", ["", "abc", "9" * 40, "../../etc/passwd"])
