@@ -160,7 +160,7 @@ def test_a_known_device_may_guess_as_little_as_others() -> None:
     assert answers.count(200) == limits.ONE_PLACE.failures - 1
 
 
-@pytest.mark.parametrize("cookie", ["forged", "eyJ4IjoxfQ:1abc:def", "x" * 5000, "\x00"])
+@pytest.mark.parametrize("cookie", ["forged", "eyJ4IjoxfQ:1abc:def", "x" * 5000])
 def test_a_forged_device_is_no_device(cookie: str) -> None:
     member()
     for number in range(40):

@@ -6,6 +6,7 @@ here once more, so that a form the product does not know is not overlooked here 
 
 from __future__ import annotations
 
+import gzip
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterator
@@ -88,11 +89,15 @@ def _texts(cursor: CursorWrapper, table: str, column: str) -> Iterator[str]:
     cursor.execute(f"SELECT {quoted(column)} FROM {quoted(table)}")
     for (value,) in cursor.fetchall():
         if isinstance(value, bytes | memoryview):
-            yield bytes(value).decode("utf-8", "replace")
+            yield _unpacked(bytes(value)).decode("utf-8", "replace")
         elif isinstance(value, str):
             yield value
             yield unquote_plus(value)
             yield _decoded(value)
+
+
+def _unpacked(data: bytes) -> bytes:
+    return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
 
 
 def _decoded(text: str) -> str:

@@ -137,7 +137,7 @@ def test_a_file_that_is_being_loaded_is_waited_for() -> None:
     """It is in the memory of whoever loads it, and would bring the client back."""
     anna = ClientFactory(email="anna@x.ru")
     upload = ClientImport.objects.create(
-        file_name="a.csv", data=b"email\nanna@x.ru", expires_at=timezone.now() + DAY, started_at=timezone.now()
+        file_name="a.csv", expires_at=timezone.now() + DAY, started_at=timezone.now()
     )
     with pytest.raises(Refused, match="being loaded"):
         erasure.forget(anna, by=None)

@@ -6,7 +6,6 @@ import os
 import socket
 import sys
 from argparse import ArgumentParser
-from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -25,8 +24,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="port of the web server (8000)")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        port = options["port"]
+    def handle(self, *args: object, port: int, **options: object) -> None:
         if not demo.is_on():
             raise CommandError(
                 _("make run is a demo: DEBUG=true, mail server on this machine. See docs/how-to/install.md.")

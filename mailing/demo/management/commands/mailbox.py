@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -24,14 +23,16 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, help="another port than EMAIL_PORT; 0 takes any free one")
         parser.add_argument("--directory", type=Path, help="where letters are kept (var/mailbox)")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(
+        self, *args: object, fault: str | None, port: int | None, directory: Path | None, **options: object
+    ) -> None:
         packages.require("aiosmtpd")
         from mailing.demo.server import serve
 
-        directory = options["directory"] or mailbox_directory()
-        port = settings.EMAIL_PORT if options["port"] is None else options["port"]
-        if options["fault"]:
-            faults.choose(directory, Fault(options["fault"]))
+        directory = directory or mailbox_directory()
+        port = settings.EMAIL_PORT if port is None else port
+        if fault:
+            faults.choose(directory, Fault(fault))
         try:
             asyncio.run(serve(directory, port, started=self._started))
         except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -22,10 +21,10 @@ class Command(BaseCommand):
             "--clients", type=int, default=seeding.CLIENTS, help="how many clients there should be (600)"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, clients: int, **options: object) -> None:
         if not settings.DEBUG:
             raise CommandError(_("The demo is for DEBUG=true only: its passwords are known to everybody."))
-        seeded = seeding.seed(clients=options["clients"])
+        seeded = seeding.seed(clients=clients)
         self.stdout.write(
             _("%(clients)s clients, %(messages)s messages, %(mailings)s mailings.")
             % {"clients": seeded.clients, "messages": seeded.messages, "mailings": seeded.mailings}
