@@ -22,6 +22,7 @@ from mailing.forms.rows import ManyRows, SuggestedRow, SuggestedRows
 from mailing.forms.widgets import MomentWidget
 from mailing.furniture import Words
 from mailing.models import Client, Mailing
+from mailing.services.mailings import occurrences
 from mailing.services.reports import statistics
 
 if TYPE_CHECKING:
@@ -124,10 +125,20 @@ class MailingForm(ModelForm):
         start, end = data.get("start_at"), data.get("end_at")
         if start and end and end < start:
             self.add_error("end_at", _(texts.ENDS_TOO_EARLY))
+        elif end and end < timezone.now() and self._could_never_send(data):
+            self.add_error(
+                "end_at", _("The end has passed: this mailing could never send. Give a later end, or none.")
+            )
         if not data.get("name") and data.get("message"):
             data["name"] = data["message"].subject
         self._refuse_stale()
         return data
+
+    def _could_never_send(self, data: dict[str, Any]) -> bool:
+        """With its end in the past. Whoever renames a mailing that is over, or ends one that has sent, is let be."""
+        was = self.instance
+        moved = any(data.get(name) != getattr(was, name) for name in ("start_at", "end_at", "periodicity"))
+        return was.pk is None or (moved and not occurrences.has_run(was))
 
     def _refuse_stale(self) -> None:
         """Whoever saves over a change made meanwhile is shown it first; the second save goes through."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +28,11 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+    def clean(self) -> None:
+        """A subject is one line; whatever a mail program could take for the end of a line ends it."""
+        if len(self.subject.splitlines()) > 1:
+            raise ValidationError({"subject": _("The subject has a line break. Write it on one line.")})
 
 
 class PreparedBody(models.Model):

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
@@ -318,3 +319,21 @@ def test_saving_leaves_an_entry_in_the_log(staff: Browser) -> None:
     save(staff, subject="Hi", body="Hello")
 
     assert LogEntry.objects.get().object_repr == "Hi"
+
+
+BREAKS = ("\n", "\r\n", "\r", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029")
+
+
+@pytest.mark.parametrize("line_break", BREAKS, ids=ascii)
+def test_a_subject_of_two_lines_is_refused_in_words_and_nothing_is_lost(staff: Browser, line_break: str) -> None:
+    page = save(staff, subject=f"Hello{line_break}Bcc: all@example.com", body="The text").content.decode()
+    assert "The subject has a line break. Write it on one line." in page
+    assert "The text" in page
+    assert not Message.objects.exists()
+    with pytest.raises(ValidationError, match="line break"):
+        Message(subject=f"Hello{line_break}you", body="The text").full_clean()
+
+
+def test_a_line_break_around_a_subject_is_none_of_it(staff: Browser) -> None:
+    save(staff, subject=" Hello\r\n", body="The text")
+    assert Message.objects.get().subject == "Hello"
