@@ -11,8 +11,10 @@ _INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b-\u200f\u202
 _SPACES = re.compile("[\t\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _LONG_FLOAT = re.compile(r"(\d{10,})\.0")  # a telephone that went through a number column
 _EXCEL_ESCAPE = re.compile("_x(000[9ADad]|005[Ff])_")  # how XLSX writes tab, line ends and its own underscore
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
-_GUARDED = re.compile(r"''*[=+\-@\t\r\n]")
+# Where a formula would begin: at the start of a cell, or behind what another reader takes for the end of one: any
+# separator, or the end of a line. Quotation marks between them are the reader's to drop.
+_FORMULA = re.compile(r"""\A(?='*[=+\-@\t\r\n])|(?<=[,;|\t\r\n])(?=['"]*[=+\-@\t])""")
+_GUARDED = re.compile(r"""\A'(?='*[=+\-@\t\r\n])|(?<=[,;|\t\r\n])'(?=['"]*[=+\-@\t])""")
 
 
 def text(value: object) -> str:
@@ -22,8 +24,8 @@ def text(value: object) -> str:
     found = value if isinstance(value, str) else _spelled(value)
     # A printable ASCII cell is the usual one: nothing but blanks around it can be wrong.
     found = found.strip() if found.isascii() and found.isprintable() else _tidy(found)
-    if _GUARDED.match(found):
-        found = found[1:]
+    if "'" in found:
+        found = _GUARDED.sub("", found)
     long_float = _LONG_FLOAT.fullmatch(found)
     return long_float[1] if long_float else found
 
@@ -36,9 +38,10 @@ def line(value: object) -> str:
 def guard(value: str) -> str:
     """Text that no spreadsheet takes for a formula: an apostrophe before = + - @ (OWASP, "CSV Injection").
 
-    Text that already begins with apostrophes and then such a sign gets one more, so that `text` restores it exactly.
+    Also in the middle, where a spreadsheet that was told another separator begins a new cell. Where apostrophes stand
+    before such a sign already it is one more, so that `text` restores the value exactly.
     """
-    return "'" + value if _FORMULA.match(value) else value
+    return _FORMULA.sub("'", value)
 
 
 def _tidy(found: str) -> str:
