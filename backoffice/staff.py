@@ -31,7 +31,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from backoffice.staff_access import AskingForMore, GroupForm, LettingIn
 from mailing.admin.common.base import Row, SamovarModelAdmin
-from mailing.admin.common.pages import user_of
+from mailing.admin.common.pages import form_of, user_of
 from mailing.formatting import num, when
 from mailing.forms.rows import ManyRows
 from mailing.furniture import ChangePage, Notice
@@ -111,6 +111,8 @@ class OurRights(SamovarModelAdmin[Row]):
             rows = ours.filter(content_type__model__in=ABOUT).select_related("content_type")
             rows = rows.order_by("-content_type__app_label", "content_type__model", "pk")
             boxes |= {"queryset": rows, "form_class": Rights, "help_text": ""}
+        if db_field.related_model is Group:
+            boxes["queryset"] = accounts.to_hand_on(user_of(request))
         return db_field.formfield(**boxes)
 
     def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
@@ -144,19 +146,24 @@ class NewPasswordForm(PasswordForm):
 
 
 class StaffForm(ChangeForm):
-    kept: Sequence[Group] = ()  # set by the admin: groups of this account that are not theirs to take away
+    """Groups that are not theirs to take away stay with the account, unseen."""
+
+    by: User | None = None  # `form_of`
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.kept:
+        self.kept: list[Group] = []
+        if self.by and "groups" in self.fields and not accounts.may_give_rights(self.by):
+            self.kept = list(self.instance.groups.exclude(pk__in=accounts.to_hand_on(self.by)))
             self.initial["groups"] = [group for group in self.initial["groups"] if group not in self.kept]
+            self.fields["groups"].help_text = _help_on_groups(self.kept)
 
     def clean_groups(self) -> list[Group]:
         return [*self.cleaned_data["groups"], *self.kept]
 
 
 class StaffGroupForm(GroupForm):
-    by: User | None = None  # set by the admin
+    by: User | None = None  # `form_of`
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -228,14 +235,8 @@ class StaffAdmin(OurRights[User], LettingIn, UserScreen):
             for title, given in found
         ]
 
-    def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form: Any = super().get_form(request, obj, change=change, **kwargs)
-        field = form.base_fields.get("groups")
-        if obj and field and not accounts.may_give_rights(user_of(request)):
-            field.queryset = accounts.to_hand_on(user_of(request))
-            form.kept = list(obj.groups.exclude(pk__in=field.queryset))
-            field.help_text = _help_on_groups(form.kept)
-        return form
+    def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: object) -> Any:
+        return form_of(request, super().get_form(request, obj, change=change, **kwargs))
 
     def get_change_page(self, request: HttpRequest, obj: User) -> ChangePage:
         told = _("This account may do more than you: only an administrator changes it.")
@@ -279,10 +280,8 @@ class StaffGroupAdmin(OurRights[Group], AskingForMore, StockGroupAdmin):  # type
         fixed = ("role",) if _is_ours(obj) else ()
         return fixed if accounts.may_give_rights(user_of(request)) else (*fixed, "shown_rights")
 
-    def get_form(self, request: HttpRequest, obj: Group | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form: Any = super().get_form(request, obj, change=change, **kwargs)
-        form.by = user_of(request)
-        return form
+    def get_form(self, request: HttpRequest, obj: Group | None = None, change: bool = False, **kwargs: object) -> Any:
+        return form_of(request, super().get_form(request, obj, change=change, **kwargs))
 
     def get_change_page(self, request: HttpRequest, obj: Group) -> ChangePage:
         told = _("One of Samovar's own groups: stored as “%(name)s”, shown to everybody in their own language.")

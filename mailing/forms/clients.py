@@ -33,7 +33,7 @@ OFFERED = 100  # mailings in the box without scripts; the newest ones
 class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
     """Takes an address as people paste it: “Anna <anna@example.com>” is fine."""
 
-    by: User | None = None  # set by the admin: whoever may not send changes no recipient's address
+    by: User | None = None  # set by the screen: whoever may not send changes no recipient's address
     email = forms.CharField(
         label=gettext_lazy("E-mail"),
         max_length=320,

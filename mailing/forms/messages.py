@@ -50,7 +50,7 @@ def offer_sample(form: forms.BaseForm, by: User | None) -> None:
 
 
 class MessageForm(ModelForm):
-    by: User | None = None  # set by the admin
+    by: User | None = None  # set by the screen
     # "on" is what a tick box would send: scripts that fill in the stock form keep working.
     is_html = forms.TypedChoiceField(
         label=_("Kind of letter"),

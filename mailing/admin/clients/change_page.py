@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from mailing.admin.clients.known import tables
 from mailing.admin.common import pills
 from mailing.admin.common.base import SamovarModelAdmin
-from mailing.admin.common.pages import POST, View, user_of
+from mailing.admin.common.pages import POST, View, form_of, user_of
 from mailing.choices import Audience, DeliveryStatus, SuppressionReason
 from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num, pill, when
@@ -84,10 +84,10 @@ class ClientChangePage(SamovarModelAdmin[Client]):
 
     # --- saving ------------------------------------------------------------------------------------------
 
-    def get_form(self, request: HttpRequest, obj: Client | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form: Any = super().get_form(request, obj, change=change, **kwargs)
-        form.by = user_of(request)
-        return form
+    def get_form(
+        self, request: HttpRequest, obj: Client | None = None, change: bool = False, **kwargs: object
+    ) -> Any:
+        return form_of(request, super().get_form(request, obj, change=change, **kwargs))
 
     def save_model(self, request: HttpRequest, obj: Client, form: ModelForm[Client], change: bool) -> None:
         """The address before is remembered; a stop that somebody decided goes along to the new one."""

@@ -250,11 +250,13 @@ class SamovarModelAdmin(ModelAdmin[Row]):
             messages.success(request, said if isinstance(said, str) else said(result))
         return HttpResponseRedirect(back)
 
-    def page(self, request: HttpRequest, obj: Row, name: str, title: str, context: Context) -> TemplateResponse:
+    def page(
+        self, request: HttpRequest, obj: Row, name: str, title: str, context: Context, *, status: int = 200
+    ) -> TemplateResponse:
         """A page of the object in the shell of the admin, from templates/admin/mailing/<model>/<name>.html."""
         template = f"admin/{self.opts.app_label}/{self.opts.model_name}/{name}.html"
         around = self.shell(request, title) | {"original": obj, "back": self.url("change", obj.pk)}
-        return TemplateResponse(request, template, around | context)
+        return TemplateResponse(request, template, around | context, status=status)
 
     def shell(self, request: HttpRequest, title: str) -> Context:
         """What the templates around a page of this screen ask for."""

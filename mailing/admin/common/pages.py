@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import cast
+from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -40,6 +40,11 @@ def forbidding(view: View) -> View:
 def user_of(request: HttpRequest) -> User:
     """Whoever is logged in: `admin_view` lets nobody else through."""
     return cast("User", request.user)
+
+
+def form_of(request: HttpRequest, form: type[Any]) -> type[Any]:
+    """The same form, that knows who fills it in: as `by`."""
+    return type(form.__name__, (form,), {"by": user_of(request)})
 
 
 def undo(request: HttpRequest, label: Words, url: str) -> SafeString:

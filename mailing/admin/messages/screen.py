@@ -20,7 +20,7 @@ from mailing import placeholders
 from mailing.admin.common import deletion
 from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.filters import DateRangeFilter, QuestionFilter, Questions
-from mailing.admin.common.pages import user_of
+from mailing.admin.common.pages import form_of, user_of
 from mailing.admin.messages import letter_frame
 from mailing.admin.messages.pages import MessagePages
 from mailing.admin.messages.trial_letter import TrialLetterPages, TrialLimitPage
@@ -112,10 +112,10 @@ class MessageAdmin(MessagePages, TrialLetterPages[Message], TrialLimitPage, Samo
     def has_delete_permission(self, request: HttpRequest, obj: Message | None = None) -> bool:
         return super().has_delete_permission(request, obj) and _free(request, obj)
 
-    def get_form(self, request: HttpRequest, obj: Message | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form: Any = super().get_form(request, obj, change=change, **kwargs)
-        form.by = user_of(request)
-        return form
+    def get_form(
+        self, request: HttpRequest, obj: Message | None = None, change: bool = False, **kwargs: object
+    ) -> Any:
+        return form_of(request, super().get_form(request, obj, change=change, **kwargs))
 
     def get_form_context(self, request: HttpRequest, form: ModelForm[Message], obj: Message | None) -> Context:
         return {"chips": [(f"{{{{ {name} }}}}", words) for name, words in placeholders.FIELDS.items()]}

@@ -60,9 +60,7 @@ class TrialLetterPages(SamovarModelAdmin[Tried]):
             except Refused as refusal:
                 messages.error(request, str(refusal))
                 status = 429 if refusal.code is RefusalCode.TOO_OFTEN else status
-        page = self.page(request, obj, "test", _("Test letter"), context)
-        page.status_code = status
-        return page
+        return self.page(request, obj, "test", _("Test letter"), context, status=status)
 
 
 class TrialLimitPage(SamovarModelAdmin[Message]):
