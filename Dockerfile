@@ -24,4 +24,5 @@ USER samovar
 VOLUME /app/var
 EXPOSE 8000
 # Exec form: SIGTERM must reach the process itself, so that it ends after the letters in flight.
-CMD ["gunicorn", "backoffice.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8", "--timeout", "120"]
+CMD ["gunicorn", "backoffice.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8", "--timeout", "120", \
+    "--no-control-socket"]

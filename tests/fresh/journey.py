@@ -198,7 +198,7 @@ def provide_mail(journey: Journey) -> None:
 
 
 def letters(journey: Journey) -> int:
-    return int(journey.machine.root("ls /home/inbox/Maildir/new 2>/dev/null | wc -l"))
+    return int(journey.machine.root("mkdir -p /home/inbox/Maildir/new && ls /home/inbox/Maildir/new | wc -l"))
 
 
 # --- Chapters -------------------------------------------------------------------------------------------
@@ -328,8 +328,7 @@ def letter(journey: Journey) -> None:
     before = letters(journey)
     journey.django(MAILING.replace("NUMBER", "5").replace("NAME", "one"))
     journey.wait(lambda: letters(journey) >= before + 5, "five letters lie in the box", 180)
-    found = journey.machine.root("grep -l '^Subject: News one' /home/inbox/Maildir/new/* | wc -l").strip()
-    journey.expect(found == "5", f"they are ours ({found})")
+    journey.expect(_found(journey, "News one") == 5, "they are ours")
     log = journey.machine.root("journalctl --no-pager -u samovar-web -u samovar-qcluster -p warning -o cat || true")
     journey.expect("Traceback" not in log, "the log has no traceback")
     journey.say("-- operate: First, three looks")
@@ -373,7 +372,7 @@ def restore(journey: Journey) -> None:
     journey.django(MAILING.replace("NUMBER", "3").replace("NAME", "two"))
     journey.wait(lambda: _found(journey, "News two") == 3, "three more letters, after the backup", 180)
     unfolded = "cat /home/inbox/Maildir/new/* | tr -d '\\r\\n'"
-    found = journey.machine.root(f"{unfolded} | grep -oE '<{SITE}/u/[^>]+>' | head -1")
+    found = journey.machine.root(f"{unfolded} | grep -oE '<{SITE}/u/[^>]+>' | sed -n 1p")
     link = re.sub(r"[<>\s]", "", found)
     goodbye = f"curl --silent --write-out '%{{http_code}}' --output /dev/null -d List-Unsubscribe=One-Click '{link}'"
     gone = journey.machine.root(goodbye)
@@ -397,7 +396,7 @@ def restore(journey: Journey) -> None:
 
 
 def _found(journey: Journey, subject: str) -> int:
-    return int(journey.machine.root(f"grep -l '^Subject: {subject}' /home/inbox/Maildir/new/* 2>/dev/null | wc -l"))
+    return int(journey.machine.root(f"(grep -rl '^Subject: {subject}' /home/inbox/Maildir/new || true) | wc -l"))
 
 
 def version_before() -> str:
