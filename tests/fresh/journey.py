@@ -189,8 +189,8 @@ def provide_mail(journey: Journey) -> None:
         apt-get install -y -q --no-install-recommends postfix
         useradd --create-home inbox
         postconf -e inet_interfaces=loopback-only 'mydestination=localhost, example.com, example.org' \\
-            local_recipient_maps= luser_relay=inbox home_mailbox=Maildir/ smtputf8_enable=no \\
-            smtpd_tls_cert_file=/root/ca/smtp.crt smtpd_tls_key_file=/root/ca/smtp.key
+            local_recipient_maps= virtual_alias_maps=static:inbox@localhost home_mailbox=Maildir/ \\
+            smtputf8_enable=no smtpd_tls_cert_file=/root/ca/smtp.crt smtpd_tls_key_file=/root/ca/smtp.key
         postconf -M 'submission/inet=submission inet n - n - - smtpd'
         postconf -P submission/inet/smtpd_tls_security_level=encrypt
         systemctl restart postfix
@@ -198,7 +198,7 @@ def provide_mail(journey: Journey) -> None:
 
 
 def letters(journey: Journey) -> int:
-    return int(journey.machine.root("mkdir -p /home/inbox/Maildir/new && ls /home/inbox/Maildir/new | wc -l"))
+    return int(journey.machine.root("(find /home/inbox/Maildir/new -type f 2>/dev/null || true) | wc -l"))
 
 
 # --- Chapters -------------------------------------------------------------------------------------------
