@@ -182,9 +182,11 @@ class Terminal:
         return self._read({}, 60)
 
     def close(self) -> None:
+        """Hangs up; whoever does not notice is told."""
         with suppress(OSError):
             os.close(self.fd)
-        with suppress(ChildProcessError):
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
 
     def _read(self, answers: Mapping[str, str], timeout: float) -> tuple[int, str]:
