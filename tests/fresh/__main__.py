@@ -55,7 +55,7 @@ def _travel(tree: Path, chapters: list[str]) -> int:
             journey.chapter(name)
             try:
                 CHAPTERS[name](journey)
-            except (AssertionError, RuntimeError, TimeoutError) as error:
+            except (AssertionError, RuntimeError, OSError, subprocess.TimeoutExpired) as error:
                 journey.say(f"STOPPED in {name!r}: {error}")
                 journey.say(fresh.root("journalctl --no-pager -n 60 -u 'samovar-*' -u nginx || true", check=False))
                 return 1
