@@ -102,6 +102,7 @@ MIDDLEWARE = [
     "backoffice.sessions.SessionLimits",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "backoffice.uploads.UploadsMiddleware",  # before anything reads the form
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "backoffice.knocking.AccessLogMiddleware",
@@ -233,6 +234,14 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+
+# --- Uploads ----------------------------------------------------------------------------------------
+
+# A form holds a letter twice, as HTML and as text, 500 KB each, and a browser spells a letter of ours with six.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
+FILE_UPLOAD_HANDLERS = ["backoffice.uploads.NoFiles"]  # pages that take files ask for others
 
 # --- Import and export ------------------------------------------------------------------------------
 

@@ -98,8 +98,10 @@ def limit(text: str) -> int:
 
 def test_the_proxy_lets_through_what_samovar_takes_and_little_more() -> None:
     text = there(NGINX).read_text()
-    general, imports = limit(text), limit(text.partition(f"location {reverse('admin:mailing_client_import')}")[2])
-    assert reading.SIZE_LIMIT < imports < 1.5 * reading.SIZE_LIMIT
+    general = limit(text)
+    for page in ("admin:mailing_client_import", "admin:mailing_suppression_file"):
+        files = limit(text.partition(f"location {reverse(page)}")[2])
+        assert reading.SIZE_LIMIT < files < 1.5 * reading.SIZE_LIMIT
     assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE < general < 2 * settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     assert f"location = {reverse('admin:login')} {{" in text
 

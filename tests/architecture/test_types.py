@@ -13,14 +13,16 @@ from tests.processes import PROJECT
 MOST_ANY = 0.02  # of all parameters
 DOORS = ("mailing/admin", "mailing/forms", "mailing/templatetags", "backoffice")
 # What a door may set on what is not its own: columns of a row, how a form control looks, what a paginator looks for,
-# what the middleware of axes asks, what a form is told of the person before it, an answer's status.
+# what the middleware of axes asks, what a form is told of the person before it; what Django's requests and answers
+# are made to be told, and ours asks of a view.
 SETTABLE = {
     *("pk", "created_by"),
     *("choices", "disabled", "help_text", "placeholder", "required", "widget"),
     *("can_add_related", "can_delete_related", "may_send", "everyone_label"),
     *("links", "term", "wanted"),
     *("axes_locked_out", "axes_credentials"),
-    *("by", "kept", "queryset", "status_code"),
+    *("by", "kept", "queryset"),
+    *("status_code", "upload_handlers", "takes_file"),
 }
 
 

@@ -20,7 +20,7 @@ from mailing.admin.clients import import_preview
 from mailing.admin.clients.resources import ClientResource, Spreadsheet
 from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.export import Csv
-from mailing.admin.common.pages import GET, POST, View, user_of
+from mailing.admin.common.pages import GET, POST, View, taking_file, user_of
 from mailing.errors import NotAllowed, Refused
 from mailing.forms.clients import ClientFileForm, ConfirmFileForm
 from mailing.models import Client, ClientImport
@@ -65,6 +65,7 @@ class ClientWizard(ImportMixin, SamovarModelAdmin[Client]):
 
     # --- File → Check -----------------------------------------------------------------------------------
 
+    @taking_file("mailing.import_client")
     def import_action(self, request: HttpRequest, **kwargs: object) -> HttpResponse:
         """GET asks for the file; POST reads it and shows what loading it would do. No client is written."""
         self._require(request)

@@ -26,7 +26,7 @@ from mailing.admin.common import pills
 from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.export import StreamedExport
 from mailing.admin.common.filters import DateRangeFilter, Screen
-from mailing.admin.common.pages import View, user_of
+from mailing.admin.common.pages import View, taking_file, user_of
 from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num, person, when
 from mailing.forms.clients import SuppressionFileForm, SuppressionForm
@@ -95,6 +95,7 @@ class SuppressionAdding(SamovarModelAdmin[Suppression]):
     def log_addition(self, request: HttpRequest, obj: Suppression, message: object) -> Any:
         """The service has written the entry."""
 
+    @taking_file("mailing.add_suppression")
     def file_view(self, request: HttpRequest) -> HttpResponse:
         """GET asks for a file of addresses; POST adds them and says what was left out."""
         if not self.has_add_permission(request):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -19,6 +19,7 @@ from mailing.errors import NotAllowed
 from mailing.furniture import Words
 
 View = Callable[..., HttpResponseBase]
+Decorated = TypeVar("Decorated", bound=View)
 
 POST = method_decorator(require_POST)
 GET = method_decorator(require_GET)
@@ -35,6 +36,16 @@ def forbidding(view: View) -> View:
             raise PermissionDenied(str(refusal)) from refusal
 
     return answered
+
+
+def taking_file(right: str) -> Callable[[Decorated], Decorated]:
+    """A page that takes a file from whoever has this right; all others take none (`backoffice.uploads`)."""
+
+    def marked(view: Decorated) -> Decorated:
+        view.takes_file = right  # type: ignore[attr-defined]
+        return view
+
+    return marked
 
 
 def user_of(request: HttpRequest) -> User:
