@@ -45,6 +45,7 @@ def written(request: pytest.FixtureRequest) -> Iterator[logging.Logger]:
     handler = logging.StreamHandler(io.StringIO())
     handler.setFormatter(log.formatter(request.param))
     logger.addHandler(handler)
+    logger.propagate = False  # pytest would hand half a character on to its other process, and cannot
     yield logger
     logger.removeHandler(handler)
 
