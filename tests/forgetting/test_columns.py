@@ -115,7 +115,7 @@ def eva(settings: LazySettings, tmp_path: Path) -> Client:
     ClientImport.objects.create(file_name="a.csv", expires_at=timezone.now(), loaded_at=timezone.now())
     waiting = ClientImport.objects.create(file_name="b.csv", expires_at=timezone.now())
     ClientImportPiece.objects.create(upload=waiting, number=0, data=b"-")
-    AccessAttempt.objects.create(username="-", failures_since_start=1)  # axes wrote there until 0.1.0
+    AccessAttempt.objects.bulk_create([AccessAttempt(username="-", failures_since_start=1)])  # as axes did in 0.1.0
     SuppressionFactory(email="somebody@mail.example", note="-", manual_note="-")
     return ClientFactory(email=THEM, full_name="")
 
