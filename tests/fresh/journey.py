@@ -35,7 +35,9 @@ ANSWERS = {
 }
 # Typed differently here, and why.
 INSTEAD = {
-    "<address of this repository>": ORIGIN,  # the document cannot know it
+    # What a document cannot know.
+    "<address of this repository>": ORIGIN,
+    "<day of the backup>": "today",
 }
 BY_HAND = re.compile(
     r"sudo nano "
