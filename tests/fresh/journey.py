@@ -398,7 +398,9 @@ def restore(journey: Journey) -> None:
 
 
 def _found(journey: Journey, subject: str) -> int:
-    return int(journey.machine.root(f"(grep -rl '^Subject: {subject}' /home/inbox/Maildir/new || true) | wc -l"))
+    return int(
+        journey.machine.root(f"(grep -rl '^Subject: {subject}' /home/inbox/Maildir/new 2>/dev/null || true) | wc -l")
+    )
 
 
 def version_before() -> str:
