@@ -1,7 +1,7 @@
 """Somebody on the way puts bytes into the clear part of a conversation, so that they pass for answers under TLS.
 
-CVE-2011-0411 and its relatives ("NO STARTTLS", 2021). The server is real in all but the injected bytes, and would take
-the login and the letter. Neither crosses, and the reason is told.
+CVE-2011-0411 and its relatives ("NO STARTTLS", 2021). The server is real in all but the injected bytes, and would
+take the login and the letter. Neither crosses, and the reason is told.
 """
 
 from __future__ import annotations
