@@ -386,6 +386,7 @@ def restore(journey: Journey) -> None:
         leave_out=SQLITE,
         before={
             "sudo -u postgres psql": lambda: journey.set(MAILING_SENDING_ENABLED="false"),
+            "sudo grep -ohE": lambda: _look_at_the_pages(journey),
             "sudo systemctl restart samovar-web": lambda: journey.set(MAILING_SENDING_ENABLED="true"),
         },
     )
@@ -395,6 +396,11 @@ def restore(journey: Journey) -> None:
     journey.health(lambda found: found.get("status") == "ok" and found.get("clusters") == 1)
     time.sleep(70)  # a tick
     journey.expect(letters(journey) == number, "nobody was written to twice")
+
+
+def _look_at_the_pages(journey: Journey) -> None:
+    ask = f"curl --silent --output /dev/null --write-out '%{{http_code}}' {SITE}/admin/login/"
+    journey.wait(lambda: journey.machine.root(ask) == "200", "the pages are there")
 
 
 def _found(journey: Journey, subject: str) -> int:
