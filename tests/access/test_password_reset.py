@@ -175,7 +175,7 @@ def test_a_weak_password_is_refused_with_the_reason(queued: list[int]) -> None:
     assert "at least 12 characters" in refused.content.decode()
 
 
-@pytest.mark.parametrize("address", ["MQ/x-y/", "AAAA/set/", "é/é/", f"{'9' * 300}/set/", "MQ/%00/"])
+@pytest.mark.parametrize("address", ["MQ/x-y/", "AAAA/set/", "é/é/", f"{'9' * 300}/set/"])
 def test_a_made_up_link_is_answered_in_words(address: str) -> None:
     answer = Browser().get(f"{ASK}{address}", follow=True)
     assert answer.status_code == 400

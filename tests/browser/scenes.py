@@ -73,7 +73,15 @@ class Stage:
         self.tab.set_input_files("input[type=file]", file)
         self.click("main form[enctype] .btn-primary")
 
-    def answered(self, path: str, *, data: dict[str, Any] | None = None, user: str = "", csrf: bool = False) -> bytes:
+    def answered(
+        self,
+        path: str,
+        *,
+        data: dict[str, Any] | None = None,
+        user: str = "",
+        csrf: bool = False,
+        follow: bool = False,
+    ) -> bytes:
         """What a production installation answers: the demo shows Django's own pages of errors."""
         browser = Browser(enforce_csrf_checks=csrf, headers={"host": self.base.removeprefix("http://")})
         browser.cookies["django_language"] = self.language
@@ -81,7 +89,7 @@ class Stage:
             found = User.objects.get(username=user)
             browser.force_login(found, backend="django.contrib.auth.backends.ModelBackend")
         with override_settings(DEBUG=False):
-            answer = browser.get(path) if data is None else browser.post(path, data)
+            answer = browser.get(path) if data is None else browser.post(path, data, follow=follow)
         return answer.content
 
 
@@ -168,10 +176,7 @@ def _second_step(stage: Stage) -> None:
         user.set_password("phoned")
         user.save()
         TOTPDevice.objects.create(user=user, confirmed=True)
-    stage.go("/admin/login/")
-    stage.tab.fill("#id_username", "phoned")
-    stage.tab.fill("#id_password", "phoned")
-    stage.click("#login-form [type=submit]")
+    stage.show(stage.answered("/admin/login/", data={"username": "phoned", "password": "phoned"}, follow=True))
 
 
 def _asked_for_a_letter(stage: Stage) -> None:

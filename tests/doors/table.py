@@ -47,6 +47,10 @@ class Door:
     def address(self, ids: dict[str, Any]) -> str:
         return reverse(self.name, args=[ids.get(argument, argument) for argument in self.args])
 
+    def sent(self, ids: dict[str, Any]) -> dict[str, Any]:
+        """The values without the boxes that are not ticked (None): a browser sends nothing for them."""
+        return {name: value for name, value in self.values(ids).items() if value is not None}
+
     def values(self, ids: dict[str, Any]) -> dict[str, Any]:
         given = {name: value() if callable(value) else value for name, value in self.data.items()}
         return {name: value.format(**ids) if isinstance(value, str) else value for name, value in given.items()}

@@ -88,7 +88,7 @@ def test_every_other_page_takes_garbage_in_its_parameters(
     watch = Watch()
     for door in PAGES[half::2]:
         address = door.address(world.ids)
-        answer = browser.get(address, door.values(world.ids))
+        answer = browser.get(address, door.sent(world.ids))
         page = "" if answer.streaming else answer.content.decode()
         for what, value in VALUES.items():
             for name in garbage.own_names(page, address) | door.data.keys():
@@ -136,7 +136,7 @@ def test_every_form_takes_garbage_in_each_of_its_fields(world: World, told: Told
             given = dict.fromkeys(names, unquote(VALUES[what]))
             post(browser, watch, door.address(world.ids), given, f"{door}: {what}")
         for name in names:
-            values = {**door.values(world.ids), name: unquote(VALUES["beyond 64 bit"])}
+            values = {**door.sent(world.ids), name: unquote(VALUES["beyond 64 bit"])}
             post(browser, watch, door.address(world.ids), values, f"{door}: {name}")
     closed(watch, told, "forms")
 

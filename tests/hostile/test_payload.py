@@ -30,7 +30,14 @@ PAGES = [door for door in DOORS if door.method == "GET" and "S" in door.may]
 FRAMES = {"mailing_message_letter", "mailing_message_preview", "mailing_attempt_letter", "mailing_mailbox_html"}
 ERRORS = ("/admin/", "/u/", "/admin/mailing/client/", "/admin/mailing/message/x/", "/admin/mailing/mailbox/")
 SHOWN_NOWHERE = {
+    "axes.AccessAttempt",  # what axes wrote until 0.1.0; no screen shows it any more
+    "axes.AccessFailureLog",
+    "axes.AccessLog",
     "axes.AccessAttemptExpiration",
+    "mailing.GroupRule",  # no texts
+    "mailing.RecoveryCode",  # digests
+    "mailing.TrialLetter",  # no texts
+    "mailing.PreparedBody",  # made of a message when it is saved; shown as the message is
     "django_q.OrmQ",
     "django_q.Success",
     "mailing.StaffNotice",  # a letter to staff, made of what other rows say
@@ -84,7 +91,7 @@ class Looked:
 def test_no_page_lets_a_stored_text_out(poisoned: World, told: Told, language: str) -> None:
     browser, looked = reader(poisoned, language), Looked()
     for door in PAGES:
-        answer = browser.get(door.address(poisoned.ids), door.values(poisoned.ids))
+        answer = browser.get(door.address(poisoned.ids), door.sent(poisoned.ids))
         looked.at(str(door), answer, is_frame=door.name.split(":")[-1] in FRAMES)
         if door.name.endswith("_changelist"):
             searched = browser.get(door.address(poisoned.ids), {"q": MARK}, follow=True)
@@ -101,7 +108,7 @@ def test_no_question_and_no_answer_lets_a_stored_text_out(poisoned: World, told:
     """What is posted, and every question before it: without the fields that say yes."""
     browser, looked = reader(poisoned, language), Looked()
     for door in (door for door in DOORS if door.method == "POST" and "S" in door.may):
-        for values in (door.values(poisoned.ids), asking(door, poisoned), spoilt(door, poisoned)):
+        for values in (door.sent(poisoned.ids), asking(door, poisoned), spoilt(door, poisoned)):
             looked.at(str(door), post(browser, door.address(poisoned.ids), values), is_frame="preview" in door.name)
     closed(looked, told, f"answers in {language}", 30)
 
@@ -114,13 +121,13 @@ def reader(world: World, language: str) -> Browser:
 
 
 def asking(door: Door, world: World) -> dict[str, Any]:
-    return {name: value for name, value in door.values(world.ids).items() if name not in {"apply", "post"}}
+    return {name: value for name, value in door.sent(world.ids).items() if name not in {"apply", "post"}}
 
 
 def spoilt(door: Door, world: World) -> dict[str, Any]:
     """The payload in each field, but for those that say what is asked for."""
     kept = {"action", "_selected_action", "post", "apply"}
-    values = {name: value if name in kept else PAYLOAD for name, value in door.values(world.ids).items()}
+    values = {name: value if name in kept else PAYLOAD for name, value in door.sent(world.ids).items()}
     if "import_file" in values:
         table = f"email;ФИО;{PAYLOAD}\n{PAYLOAD};{PAYLOAD};x\nnew@mail.example;{PAYLOAD};\n"
         values["import_file"] = SimpleUploadedFile(f"{MARK}.csv", table.encode(), "text/csv")

@@ -40,7 +40,7 @@ def ended(server: Server, limit: int, length: int) -> Attempt:
     ("language", "sizes", "words"),
     [
         ("en", (100_000, 300_000), r"The letter is 2\d\d\.\d\sKB, and the mail server takes 97\.7\sKB at most\."),
-        ("ru", (2_000_000, 3_000_000), r"Размер письма — 2,9\sМБ, а почтовый сервер принимает не больше 1,9\sМБ\."),
+        ("ru", (200_000, 400_000), r"Размер письма — 39\d,\d\sКБ, а почтовый сервер принимает не больше 195,3\sКБ\."),
         ("en", (0, 300_000), r"The letter is 2\d\d\.\d\sKB, and the mail server takes none so large\."),
     ],
 )
