@@ -393,7 +393,7 @@ def restore(journey: Journey) -> None:
     journey.expect(any("200 /u/" in said for said in answers), "the goodbye was brought back")
     back = journey.django("from mailing.models import Suppression; print('left:', Suppression.objects.count())")
     journey.expect("left: 1" in back, "who unsubscribed is on the stop list again")
-    journey.health(lambda found: found.get("status") == "ok" and found.get("clusters") == 1)
+    journey.health(lambda found: found.get("status") == "ok")  # the backup brings the heartbeat of its moment along
     time.sleep(70)  # a tick
     journey.expect(letters(journey) == number, "nobody was written to twice")
 
