@@ -90,5 +90,9 @@ def _in_base64(secret: str) -> list[str]:
     data = secret.encode()
     if len(data) < 3:
         return []
-    inner = [base64.b64encode(b"\0" * k + data).decode()[(0, 2, 3)[k] : (k + len(data)) * 8 // 6] for k in range(3)]
-    return [base64.b64encode(data).decode(), *inner]
+    return [base64.b64encode(data).decode(), *inside_base64(data)]
+
+
+def inside_base64(data: bytes) -> list[str]:
+    """The characters that are surely these bytes' own, for each of the three places in which they may begin."""
+    return [base64.b64encode(b"\0" * k + data).decode()[(0, 2, 3)[k] : (k + len(data)) * 8 // 6] for k in range(3)]

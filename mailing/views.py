@@ -19,7 +19,6 @@ from mailing.choices import SuppressionReason
 from mailing.models import Suppression
 from mailing.services import operations
 from mailing.services.clients import suppression
-from mailing.services.operations import monitoring
 
 ONE_CLICK = "List-Unsubscribe"  # the field a mail program posts by itself (RFC 8058, 3.2)
 
@@ -85,5 +84,5 @@ def _may_read_metrics(request: HttpRequest) -> bool:
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
     """200 when letters would leave on time, else 503; the body says why (docs/how-to/operate.md)."""
-    well, body = monitoring.MONITOR.answer()
+    well, body = operations.monitoring.MONITOR.answer()
     return JsonResponse(body, status=200 if well else 503)

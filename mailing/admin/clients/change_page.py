@@ -91,12 +91,10 @@ class ClientChangePage(SamovarModelAdmin[Client]):
 
     def save_model(self, request: HttpRequest, obj: Client, form: ModelForm[Client], change: bool) -> None:
         """The address before is remembered; a stop that somebody decided goes along to the new one."""
-        if change:
-            persons.keep_address(obj, form.initial.get("email", ""))
+        before = form.email_before if change and isinstance(form, ClientForm) else obj.email
+        persons.keep_address(obj, before)
         super().save_model(request, obj, form, change)
-        if not (change and isinstance(form, ClientForm) and form.email_before != obj.email):
-            return
-        if suppression.follow(form.email_before, obj.email, by=user_of(request)):
+        if before != obj.email and suppression.follow(before, obj.email, by=user_of(request)):
             messages.warning(request, _("No letters go to the new address either: it is on the stop list now, too."))
 
     # --- read-only fields --------------------------------------------------------------------------------
