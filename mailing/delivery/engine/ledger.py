@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from mailing.choices import DeliveryReason, DeliveryStatus, SuppressionReason
-from mailing.delivery.engine import ledger_sql
+from mailing.delivery.engine import at_once, ledger_sql
 from mailing.delivery.engine.ledger_sql import Waiting
 from mailing.delivery.engine.queue import Queue
 from mailing.delivery.engine.records import Batch, Claim, DeliveryUpdate
@@ -36,6 +36,7 @@ class Ledger:
         self.queue = Queue(attempt)
         self.counts: Counter[str] = Counter()  # since this ledger was opened
         self.called_off = False  # somebody may want the run to stop: seen by the last exchange
+        self._at_once = at_once.for_database(attempt, owner, self.queue)
         self._sql = ledger_sql.statements()
 
     # --- One transaction -------------------------------------------------------------------------
@@ -47,42 +48,37 @@ class Ledger:
         Raises LeaseLost; then nothing was written.
         """
         now = timezone.now()
-        if self._sql.at_once and want > 0 and not (doubtful or batch.others or self.queue.place.is_read):
-            return self._exchange_at_once(batch, want, now)
-        before = self.queue.place
+        if not (doubtful or batch.others):
+            taken = self._at_once.exchange(batch.accepted, want, now)
+            if taken is not None:
+                self.called_off = taken.called_off
+                self._remember(batch)
+                return taken.claims + (self._look_twice(taken.odd, now) if taken.odd else [])
+        return self._exchange(batch, want, now, doubtful=doubtful)
+
+    def _exchange(self, batch: Batch, want: int, now: datetime, *, doubtful: bool) -> list[Claim]:
+        """The long way, for outcomes and clients of all kinds."""
+        before, page = self.queue.place, self.queue.page
         try:
             with transaction.atomic():
+                if page is not None:
+                    page.look()
                 written = doubtful and len(batch) > 0 and self._is_written(batch)
                 self._write(Batch() if written else batch, now)
-                claims, skipped = self._claim(self.queue.read(want, now), now) if want > 0 else ([], Batch())
+                claims, skipped = self._claim(*self.queue.claims(want, now), now) if want > 0 else ([], Batch())
+                if page is not None:
+                    page.keep()
         except BaseException:  # also when we are told to go: what was rolled back was not read either
-            self.queue.place = before
+            self.queue.back_to(before)
             raise
         self._remember(batch)
         self._remember(skipped)
         return claims
 
-    def _exchange_at_once(self, batch: Batch, want: int, now: datetime) -> list[Claim]:
-        """The same for accepted letters and ordinary clients in one statement; the others get a second look."""
-        accepted = {"owner": self.owner, "now": now, "rows": json.dumps(batch.accepted)}
-        with ledger_sql.cursor() as cursor:
-            cursor.execute(self._sql.at_once, self.queue.parameters(want) | accepted)
-            answer = cursor.fetchall()
-        fence, done, taken, self.called_off, *_ = answer[0]
-        found = [Waiting._make(row[4:]) for row in answer if row[4] is not None]
-        claims = [Claim.of(row) for row in found if row.ordinary]
-        if (fence, done, taken) != (1, len(batch.accepted), len(claims)):
-            raise LeaseLost
-        self.queue.passed(found, want)
-        self._remember(batch)
-        if len(claims) < len(found):
-            claims += self._look_twice([row for row in found if not row.ordinary], now)
-        return claims
-
     def _look_twice(self, rows: Sequence[Waiting], now: datetime) -> list[Claim]:
         with transaction.atomic():
             self._count(Counter(), now)
-            claims, skipped = self._claim(rows, now)
+            claims, skipped = self._claim(*self.queue.judge(rows), now)
         self._remember(skipped)
         return claims
 
@@ -98,8 +94,7 @@ class Ledger:
             held.update(status=DeliveryStatus.QUEUED, updated_at=now)
         self._remember(lost)
 
-    def _claim(self, rows: Sequence[Waiting], now: datetime) -> tuple[list[Claim], Batch]:
-        claims, skipped = self.queue.judge(rows)
+    def _claim(self, claims: list[Claim], skipped: Batch, now: datetime) -> tuple[list[Claim], Batch]:
         if claims:
             self._change(len(claims), self._sql.claim, now, json.dumps([c.id for c in claims]), self.attempt_id)
         if skipped:
@@ -128,7 +123,7 @@ class Ledger:
         """Moves the counters; this is also the fence, and on PostgreSQL the lock that a take-over waits for."""
         values = [moved[status] for status in COUNTED]
         with ledger_sql.cursor() as cursor:
-            cursor.execute(self._sql.count, (*values, self.attempt_id, self.owner, ledger_sql.stored(now)))
+            cursor.execute(ledger_sql.COUNT, (*values, self.attempt_id, self.owner, ledger_sql.stored(now)))
             found = cursor.fetchall()
         if len(found) != 1:
             raise LeaseLost

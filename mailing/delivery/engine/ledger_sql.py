@@ -57,7 +57,6 @@ ORDER BY d.id
 """
 READ_QUEUED = READ.format(status="'queued'", due="")
 READ_DEFERRED = READ.format(status="'deferred'", due="AND q.retry_at <= %(now)s")
-IN_ONE_ROW = f"SELECT json_group_array(json_array({', '.join(Waiting._fields)})) FROM ({{}})"
 
 # Whether somebody wants the run to stop: asked with every group, so that a pause holds within the letters in flight.
 CALLED_OFF = """{attempt}.cut_short <> '' OR (
@@ -74,8 +73,9 @@ RETURNING {CALLED_OFF.format(attempt="mailing_attempt", now="%s")}
 """
 
 
-# PostgreSQL does an ordinary exchange in one statement, so in one round trip instead of six: each costs a turn of the
-# scheduler. The counter moves by the rows that were really changed. Odd rows are only read.
+# --- The ordinary exchange ----------------------------------------------------------------------------
+
+# PostgreSQL: the counter moves by the rows that were really changed. Odd rows are only read.
 AT_ONCE = f"""
 WITH fence AS (
     SELECT a.id, {CALLED_OFF.format(attempt="a", now="%(now)s")} AS called_off FROM mailing_attempt a
@@ -101,6 +101,46 @@ FROM (SELECT 1) AS one LEFT JOIN next ON true
 ORDER BY next.id
 """
 
+# SQLite: a page of the queue in one row. An ordinary client with all a claim needs, an odd one as its id alone.
+READ_PAGE = f"""
+SELECT json_group_array(CASE WHEN ordinary
+    THEN json_array(id, email, full_name, greeting, message_id, tries) ELSE json_array(id) END)
+FROM ({READ_QUEUED})
+"""
+
+# Whether the run was called off, and when it ends.
+WISH = """
+SELECT a.cut_short <> '' OR m.is_paused, CASE WHEN a.trigger <> 'retry' THEN m.end_at END
+FROM mailing_attempt a JOIN mailing_mailing m ON m.id = a.mailing_id WHERE a.id = %(attempt)s
+"""
+
+# What is inserted into this view is done by its trigger, as one statement: SQLite opens the transaction for writing
+# before the first line runs, so what the page said is compared when nobody else can write any more. Nothing is stored
+# in the view; both belong to the connection.
+COLUMNS = ("attempt", "owner", "moment", "accepted", "outcomes", "first", "last", "claims", "version")
+EXCHANGE_VIEW = f"CREATE TEMP VIEW IF NOT EXISTS exchange AS SELECT NULL AS {', NULL AS '.join(COLUMNS)}"
+EXCHANGE = f"INSERT INTO exchange VALUES ({', '.join('?' * len(COLUMNS))})"
+STALE = "somebody has written since the page was read"
+EXCHANGE_TRIGGER = f"""
+CREATE TEMP TRIGGER IF NOT EXISTS exchanged INSTEAD OF INSERT ON exchange BEGIN
+    SELECT RAISE(ABORT, '{STALE}') WHERE (SELECT data_version FROM pragma_data_version) <> NEW.version;
+    UPDATE mailing_attempt SET sent = sent + NEW.accepted
+        WHERE id = NEW.attempt AND lease_owner = NEW.owner AND status = 'running';
+    SELECT RAISE(ABORT, 'the lease was lost') WHERE changes() <> 1;
+    UPDATE mailing_delivery
+        SET status = 'sent', updated_at = NEW.moment, response = j.value, code = 250, tries = tries + 1,
+            reason = '', retry_at = NULL
+        FROM json_each(NEW.outcomes) AS j
+        WHERE mailing_delivery.id = CAST(j.key AS INTEGER) AND +attempt_id = NEW.attempt AND status = 'sending';
+    SELECT RAISE(ABORT, 'an outcome of a row that is not ours') WHERE changes() <> NEW.accepted;
+    UPDATE mailing_delivery SET status = 'sending', updated_at = NEW.moment
+        WHERE id BETWEEN NEW.first AND NEW.last AND +attempt_id = NEW.attempt AND status = 'queued';
+    SELECT RAISE(ABORT, 'a claim of a row that is not ours') WHERE changes() <> NEW.claims;
+END
+"""
+
+# --- Everything else ----------------------------------------------------------------------------------
+
 
 @dataclass(frozen=True)
 class Statements:
@@ -109,17 +149,9 @@ class Statements:
     claim: str  # [id, …]
     sent: str  # {id: response}: nearly every outcome, so it has the shortest way
     update: str  # [[id, status, reason, code, response, tries, retry_at, refused_before], …]
-    read_queued: str = READ_QUEUED
-    read_deferred: str = READ_DEFERRED
-    reads_one_row: bool = False  # all rows in one JSON text
-    count: str = COUNT
-    at_once: str = ""  # see AT_ONCE
 
 
 SQLITE = Statements(
-    read_queued=IN_ONE_ROW.format(READ_QUEUED),
-    read_deferred=IN_ONE_ROW.format(READ_DEFERRED),
-    reads_one_row=True,
     claim="""
 UPDATE mailing_delivery AS d SET status = 'sending', updated_at = %s
 FROM json_each(%s) AS j WHERE d.id = j.value AND +d.attempt_id = %s AND d.status IN ('queued', 'deferred')
@@ -142,7 +174,6 @@ WHERE d.id = json_extract(j.value, '$[0]') AND +d.attempt_id = %s AND d.status =
 )
 
 POSTGRESQL = Statements(
-    at_once=AT_ONCE,
     claim="""
 UPDATE mailing_delivery AS d SET status = 'sending', updated_at = %s
 FROM json_array_elements_text(%s::json) AS j(value)

@@ -6,18 +6,19 @@ meanwhile is skipped, a changed address is used.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.db import connection
 from django.db.models import Min
 from django.utils import timezone
 
 from mailing.choices import Audience, DeliveryReason, DeliveryStatus, SuppressionReason
 from mailing.delivery.engine import ledger_sql
 from mailing.delivery.engine.ledger_sql import Waiting
+from mailing.delivery.engine.page import Page
 from mailing.delivery.engine.records import Batch, Claim, DeliveryUpdate
 from mailing.models import Attempt, Delivery
 
@@ -44,35 +45,55 @@ class Queue:
 
     def __init__(self, attempt: Attempt) -> None:
         self.place = Place()
-        self._attempt_id, self._mailing_id = attempt.pk, attempt.mailing_id
+        self._attempt_id = attempt.pk
         self._members_only = attempt.mailing.audience == Audience.SELECTED
         self._domain = attempt.from_email.rpartition("@")[2].rstrip("> ") or "localhost"
-        self._sql = ledger_sql.statements()
+        self._reader = {"attempt": attempt.pk, "mailing": attempt.mailing_id, "everyone": not self._members_only}
+        self.page = None if connection.vendor == "postgresql" else Page(self._reader)
 
     @property
     def next_at(self) -> datetime | None:
         """When there may be something to claim; None: as far as we know, never."""
         return self.place.deferred_at if self.place.is_read else timezone.now()
 
-    def read(self, want: int, now: datetime) -> list[Waiting]:
+    def claims(self, want: int, now: datetime) -> tuple[list[Claim], Batch]:
+        """Who gets a letter, up to so many, and what becomes of the others; both are still to be written."""
+        if self.page is not None and not self.place.is_read:
+            claims = self.page.claims(want, self.place.cursor)
+            if claims or self.page.is_read:
+                self.took(claims)
+            if claims:
+                return claims, Batch()
+        return self.judge(self._read(want, now))
+
+    def _read(self, want: int, now: datetime) -> list[Waiting]:
         """Up to so many rows that wait."""
         rows = [] if self.place.is_read else self._read_queued(want)
         return rows + self._read_deferred(want - len(rows), now) if len(rows) < want else rows
 
     def parameters(self, want: int) -> dict[str, Any]:
         """What the statements that read are told."""
-        return {
-            "attempt": self._attempt_id,
-            "mailing": self._mailing_id,
-            "everyone": not self._members_only,
-            "cursor": self.place.cursor,
-            "want": want,
-        }
+        return self._reader | {"cursor": self.place.cursor, "want": want}
 
     def passed(self, rows: Sequence[Waiting], want: int) -> None:
         """Queued rows were read, up to `want`."""
         cursor = rows[-1].id if rows else self.place.cursor
         self.place = self.place._replace(cursor=cursor, is_read=len(rows) < want)
+        if self.page is not None:
+            self.page.passed(cursor)
+
+    def took(self, claims: Sequence[Claim]) -> None:
+        """The next claims of the page."""
+        assert self.page is not None
+        cursor = claims[-1].id if claims else self.place.cursor
+        self.page.passed(cursor)
+        self.place = self.place._replace(cursor=cursor, is_read=self.page.is_read)
+
+    def back_to(self, place: Place) -> None:
+        """What was read since was rolled back."""
+        self.place = place
+        if self.page is not None:
+            self.page.clear()
 
     def comes_back(self, at: datetime) -> None:
         """A row was deferred until then."""
@@ -93,14 +114,14 @@ class Queue:
                 skipped.others.append(decided)
             else:  # what was read is no longer true, so read again
                 skipped.others += decided.revived
-                self.place = Place(deferred_at=self.place.deferred_at)
+                self.back_to(Place(deferred_at=self.place.deferred_at))
                 break
         return claims, skipped
 
     # --- Reading ---------------------------------------------------------------------------------
 
     def _read_queued(self, want: int) -> list[Waiting]:
-        rows = self._rows(self._sql.read_queued, self.parameters(want))
+        rows = self._rows(ledger_sql.READ_QUEUED, self.parameters(want))
         self.passed(rows, want)
         return rows
 
@@ -114,7 +135,7 @@ class Queue:
             return []
         begun = time.monotonic()
         moment = ledger_sql.stored(now)
-        rows = self._rows(self._sql.read_deferred, self.parameters(want) | {"cursor": 0, "now": moment})
+        rows = self._rows(ledger_sql.READ_DEFERRED, self.parameters(want) | {"cursor": 0, "now": moment})
         if len(rows) < want:
             later = Delivery.objects.filter(attempt_id=self._attempt_id, status=DEFERRED, retry_at__gt=now)
             first = later.aggregate(first=Min("retry_at"))["first"]
@@ -125,10 +146,7 @@ class Queue:
     def _rows(self, sql: str, params: dict[str, Any]) -> list[Waiting]:
         with ledger_sql.cursor() as cursor:
             cursor.execute(sql, params)
-            rows = cursor.fetchall()
-        if self._sql.reads_one_row:
-            rows = sorted(json.loads(rows[0][0]))  # by id: an aggregate promises no order
-        return [Waiting._make(row) for row in rows]
+            return [Waiting._make(row) for row in cursor.fetchall()]
 
     # --- A client looked at again ----------------------------------------------------------------
 
