@@ -36,6 +36,8 @@ class Conversation:
 
     async def run(self) -> None:
         self.secure = self.server.implicit_tls
+        if not self.server.takes_connection():
+            return await self.say("421 4.7.0 mx.test Error: too many connections from 127.0.0.1")
         await self.answer("connect", "220 mx.test ESMTP ready")
         while line := await self.command():
             verb, _, argument = line.partition(" ")
@@ -44,6 +46,7 @@ class Conversation:
                 await self.say("500 5.5.2 unknown command")
             else:
                 await handler(self, argument)
+        return None
 
     async def command(self) -> str:
         try:
@@ -107,6 +110,8 @@ class Conversation:
             return await self.say("503 5.5.1 nested MAIL command")
         if self.server.user and not self.logged_in:
             return await self.say("530 5.7.0 authentication required")
+        if self.server.too_soon("mail"):
+            return await self.too_fast()
         self.mail = await self.answer("mail", "250 2.1.0 sender ok")
         return None
 
@@ -114,6 +119,8 @@ class Conversation:
         match = ADDRESS.search(argument)
         if not self.mail or match is None:
             return await self.say("503 5.5.1 need MAIL before RCPT")
+        if self.server.too_soon("rcpt"):
+            return await self.too_fast()
         if await self.answer("rcpt", "250 2.1.5 recipient ok", match[1]):
             self.recipients.append(match[1])
         return None
@@ -134,6 +141,9 @@ class Conversation:
         body = await self.body(early)
         if early is not None and early.is_refusal:
             return self.forget()
+        if self.server.too_soon("dot"):
+            self.forget()
+            return await self.too_fast()
         fault = self.server.script.fault("dot", to)
         if fault is None or (not fault.is_refusal and (fault.accept or fault.kind in WELL_MEANT)):
             self.server.accept(self.recipients, body)
@@ -143,6 +153,11 @@ class Conversation:
         if self.letters == self.server.letters_per_connection:
             raise Gone
         return None
+
+    async def too_fast(self) -> None:
+        await self.say(self.server.says)
+        if self.server.says.startswith("421"):
+            raise Gone
 
     async def body(self, early: Fault | None = None) -> bytes:
         """The letter, unstuffed; `early` happens after its first line."""

@@ -15,6 +15,7 @@ import os
 import ssl
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from email import message_from_bytes
@@ -35,8 +36,9 @@ AUTHORITY = CERTIFICATES / "authority.pem"
 class AcceptLog:
     """Who got what; survives the server."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         self.path = path
+        self._durable = durable
         self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
 
     def add(self, recipients: list[str], body: bytes) -> None:
@@ -48,7 +50,8 @@ class AcceptLog:
             "size": len(body),
         }
         os.write(self._file, json.dumps(line).encode() + b"\n")
-        os.fsync(self._file)
+        if self._durable:
+            os.fsync(self._file)
 
     def close(self) -> None:
         os.close(self._file)
@@ -79,6 +82,11 @@ class Server:
         data_without_recipients: str = "503 5.5.1 no recipients",
         interval: float = 0.02,
         delay: float = 0.1,
+        connections: int = 0,
+        letters_per_second: int = 0,
+        says_at: str = "mail",
+        says: str = "450 4.7.1 Error: too much mail from 127.0.0.1",
+        durable: bool = True,
     ) -> None:
         self.script = script or Faults(faults)
         self.offers = offers
@@ -90,11 +98,16 @@ class Server:
         self.letters_per_connection = letters_per_connection
         self.data_without_recipients = data_without_recipients
         self.interval, self.delay = interval, delay
+        self.connections = connections  # at the same time; 0: any number
+        self.refused_connections = self.most_connections = 0
+        self.letters_per_second, self.says_at, self.says = letters_per_second, says_at, says
+        self.too_fast = 0  # letters that came too soon
         self.transcripts: list[list[str]] = []
         self.bodies: list[bytes] = []
         self.port = 0
         self._folder = tempfile.TemporaryDirectory(prefix="samovar-smtp-")
-        self.log = AcceptLog(log or Path(self._folder.name) / "accepted.jsonl")
+        self.log = AcceptLog(log or Path(self._folder.name) / "accepted.jsonl", durable=durable)
+        self._second, self._in_second = 0.0, 0
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None]] = set()
 
@@ -126,6 +139,25 @@ class Server:
         finally:
             writer.transport.abort()
             self._talks.discard(talk)
+
+    def takes_connection(self) -> bool:
+        self.most_connections = max(self.most_connections, len(self._talks))
+        if self.connections and len(self._talks) > self.connections:
+            self.refused_connections += 1
+            return False
+        return True
+
+    def too_soon(self, phase: str) -> bool:
+        """Whether a letter comes too soon; asked at each step, counted at one."""
+        if not self.letters_per_second or phase != self.says_at:
+            return False
+        now = time.monotonic()
+        if now - self._second >= 1:
+            self._second, self._in_second = now, 0
+        self._in_second += 1
+        late = self._in_second > self.letters_per_second
+        self.too_fast += late
+        return late
 
     def accept(self, recipients: list[str], body: bytes) -> None:
         self.log.add(recipients, body)
