@@ -86,6 +86,7 @@ class Outcome(NamedTuple):
     trouble: Trouble | None = None
     size: int = 0  # bytes of a letter that was too big; 0 for any other
     limit: int = 0  # bytes the server takes, where it announced them
+    throttled: bool = False  # about our speed or the number of our connections: see `SPEED`
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,80 @@ RULES: tuple[Rule, ...] = (
 UNKNOWN = Trouble.GARBAGE
 
 
+@dataclass(frozen=True, slots=True)
+class SpeedRow:
+    """The first whose code, enhanced code and words fit says whether an answer means our speed; none: it does not."""
+
+    codes: tuple[str, ...]
+    enhanced: tuple[str, ...]
+    words: re.Pattern[str]
+    throttled: bool
+
+    def fits(self, reply: Reply) -> bool:
+        return (
+            str(reply.code).startswith(self.codes)
+            and any(enhanced_fits(pattern, reply.enhanced) for pattern in self.enhanced)
+            and self.words.search(reply.text) is not None
+        )
+
+
+def _words(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+# Seen in sources and in bounces. "Try again later" alone decides nothing: greylisting says so, too.
+SPEED: tuple[SpeedRow, ...] = (
+    # One mailbox's own limit. Gmail: "450 4.2.1 The user you are trying to contact is receiving mail at a rate that";
+    # Yandex: "450 4.2.1 The recipient has exceeded their message rate limit".
+    SpeedRow(("4",), ("4.2.*",), _words(""), False),
+    SpeedRow(("4",), ("*",), _words(r"\bthe (?:user|recipient|mailbox)\b"), False),
+    # Greylisting speaks of one sender and one recipient. Postfix's "421 4.7.0 Error: too many errors" counts refused
+    # recipients.
+    SpeedRow(("4",), ("*",), _words(r"gr[ae]y[- ]?list", r"too many (?:\w+ )?errors", "too many hops"), False),
+    # Postfix: "421 4.7.0 Error: too many connections from"; Gmail: "421 4.7.0 Try again later, closing connection",
+    # "421 4.7.28 Our system has detected an unusual rate"; Yahoo: "421 4.7.0 [TSS04] unexpected volume".
+    SpeedRow(("421",), ("4.7.*",), _words(""), True),
+    # RFC 3463, 3.5: X.4.5 is congestion. Gmail: "421 4.4.5 Server busy"; Contactlab: "421 4.4.5 concurrency limit
+    # reached". Not Sendmail's "452 4.4.5 Insufficient disk space".
+    SpeedRow(("421",), ("4.4.5",), _words(""), True),
+    SpeedRow(
+        ("4",),
+        ("*",),
+        _words(
+            # Exim: "421 Too many concurrent SMTP connections", "421 Too much load"; Postfix: "450 4.7.1 Error: too
+            # much mail from", "too many recipients from", "too many AUTH commands from"; Sendmail: "421 4.3.2 Too
+            # many open connections"; GoDaddy: "421 too many sessions"; Gmail: "454 4.7.0 Too many login attempts"
+            r"too (?:many|much) (?:[\w-]+ ){0,3}(?:connections|sessions|e?-?mails?|messages|recipients|requests"
+            r"|transactions|logins?|auth|load)\b",
+            # Exchange: "421 4.3.2 The maximum number of concurrent connections has exceeded a limit"
+            r"concurrent (?:[\w-]+ ){0,2}(?:connections|sessions)",
+            # Sendmail: "421 4.3.2 Connection rate limit exceeded"; Outlook.com: "451 4.7.650 temporarily rate
+            # limited", "421 RP-002 exceeded the connection limit allowed"; Exchange: "432 4.3.2 sender thread limit"
+            r"rate[- ]?limit",
+            r"(?:connection|session|thread|concurrency|message|sending) limit",
+            # Exchange: "421 4.4.2 Message submission rate for this client has exceeded"; cbpolicyd: "Message delivery
+            # rate quota exceeded"; Amazon SES: "454 Throttling failure: Maximum sending rate exceeded"
+            r"(?:submission|sending|delivery|message) rate",
+            "throttl",
+            r"un(?:usual|expected) (?:rate|volume)",
+            r"(?:emails|messages) per (?:second|minute|hour|day)",
+            # Exchange Online: "451 4.7.500 Server busy"; postscreen: "421 4.3.2 All server ports are busy"
+            r"server (?:is )?(?:too )?busy",
+            "ports are busy",
+            r"too (?:fast|quickly)\b",
+            "slow down",
+        ),
+        True,
+    ),
+)
+
+
+def is_throttled(reply: Reply) -> bool:
+    """Whether the answer means how fast we are, or how many, and nobody's letter."""
+    row = next((row for row in SPEED if row.fits(reply)), None) if reply.code // 100 == 4 else None
+    return row is not None and row.throttled
+
+
 def classify(phase: Phase, answer: Answer, *, said: str | bytes = "", secrets: tuple[str, ...] = ()) -> Outcome:
     """What the answer means in this phase. `said`: the unintelligible words, where the answer is a trouble.
 
@@ -200,12 +275,14 @@ def classify(phase: Phase, answer: Answer, *, said: str | bytes = "", secrets: t
     """
     if not isinstance(answer, Reply):
         answer, code = answer or Trouble.LOST, None
-        rule, trouble = _decide(phase, answer, "")
+        rule, trouble, throttled = *_decide(phase, answer, ""), False
     else:
         code, said = answer.code, f"{answer.code} {answer.text}"
         rule, trouble = _decide(phase, f"{code:03}", answer.enhanced[:12])
+        throttled = rule.verdict in _LATER and is_throttled(answer)
     response = clean(said, secrets)
-    return Outcome(rule.verdict, rule.reason, rule.suppress, rule.sender_side, code, response, phase, trouble)
+    outcome = Outcome(rule.verdict, rule.reason, rule.suppress, rule.sender_side, code, response, phase, trouble)
+    return outcome._replace(throttled=True) if throttled else outcome
 
 
 def accepted(text: str, secrets: tuple[str, ...] = ()) -> Outcome:
@@ -221,6 +298,7 @@ def is_about_size(outcome: Outcome) -> bool:
     return outcome.trouble is Trouble.TOO_BIG or outcome.code == 552 or words.startswith("5.3.4")
 
 
+_LATER = frozenset({Verdict.SERVICE, Verdict.DEFERRED})
 _SENT, _DOT = Verdict.SENT, Phase.DOT  # looked up once: see `session`
 
 

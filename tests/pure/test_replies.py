@@ -169,3 +169,54 @@ def test_an_enhanced_code_stands_first_and_agrees_with_the_code(code: int, text:
 def test_the_short_way_of_an_accepted_letter_says_what_the_table_says(text: str) -> None:
     secrets = ("secret",)
     assert replies.accepted(text, secrets) == replies.classify(Phase.DOT, Reply.of(250, text), secrets=secrets)
+
+
+OUR_SPEED = [
+    (P.CONNECT, "421 4.7.0 mx.example.com Error: too many connections from 192.0.2.1"),
+    (P.CONNECT, "421 Too many concurrent SMTP connections from this IP address; please try again later."),
+    (P.CONNECT, "421 4.3.2 Connection rate limit exceeded."),
+    (P.CONNECT, "421 4.3.2 All server ports are busy"),
+    (P.CONNECT, "421 4.4.5 Service unavailable, concurrency limit reached"),
+    (P.CONNECT, "421 Connection refused, too many sessions from 192.0.2.1"),
+    (
+        P.EHLO,
+        "421 4.3.2 The maximum number of concurrent connections has exceeded a limit, closing transmission channel",
+    ),
+    (P.AUTH, "454 4.7.0 Too many login attempts, please try again later."),
+    (P.MAIL, "450 4.7.1 Error: too much mail from 192.0.2.1"),
+    (P.MAIL, "421 4.7.0 Try again later, closing connection."),
+    (P.RCPT, "450 4.7.1 Error: too many recipients from 192.0.2.1"),
+    (P.RCPT, "451 4.7.500 Server busy. Please try again later from [192.0.2.1]."),
+    (P.RCPT, "452 4.5.3 Too many recipients"),
+    (P.DATA, "454 Throttling failure: Maximum sending rate exceeded."),
+    (P.DOT, "421-4.7.28 Our system has detected an unusual rate of unsolicited mail"),
+    (P.DOT, "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume"),
+    (P.DOT, "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded"),
+    (P.DOT, "451 4.7.650 The mail server [192.0.2.1] has been temporarily rate limited due to IP reputation"),
+    (P.DOT, '451 4.7.1 Ratelimit "user" exceeded'),
+]
+NOT_OUR_SPEED = [
+    (P.RCPT, "450 4.2.1 The user you are trying to contact is receiving mail too quickly"),
+    (P.RCPT, "451 4.7.1 The recipient has exceeded their message rate limit. Try again later"),
+    (P.RCPT, "450 4.2.0 <bob@example.com>: Recipient address rejected: Greylisted, please try again later"),
+    (P.RCPT, "451 4.7.1 Greylisting in action, please come back later"),
+    (P.RCPT, "451 4.7.1 Try again later"),
+    (P.DOT, "452 4.3.1 Insufficient system storage"),
+    (P.MAIL, "452 4.4.5 Insufficient disk space; try again later"),
+    (P.MAIL, "421 4.7.0 mx.example.com Error: too many errors"),
+    (P.CONNECT, "421 4.3.2 Service shutting down"),
+    (P.RCPT, "550 5.7.1 rate limit exceeded"),
+    (P.DOT, "250 2.0.0 queued, but slow down"),
+]
+
+
+@pytest.mark.parametrize(("phase", "words"), OUR_SPEED)
+def test_an_answer_about_our_speed_is_known_by_its_words(phase: Phase, words: str) -> None:
+    outcome = classify(phase, Reply.of(int(words[:3]), words[4:]))
+    assert outcome.throttled
+    assert outcome.verdict in {V.SERVICE, V.DEFERRED}
+
+
+@pytest.mark.parametrize(("phase", "words"), NOT_OUR_SPEED)
+def test_an_answer_about_one_recipient_or_a_full_disk_is_none(phase: Phase, words: str) -> None:
+    assert not classify(phase, reply(words)).throttled
