@@ -96,6 +96,9 @@ class Line(Protocol):
     async def run(self, source: Source) -> Ending:
         """Carry letters until the source has no more or the line ends. Cancelling it decides what is in flight."""
 
+    def finish(self) -> None:
+        """Take no more letters; those on their way are decided as ever, then `run` returns EXHAUSTED."""
+
     async def close(self) -> None:
         """Say goodbye within a short wait. Changes no outcome; may be called at any time, twice too."""
 

@@ -91,6 +91,8 @@ INTERRUPTED = _(
     "Sending was interrupted (a restart, a power cut or a full disk) at %(done)s of %(audience)s. "
     "Nobody who got the letter gets it again."
 )
+LIMITS = _("The server limits us: %(now)s of %(of)s connections are used.")
+LIMITED = _("The server limited us: at times only %(least)s of %(of)s connections were used.")
 NOBODY_LEFT = _("Nobody was left to send to: all recipients are on the stop list, removed or deleted.")
 SUMMARY = _("%(count)s planned times from %(first)s to %(last)s were missed.")
 
@@ -99,9 +101,12 @@ def about(attempt: Attempt) -> str:
     """The sentence in the reader's language and time zone, or nothing."""
     if attempt.status == AttemptStatus.FAILED and (sizes := too_large(attempt)):
         return sizes
-    sentence, values = _sentence(attempt)
+    return " ".join(_said(*found) for found in (_sentence(attempt), _limit(attempt)) if found[0])
+
+
+def _said(sentence: str, values: Mapping[str, Any]) -> str:
     said = {name: _clock(value) if isinstance(value, datetime) else value for name, value in values.items()}
-    return gettext(sentence) % defaultdict(str, said) if sentence else ""
+    return gettext(sentence) % defaultdict(str, said)
 
 
 def _sentence(attempt: Attempt) -> tuple[str, Mapping[str, Any]]:
@@ -120,6 +125,14 @@ def _sentence(attempt: Attempt) -> tuple[str, Mapping[str, Any]]:
     if attempt.interrupted_after is not None and leaves_doubt:
         return INTERRUPTED, {"done": attempt.interrupted_after, "audience": attempt.audience}
     return "", {}
+
+
+def _limit(attempt: Attempt) -> tuple[str, Mapping[str, Any]]:
+    """That the server lets us have fewer connections, or did. Nothing while the run waits for something else."""
+    limited = attempt.limited
+    if attempt.status == AttemptStatus.RUNNING:
+        return (LIMITS if "now" in limited and not attempt.waits_for else ""), limited
+    return (LIMITED if limited else ""), limited
 
 
 def too_large(attempt: Attempt) -> str:

@@ -88,6 +88,8 @@ class Attempt(models.Model):
     note_params = models.JSONField(default=dict, blank=True)
     # The mail service: since the first trouble after the last letter it decided about.
     waits_since = models.DateTimeField(_("waits since"), null=True, blank=True)
+    # The server let us have fewer connections: {"now": 3, "least": 1, "of": 20}; no "now": as many as we want, again.
+    limited = models.JSONField(default=dict, blank=True, editable=False)
     # A worker died with letters on their way: how many were decided when the next one took over.
     interrupted_after = models.PositiveIntegerField(_("interrupted after"), null=True, blank=True)
     # Workers that died at it without an answer about a letter between two of them, and how far it was at the last.

@@ -12,12 +12,17 @@ CLOCKS_DIFFER = timedelta(minutes=10)  # a wait longer than any of ours by more 
 
 
 class MailService(models.Model):
-    """One row (pk 1): the breaker, the next free send time, and the site whose clients may be written to."""
+    """One row (pk 1): breaker, rate and allowance, and the site whose clients may be written to."""
 
     failures = models.PositiveIntegerField(default=0)  # in a row; the breaker opens at the threshold
     until = models.DateTimeField(null=True, blank=True)  # the breaker is open until then
     response = models.TextField(blank=True, default="")  # what the server said last when it failed
     next_send_at = models.DateTimeField(null=True, blank=True)  # rate limit: the first free send time
+    # Fewer connections than SMTP_CONNECTIONS, because the server said so: how many, since when, and after how many
+    # seconds one more is tried (`guards/allowance.py`).
+    lines = models.PositiveIntegerField(null=True, blank=True)
+    lines_at = models.DateTimeField(null=True, blank=True)
+    lines_patience = models.PositiveIntegerField(default=0, db_default=0)
     trial_letters_per_hour = models.PositiveIntegerField(_("test letters an hour and person"), default=20)
     site_url = models.CharField(max_length=500, blank=True, default="")  # rule 13 of a run
     # What runs had counted that were deleted with their mailing, for counters that must never fall.

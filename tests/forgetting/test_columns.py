@@ -54,6 +54,7 @@ COLUMNS = {
     "mailing.Attempt.reply_to": "the sender",
     "mailing.Attempt.lease_owner": "a machine and a process",
     "mailing.Delivery.message_id": "random; of their own letters it goes",
+    "mailing.Attempt.limited": "three numbers",
     "mailing.MailService.site_url": "the installation",
     "mailing.MailService.deleted_runs": "numbers",
     "mailing.ClientImport.counters": "five numbers",

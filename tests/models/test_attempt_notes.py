@@ -125,3 +125,21 @@ def test_a_row_of_a_script_with_less_in_it_is_shown_all_the_same() -> None:
 def test_every_choice_has_its_sentence() -> None:
     assert set(attempt_notes.WAITING) == set(WaitsFor)
     assert set(attempt_notes.HINDERED) == set(Hindrance)
+
+
+def test_a_run_says_how_many_connections_the_server_lets_us_have() -> None:
+    limited = {"now": 3, "least": 1, "of": 20}
+    assert note(limited=limited) == "The server limits us: 3 of 20 connections are used."
+    assert note(limited={"least": 1, "of": 20}) == ""
+    past = "The server limited us: at times only 1 of 20 connections were used."
+    assert note(limited=limited, status=AttemptStatus.SUCCEEDED) == past
+    with translation.override("ru"):
+        assert "3 из 20" in note(limited=limited)
+
+
+def test_a_run_that_waits_says_only_what_for_and_one_that_failed_says_both() -> None:
+    limited = {"now": 3, "least": 3, "of": 20}
+    assert "connections" not in note(limited=limited, waits_for=WaitsFor.PAUSED)
+    said = note(limited=limited, status=FAILED, cut_short=DeliveryReason.FINISHED)
+    assert said.startswith("The mailing was finished")
+    assert said.endswith("at times only 3 of 20 connections were used.")

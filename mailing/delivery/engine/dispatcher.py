@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -31,6 +31,7 @@ T = TypeVar("T")
 LINGER = timedelta(seconds=2)  # so long connections are kept open for letters that will be ready then
 PREPARED_BYTES = 65_536  # larger letters are composed only when a line takes them: a hundred of them are ready
 ACCEPTED, SENT = Verdict.SENT, DeliveryStatus.SENT  # looked up once: see `session`
+SAID_OF_US = 3  # so often an answer to one letter is believed to be about our speed
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -63,12 +64,16 @@ class Dispatcher:
         self.accepted = 0  # of them: letters it took
         self.on_streak: Callable[[Outcome], None] = lambda outcome: None
         self.on_answer: Callable[[], None] = lambda: None  # the first one
+        self.on_throttled: Callable[[Outcome, bool], None] = lambda outcome, is_news: None
         self.on_stop: Callable[[], None] = lambda: None
         self._compose, self._sender, self._wake, self._lines = compose, sender, wake, lines
         self.handed_over = 0  # claims, counted by the writer's thread; those that arrived, by ours
         self._arrived = 0
         self._ready: deque[Claim] = deque()
         self._timed: deque[tuple[float, Claim]] = deque()  # not before their send time (rate limit)
+        self._resting_until = 0.0  # of the loop's clock: no letter leaves before
+        self._throttled: Counter[int] = Counter()  # by letter: answers about our speed
+        self._accepted_then = 0  # by the last of them
         self._out: dict[int, tuple[Claim, float]] = {}  # on a line: claim and when it was taken
         self._accepted: deque[tuple[int, str]] = deque()  # with 250: the delivery and the server's words
         self._updates: deque[DeliveryUpdate] = deque()  # everything else
@@ -129,6 +134,9 @@ class Dispatcher:
             if is_about_size(outcome):
                 outcome = outcome._replace(size=len(letter.data))
             self.stop(Stop.MESSAGE, outcome)
+        elif outcome.throttled and self._throttled[claim.id] < SAID_OF_US:
+            self._too_fast(claim, outcome)
+            return
         elif outcome.sender_side and self._is_streak(claim, outcome):
             return
         elif not outcome.sender_side and outcome.code is not None:
@@ -147,10 +155,25 @@ class Dispatcher:
             self.on_streak(outcome)
         return bool(returned)
 
+    def _too_fast(self, claim: Claim, outcome: Outcome) -> None:
+        """The letter goes first when we have rested; behind all others where none was accepted since the last."""
+        self._throttled[claim.id] += 1
+        self._queue_again(claim, behind=self.accepted == self._accepted_then)
+        self._accepted_then = self.accepted
+        self.on_throttled(outcome, self._throttled[claim.id] == 1)
+
     def give_back(self, letter: Letter) -> None:
         claim, _ = self._out.pop(letter.key)
-        self._ready.appendleft(claim)
-        self._call_waiting(1)
+        self._queue_again(claim)
+
+    def _queue_again(self, claim: Claim, *, behind: bool = False) -> None:
+        """Before the others, who were claimed later."""
+        if self._resting_until:
+            (self._timed.append if behind else self._timed.appendleft)((self._resting_until, claim))
+            self._release_timed()
+        else:
+            (self._ready.append if behind else self._ready.appendleft)(claim)
+            self._call_waiting(1)
 
     def _answer(self) -> None:
         self._streak.claims.clear()
@@ -162,10 +185,11 @@ class Dispatcher:
 
     def arrived(self, claims: Sequence[Claim], times: Sequence[datetime], next_at: datetime) -> None:
         """New claims, their send times (none without a rate limit), and when there may be more."""
-        if times:
+        if times or self._resting_until:
             now = timezone.now()
             begin = asyncio.get_running_loop().time()
-            self._timed.extend((begin + (at - now).total_seconds(), c) for at, c in zip(times, claims, strict=True))
+            moments = [begin + (at - now).total_seconds() for at in times] or [begin] * len(claims)
+            self._timed.extend((max(at, self._resting_until), c) for at, c in zip(moments, claims, strict=True))
             self._release_timed()
         else:
             self._ready.extend(claims)
@@ -175,8 +199,18 @@ class Dispatcher:
         if next_at - timezone.now() > LINGER and self.is_idle:
             self.stop(Stop.NOTHING_LEFT)
 
+    def rest(self, seconds: float) -> None:
+        """No letter leaves for so long. What is on a line goes on."""
+        self._resting_until = until = asyncio.get_running_loop().time() + seconds
+        waiting = [(until, claim) for claim in self._ready]
+        self._ready.clear()
+        self._timed = deque(waiting + [(max(until, at), claim) for at, claim in self._timed])
+        self._release_timed()
+
     def _release_timed(self) -> None:
         loop = asyncio.get_running_loop()
+        if self._resting_until <= loop.time():
+            self._resting_until = 0.0
         while self._timed and self._timed[0][0] <= loop.time():
             self._ready.append(self._timed.popleft()[1])
             self._call_waiting(1)

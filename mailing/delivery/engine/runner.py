@@ -15,6 +15,7 @@ from mailing.delivery.engine.dispatcher import Compose, Dispatcher, Stop
 from mailing.delivery.engine.ledger import Ledger
 from mailing.delivery.engine.pool import Pool
 from mailing.delivery.engine.writer import Writer
+from mailing.delivery.guards.allowance import Allowance
 from mailing.delivery.guards.rate import Rate, interval
 from mailing.delivery.transport import Transport
 from mailing.replies import Outcome
@@ -35,6 +36,8 @@ class RunnerOptions:
     stop: Callable[[], bool]
     progress: Callable[[Ledger], None]
     pulse: Callable[[], Stop | None]  # called in the writer's thread, about once a second
+    allowance: Allowance | None = None  # as the last slice left it; None: all lines
+    limited: Callable[[int, float], None] = lambda lines, patience: None  # in the writer's thread: see `Pool`
     welcome: bool = False  # the service took letters of others since it refused ours
 
 
@@ -59,7 +62,15 @@ async def _run(transport: Transport, ledger: Ledger, options: RunnerOptions) -> 
     dispatcher = Dispatcher(
         options.compose, options.sender, lines=options.lines, wake=writer.wake, welcome=options.welcome
     )
-    pool = Pool(transport, dispatcher, writer, size=options.lines, probing=options.probing)
+    pool = Pool(
+        transport,
+        dispatcher,
+        writer,
+        size=options.lines,
+        probing=options.probing,
+        allowance=options.allowance,
+        on_limited=options.limited,
+    )
     writer.start(dispatcher)
     sending = asyncio.create_task(pool.run())
     try:

@@ -1,7 +1,8 @@
-"""Who may send now: one process per attempt, no faster than the rate, not while the mail service is in trouble."""
+"""Who may send now: one process per attempt, no faster than the rate and on no more lines than the server likes, not
+while the mail service is in trouble."""
 
 from __future__ import annotations
 
-from mailing.delivery.guards import circuit_breaker, lease, rate
+from mailing.delivery.guards import allowance, circuit_breaker, lease, rate
 
-__all__ = ["circuit_breaker", "lease", "rate"]
+__all__ = ["allowance", "circuit_breaker", "lease", "rate"]

@@ -59,6 +59,10 @@ class Connection(asyncio.Protocol):
         self._watch()
         self._look()
 
+    def finish(self) -> None:
+        self._session.finish()
+        self._look()
+
     async def close(self) -> None:
         if self._session.orderly and not self._transport.is_closing():
             self._session.abandon()

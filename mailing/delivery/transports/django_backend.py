@@ -55,10 +55,13 @@ class BackendTransport:
 class BackendLine:
     def __init__(self, backend: BaseEmailBackend) -> None:
         self._backend = backend
-        self._hangs = False
+        self._hangs = self._is_finished = False
 
     async def run(self, source: Source) -> Ending:
-        return await carry_all(source, self._carry)
+        return await carry_all(source, self._carry, lambda: self._is_finished)
+
+    def finish(self) -> None:
+        self._is_finished = True
 
     async def _carry(self, letter: Letter) -> Outcome:
         flaw = commands.flaw(letter, CAPABILITIES)

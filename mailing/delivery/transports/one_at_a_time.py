@@ -13,9 +13,9 @@ NOBODYS_FAULT = frozenset({Verdict.SERVICE, Verdict.CONFIGURATION})
 Carry = Callable[[Letter], Awaitable[Outcome]]
 
 
-async def carry_all(source: Source, carry: Carry) -> Ending:
+async def carry_all(source: Source, carry: Carry, is_finished: Callable[[], bool]) -> Ending:
     """`transport.Line.run` for such a transport."""
-    while True:
+    while not is_finished():
         letter = source.take(True)
         if letter is None:
             if not await source.wait():
@@ -24,6 +24,7 @@ async def carry_all(source: Source, carry: Carry) -> Ending:
         ending = _tell(source, letter, await _carried(source, letter, carry))
         if ending is not None:
             return ending
+    return Ending(End.EXHAUSTED)
 
 
 async def _carried(source: Source, letter: Letter, carry: Carry) -> Outcome:

@@ -22,7 +22,7 @@ from mailing.delivery.engine import runner
 from mailing.delivery.engine.dispatcher import Compose, Stop
 from mailing.delivery.engine.ledger import Ledger
 from mailing.delivery.engine.records import Claim
-from mailing.delivery.guards import circuit_breaker, lease
+from mailing.delivery.guards import allowance, circuit_breaker, lease
 from mailing.delivery.letters.mime import Composed, Recipient, compose
 from mailing.delivery.transports import configured
 from mailing.errors import LeaseLost
@@ -192,7 +192,28 @@ class _Slice:
             stop=stop,
             progress=self._teller(progress),
             pulse=self._pulse,
+            allowance=self._allowance(),
+            limited=self._limited,
         )
+
+    def _allowance(self) -> allowance.Allowance:
+        """As many connections as the server let the last slice have."""
+        found = allowance.recall(settings.SMTP_CONNECTIONS, timezone.now())
+        if found.is_limited or "now" in self.attempt.limited:
+            self._note_limit(found.lines)
+        return found
+
+    def _limited(self, lines: int, patience: float) -> None:
+        """In the writer's thread: told to the next slice, and to people."""
+        allowance.remember(lines if lines < settings.SMTP_CONNECTIONS else None, patience, timezone.now())
+        self._note_limit(lines)
+
+    def _note_limit(self, lines: int) -> None:
+        of = settings.SMTP_CONNECTIONS
+        limited = {"least": min(lines, self.attempt.limited.get("least", of)), "of": of}
+        self.attempt.limited = limited | ({"now": lines} if lines < of else {})
+        mine = Attempt.objects.running().filter(pk=self.attempt.pk, lease_owner=self.owner)
+        mine.update(limited=self.attempt.limited)
 
     def _pulse(self) -> Stop | None:
         """Once a second, in the writer's thread: we are alive; does anybody want us to stop?"""

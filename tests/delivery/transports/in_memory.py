@@ -71,9 +71,13 @@ class MemoryTransport:
 class MemoryLine:
     def __init__(self, transport: MemoryTransport) -> None:
         self._transport = transport
+        self._is_finished = False
 
     async def run(self, source: Source) -> Ending:
-        return await carry_all(source, self._carry)
+        return await carry_all(source, self._carry, lambda: self._is_finished)
+
+    def finish(self) -> None:
+        self._is_finished = True
 
     async def _carry(self, letter: Letter) -> Outcome:
         await asyncio.sleep(self._transport.delay)

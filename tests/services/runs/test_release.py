@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from mailing.choices import AttemptStatus, DeliveryReason, WaitsFor
 from mailing.delivery.engine.dispatcher import Stop
-from mailing.models import Attempt, Client, Suppression, attempt_notes
+from mailing.models import Attempt, Client, MailService, Suppression, attempt_notes
 from mailing.services.runs import SliceState
 from tests.factories import ClientFactory
 from tests.services.runs.working import ALWAYS, breaker_pause_is_over, counts, emails, misbehave, run, start
@@ -220,3 +220,51 @@ def test_a_relay_that_takes_letters_again_gets_them_all(server: Server) -> None:
     assert run(attempt).state is SliceState.FINISHED
     assert counts(attempt) == (60, 0, 0, 0, 0)
     assert max(server.recipients.values()) == 1
+
+
+def test_a_limit_of_connections_is_remembered_by_the_next_slice_and_told(
+    server: Server, settings: LazySettings
+) -> None:
+    settings.SMTP_CONNECTIONS = 10
+    server.connections = 3
+    attempt = start(60)
+    run(attempt)
+    assert counts(attempt)[0] == 60
+    assert attempt.note_text == gettext(attempt_notes.LIMITED) % attempt.limited
+    assert attempt.limited["least"] <= 3
+    refused = server.refused_connections
+    assert 1 <= refused <= 3
+
+    second = start(60)
+    run(second)
+    assert counts(second)[0] == 60
+    assert server.refused_connections == refused
+    assert second.limited["least"] <= 3
+
+
+def test_a_run_that_is_limited_says_so_while_it_is_sent(server: Server, settings: LazySettings) -> None:
+    settings.SMTP_CONNECTIONS = 10
+    server.connections = 2
+    attempt = start(60)
+    misbehave(server, Fault("dot", "delay", times=ALWAYS))
+    result = run(attempt, seconds=0.5)
+    assert result.state is SliceState.OPEN
+    assert attempt.limited == {"now": 2, "least": 2, "of": 10}
+    assert attempt.note_text == gettext(attempt_notes.LIMITS) % attempt.limited
+
+    server.connections = 0
+    MailService.objects.update(lines=None)
+    run(attempt)
+    assert attempt.limited == {"least": 2, "of": 10}
+    assert attempt.note_text == gettext(attempt_notes.LIMITED) % attempt.limited
+
+
+def test_a_server_that_counts_letters_defers_nobody(server: Server, settings: LazySettings) -> None:
+    """Rule 5 of a run."""
+    settings.SMTP_CONNECTIONS = 10
+    server.letters_per_second, server.says_at = 30, "rcpt"
+    attempt = start(80)
+    run(attempt)
+    assert counts(attempt)[0] == 80
+    assert set(attempt.deliveries.values_list("tries", flat=True)) == {1}
+    assert MailService.load().lines is not None
