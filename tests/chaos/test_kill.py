@@ -40,9 +40,9 @@ QUICK = {
 
 
 @contextmanager
-def misbehaving_server(log: Path, seed: int) -> Iterator[str]:
+def mail_server(log: Path, *options: str) -> Iterator[str]:
     """A process of its own: what it accepted is on the disk before it says so. Yields its port."""
-    command = [sys.executable, "-m", "tests.smtp", "--log", str(log), "--chaos", str(seed), "--rate", "0.002"]
+    command = [sys.executable, "-m", "tests.smtp", "--log", str(log), *options]
     process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout is not None
@@ -101,7 +101,7 @@ def test_a_killed_run_goes_on_and_writes_to_nobody_twice(seed: int, tmp_path: Pa
     mailing = MailingFactory.create(clients=ClientFactory.create_batch(CLIENTS))
     log = tmp_path / "accepted.jsonl"
     counted, on_the_way = 0, 0
-    with misbehaving_server(log, seed) as port:
+    with mail_server(log, "--chaos", str(seed), "--rate", "0.002") as port:
         env = environment(EMAIL_PORT=port, **QUICK)
         for _ in range(10 * ROUNDS):
             left = kill_in_mid_run(mailing, env, dice)
