@@ -189,7 +189,7 @@ class Pool:
         if begun < self._full_at:
             return
         self._full_at = time.monotonic()
-        logger.info("The mail server takes no more than %s connections: %s", len(self._lines), outcome.response)
+        logger.info("The mail server takes no more than %s connections (%s)", len(self._lines), outcome.code)
         self._allowance.full(len(self._lines))
         self._changed()
 
@@ -200,7 +200,9 @@ class Pool:
             return
         lines, accepted = max(1, len(self._lines)), self._dispatcher.accepted
         seconds = self._allowance.too_fast(lines, accepted, is_news=is_news)
-        logger.info("We rest for %g s, and go on with %s lines: %s", seconds, self._allowance.lines, outcome.response)
+        logger.info(
+            "Too fast (%s): we rest for %g s, then up to %s lines", outcome.code, seconds, self._allowance.lines
+        )
         self._resting_until, self._full_at = now + seconds, 0.0
         self._dispatcher.rest(seconds)
         asyncio.get_running_loop().call_later(seconds, self._look_again)
