@@ -5,21 +5,6 @@ And what was done (`audit_log`), who came in (`trail`), and how often somebody m
 
 from __future__ import annotations
 
-from mailing.services.access import (
-    accounts,
-    audit_log,
-    groups,
-    limits,
-    origins,
-    password_letters,
-    permissions,
-    rights_watch,
-    second_factor,
-    sessions,
-    site_guard,
-    trail,
-)
-
 __all__ = [
     "accounts",
     "audit_log",

@@ -8,6 +8,4 @@ and why, stays inside.
 
 from __future__ import annotations
 
-from mailing.services.mailings import copies, forecast, lifecycle, occurrences, recipients, schedule_state
-
 __all__ = ["copies", "forecast", "lifecycle", "occurrences", "recipients", "schedule_state"]

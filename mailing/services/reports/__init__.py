@@ -2,6 +2,4 @@
 
 from __future__ import annotations
 
-from mailing.services.reports import overview, run_totals, statistics, tables
-
 __all__ = ["overview", "run_totals", "statistics", "tables"]
