@@ -203,14 +203,17 @@ class Delivery(models.Model):
     refused_before = models.BooleanField(_("refused before"), default=False, db_default=False)
     retry_at = models.DateTimeField(_("next try"), null=True, blank=True)
     message_id = models.CharField("Message-ID", max_length=200, blank=True, default="")
-    retry_of = models.OneToOneField(
-        "self",
-        verbose_name=_("retry of"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="retried_by",
-        db_constraint=False,
+    retry_of = (
+        models.ForeignKey(  # at most one: its index below knows the rows that have one, and costs others nothing
+            "self",
+            verbose_name=_("retry of"),
+            null=True,
+            blank=True,
+            on_delete=models.SET_NULL,
+            related_name="retried_by",
+            db_constraint=False,
+            db_index=False,
+        )
     )
     updated_at = models.DateTimeField(_("changed"), default=timezone.now)
 
@@ -220,7 +223,12 @@ class Delivery(models.Model):
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
         ordering = ("pk",)
-        constraints = (models.UniqueConstraint(fields=["attempt", "email"], name="delivery_once_per_address"),)
+        constraints = (
+            models.UniqueConstraint(fields=["attempt", "email"], name="delivery_once_per_address"),
+            models.UniqueConstraint(
+                fields=["retry_of"], condition=Q(retry_of__isnull=False), name="delivery_retried_once"
+            ),
+        )
         indexes = (models.Index(fields=["attempt", "id"], name="delivery_by_attempt"),)
 
     def __str__(self) -> str:

@@ -46,12 +46,17 @@ SELECT %s, c.id, c.email,
     CASE WHEN s.id IS NULL THEN 'queued' ELSE 'skipped' END,
     CASE WHEN s.id IS NULL THEN '' WHEN s.reason = 'unsubscribed' THEN 'unsubscribed' ELSE 'suppressed' END,
     '', 0, '<' || CAST(c.id AS varchar(20)) || %s, %s
-FROM mailing_client c LEFT JOIN mailing_suppression s ON s.email = c.email
+FROM {whom} LEFT JOIN mailing_suppression s ON s.email = c.email
 WHERE {chosen}
-ORDER BY c.id
+ORDER BY {order}
 """
-SELECTED = "c.id IN (SELECT m.client_id FROM mailing_mailing_clients m WHERE m.mailing_id = %s)"
-EVERYONE = "s.id IS NULL"
+# The members are read in the order of their index; as a condition on clients they were sorted first (10 % of it all).
+SELECTED = AUDIENCE.format(
+    whom="mailing_mailing_clients m JOIN mailing_client c ON c.id = m.client_id",
+    chosen="m.mailing_id = %s",
+    order="m.client_id",
+)
+EVERYONE = AUDIENCE.format(whom="mailing_client c", chosen="s.id IS NULL", order="c.id")
 
 # The Message-ID stays (rule 3 of a run): a reader whose mail program got the letter after all sees it once.
 AGAIN = """
@@ -174,7 +179,7 @@ def _gather(attempt: Attempt) -> None:
     """The audience, fixed now: one delivery per client, each with the Message-ID it keeps."""
     tail = f".{attempt.pk}.{secrets.token_hex(6)}@{addresses.domain(addresses.split(attempt.from_email)[1])}>"
     selected = attempt.mailing.audience == Audience.SELECTED
-    sql = AUDIENCE.format(chosen=SELECTED if selected else EVERYONE)
+    sql = SELECTED if selected else EVERYONE
     chosen = [attempt.mailing_id] if selected else []
     attempt.audience = _run(sql, attempt.pk, tail, timezone.now(), *chosen)
     if selected:
@@ -195,6 +200,9 @@ def _run(sql: str, *params: int | str | datetime | None) -> int:
 
 
 def _analyze() -> None:
-    """Without it PostgreSQL reads all deliveries for every batch of claims."""
+    """Without it PostgreSQL reads all deliveries for every batch of claims.
+
+    All columns would take 0.11 s instead of 0.05; autovacuum still counts the rest soon.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE mailing_delivery")
+        cursor.execute("ANALYZE mailing_delivery (id, attempt_id, status)")

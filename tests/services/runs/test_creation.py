@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import LazySettings
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from mailing.choices import AttemptStatus, Audience, DeliveryReason, DeliveryStatus, Hindrance, MailingStatus
@@ -47,6 +47,30 @@ def test_the_audience_is_one_delivery_per_selected_client() -> None:
     assert rows(attempt) == [(email, "queued", "") for email in emails]
     assert attempt.audience == 3
     balance(attempt)
+
+
+@pytest.mark.parametrize("sql", [creation.SELECTED % (1, "'@x>'", "''", 1), creation.EVERYONE % (1, "'@x>'", "''")])
+def test_the_audience_is_read_in_the_order_of_an_index_and_never_sorted(sql: str) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL sorts what it takes for small")
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+        assert "TEMP B-TREE" not in str(cursor.fetchall())
+
+
+def test_a_delivery_is_repeated_once_at_most() -> None:
+    old = DeliveryFactory.create(status=DeliveryStatus.FAILED)
+    DeliveryFactory.create(retry_of=old)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        DeliveryFactory.create(retry_of=old)
+
+
+def test_rows_that_repeat_nobody_are_in_no_index_of_repetitions() -> None:
+    """Nearly every row of an audience: each entry would cost its run."""
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, "mailing_delivery")
+    about = {name: one for name, one in found.items() if "retry_of_id" in one["columns"]}
+    assert list(about) == ["delivery_retried_once"]
 
 
 def test_a_selected_client_on_the_stop_list_is_shown_as_skipped() -> None:
