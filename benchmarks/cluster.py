@@ -70,6 +70,7 @@ def resume_all(product: Samovar, sink: DistantSink) -> float:
 
 def first_letter(folder: Path, clients: int, database_url: str = "") -> float:
     """Seconds from the start of a run to its first accepted letter, with a free worker."""
+    folder.mkdir()
     product = Samovar(folder, clients, database_url=database_url, state="draft")
     with DistantSink(folder, 0) as sink, running(product, sink, connections=20, workers=2):
         begun = resume_all(product, sink)

@@ -1,4 +1,4 @@
-"""Fills a scratch database: `python -m benchmarks.seeding CLIENTS MAILINGS active|draft`; prints the ids.
+"""Fills a scratch database: `python -m benchmarks.seeding CLIENTS MAILINGS active|draft LETTER`; prints the ids.
 
 Each mailing gets an equal share of the clients. A draft sends nothing until the measurement resumes it.
 """
@@ -26,7 +26,7 @@ def make_clients(count: int) -> None:
         )
 
 
-def make_mailings(count: int, *, draft: bool) -> list[int]:
+def make_mailings(count: int, letter: str, *, draft: bool) -> list[int]:
     from django.db.models import F
     from django.db.models.functions import Mod
     from django.utils import timezone
@@ -34,11 +34,12 @@ def make_mailings(count: int, *, draft: bool) -> list[int]:
     from mailing.models import Client, Mailing, Message
     from mailing.services import runs
 
+    subject, text, html = letters.LETTERS[letter]
     message = Message.objects.create(
-        subject=letters.SUBJECT,
+        subject=subject,
         is_html=True,
-        body=letters.HTML.replace("{greeting}", letters.FIELD),
-        text_body=letters.TEXT.replace("{greeting}", letters.FIELD),
+        body=html.replace("{greeting}", letters.FIELD),
+        text_body=text.replace("{greeting}", letters.FIELD),
     )
     runs.letters.keep(message, runs.letters.judge(message))  # as a save does
     start = timezone.now() - timedelta(seconds=5)
@@ -55,7 +56,7 @@ def make_mailings(count: int, *, draft: bool) -> list[int]:
     return made
 
 
-def main(clients: int, mailings: int, *, draft: bool) -> None:
+def main(clients: int, mailings: int, letter: str, *, draft: bool) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
     django.setup()
     from django.core.management import call_command
@@ -63,10 +64,10 @@ def main(clients: int, mailings: int, *, draft: bool) -> None:
 
     call_command("migrate", verbosity=0)
     make_clients(clients)
-    sys.stdout.write(" ".join(str(pk) for pk in make_mailings(mailings, draft=draft)) + "\n")
+    sys.stdout.write(" ".join(str(pk) for pk in make_mailings(mailings, letter, draft=draft)) + "\n")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), draft=sys.argv[3] == "draft")
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[4], draft=sys.argv[3] == "draft")

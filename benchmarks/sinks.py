@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -32,6 +33,15 @@ class Sink:
 
     def accepted(self) -> int:
         raise NotImplementedError
+
+    def cpu(self) -> float:
+        """Seconds of processor so far (Linux; elsewhere 0)."""
+        assert self.process is not None
+        path = Path(f"/proc/{self.process.pid}/stat")
+        if not path.exists():
+            return 0.0
+        user, system = path.read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def __enter__(self) -> Self:
         with self.counter.open("wb") as output:
