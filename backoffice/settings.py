@@ -327,6 +327,7 @@ Q_CLUSTER = {
     "timeout": _task_timeout,
     "retry": max(3600, 2 * _task_timeout + 60),
     "queue_limit": 1,
+    "poll": 0.1,  # seconds between two looks into an empty queue; a look takes 0.4 ms
     "bulk": 1,
     "ack_failures": True,
     "max_attempts": 1,
