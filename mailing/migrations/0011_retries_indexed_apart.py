@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailing', '0009_files_in_pieces'),
+        ('mailing', '0010_connections_the_server_allows'),
     ]
 
     operations = [
