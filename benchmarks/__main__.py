@@ -113,18 +113,27 @@ def against_peers(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     yield Row("letters/s against the best Django peer", speed(results["samovar"]) / best, 15, 25)
 
 
+def share_of_a_round_trip(
+    folder: Path, round_trip: float, *, connections: int, letters: int, chunking: bool = False
+) -> float:
+    """Of the letters that so many connections carry when each waits one round trip for each letter."""
+    with DistantSink(folder, round_trip, chunking=chunking) as sink:
+        Samovar(folder, letters).send(sink, connections=connections)
+        first, last = sink.first(), sink.last()
+    assert first is not None
+    assert last is not None
+    return letters / (last - first) / (connections / round_trip)
+
+
 def at_a_distance(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     """The share of K / round trip that is reached, counted between the first and the last accepted letter."""
     for round_trip in (0.02, 0.05):
         for connections in (10, 50):
             letters = int(connections / round_trip * 10)
-            with DistantSink(folder, round_trip) as sink:
-                Samovar(folder, letters).send(sink, connections=connections)
-                first, last = sink.first(), sink.last()
-            assert first is not None
-            assert last is not None
-            share = letters / (last - first) / (connections / round_trip)
+            share = share_of_a_round_trip(folder, round_trip, connections=connections, letters=letters)
             yield Row(f"share of K/RTT at {round_trip * 1000:.0f} ms, K={connections}", share, 0.9, 0.97, "")
+    share = share_of_a_round_trip(folder, 0.05, connections=4, letters=4000, chunking=True)
+    yield Row("share of K/RTT at 50 ms, K=4, CHUNKING", share, 4, 7)
 
 
 def growth(folder: Path, options: argparse.Namespace) -> Iterator[Row]:

@@ -20,6 +20,8 @@ class MailService(models.Model):
     next_send_at = models.DateTimeField(null=True, blank=True)  # rate limit: the first free send time
     trial_letters_per_hour = models.PositiveIntegerField(_("test letters an hour and person"), default=20)
     site_url = models.CharField(max_length=500, blank=True, default="")  # rule 13 of a run
+    without_chunking = models.CharField(max_length=300, blank=True, default="")  # the server that fails at it
+    without_chunking_until = models.DateTimeField(null=True, blank=True)  # then it is tried again
     # What runs had counted that were deleted with their mailing, for counters that must never fall.
     deleted_runs: models.JSONField[Any, Any] = models.JSONField(default=dict)
 

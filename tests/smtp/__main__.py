@@ -18,7 +18,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     script: Script = Faults(arguments.fault)
     if arguments.chaos is not None:
         script = Chaos(arguments.chaos, arguments.rate)
-    offers = EVERYTHING - set(arguments.without)
+    offers = (EVERYTHING | set(arguments.offering)) - set(arguments.without)
     async with Server(script=script, offers=offers, log=arguments.log, delay=arguments.delay) as server:
         sys.stdout.write(f"{server.port}\n")
         sys.stdout.flush()
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--chaos", type=int, metavar="SEED", help="random faults instead")
     parser.add_argument("--rate", type=float, default=0.02, help="of random faults, per step")
     parser.add_argument("--without", action="append", default=[], help="an extension not to offer")
+    parser.add_argument("--offering", action="append", default=[], help="an extension to offer, too: CHUNKING")
     parser.add_argument("--delay", type=float, default=0.1, help="seconds, of the fault `delay`")
     asyncio.run(serve(parser.parse_args()))
 

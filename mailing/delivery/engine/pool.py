@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from mailing.delivery.engine.dispatcher import Dispatcher, Stop
 from mailing.delivery.engine.writer import Writer
-from mailing.delivery.guards import circuit_breaker
+from mailing.delivery.guards import chunking, circuit_breaker
 from mailing.delivery.transport import End, Ending, Line, NotOpened, Transport
 from mailing.replies import Outcome, Verdict
 
@@ -62,6 +62,8 @@ class Pool:
             finally:
                 self._dispatcher.offer()
                 await line.close()
+            if ending.unfit:
+                await self._writer.call(lambda: chunking.failed(timezone.now()))
             if ending.outcome is not None and _is_trouble(ending):
                 await self._trouble(ending.outcome, begun)
 
