@@ -1,4 +1,4 @@
-"""Who may send now, and how: one process per attempt, no faster than the rate, not while the service is in trouble."""
+"""Who may send now, and how: one process per attempt, no faster than the rate, not while the service is troubled."""
 
 from __future__ import annotations
 
