@@ -183,7 +183,7 @@ class Chunked(Dialogue):
             self._conclude(head)
 
     def _consent(self, stage: int, head: Parcel, answer: Answer) -> None:
-        if answer is not self._consents[stage]:
+        if answer is not self._consents[stage] and len(self._open) == 1:  # alone: nobody else's can be meant
             self._consents[stage] = answer
             known = [one for one in self._consents if one is not None and b"\n" not in one.text]
             self._usual = b"".join(b"%d %b\r\n" % one for one in known) if len(known) == CHUNK else b"\0"
