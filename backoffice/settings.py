@@ -287,6 +287,7 @@ SMTP_LETTER_BUDGET = env.positive("SMTP_LETTER_BUDGET", default=900)
 SMTP_LETTERS_PER_CONNECTION = env.count("SMTP_LETTERS_PER_CONNECTION", default=500)
 SMTP_CONNECTION_AGE = env.positive("SMTP_CONNECTION_AGE", default=600)
 SMTP_CLAIMS_AHEAD = env.count("SMTP_CLAIMS_AHEAD", default=100, least=0)
+SMTP_PIPELINE = env.count("SMTP_PIPELINE", default=8, most=100)
 EMAIL_TIMEOUT = SMTP_REPLY_TIMEOUT
 
 # --- Mailings ---------------------------------------------------------------------------------------

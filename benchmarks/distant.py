@@ -1,7 +1,7 @@
 """A mail server at a distance: accepts everything, each reply leaves one round trip after its request.
 
-`python -m benchmarks.distant PORT ROUND_TRIP_SECONDS`. Prints "accepted first last" (epoch seconds) ten times a
-second while letters arrive, and once more when it is stopped.
+`python -m benchmarks.distant PORT ROUND_TRIP_SECONDS [chunking]`. Prints "accepted first last" (epoch seconds) ten
+times a second while letters arrive, and once more when it is stopped.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 
 GREETING = b"220 distant ESMTP\r\n"
 EHLO = b"250-distant\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 50000000\r\n"
+CHUNKING = b"250-CHUNKING\r\n"
 END = b"\r\n.\r\n"
 
 
@@ -38,10 +39,12 @@ class Counter:
 class Session(asyncio.Protocol):
     """One connection. Understands exactly what a correct client says, in any grouping."""
 
-    def __init__(self, counter: Counter, round_trip: float) -> None:
+    def __init__(self, counter: Counter, round_trip: float, *, chunking: bool) -> None:
         self.counter = counter
         self.round_trip = round_trip
+        self.chunking = chunking
         self.buffer = b""
+        self.chunk = 0  # bytes of a letter by BDAT
         self.in_letter = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -61,20 +64,27 @@ class Session(asyncio.Protocol):
         """The answer to the next whole command or letter in the buffer; None when there is none."""
         if self.in_letter:
             _letter, end, rest = self.buffer.partition(END)
-            if not end:
-                return None
-            self.buffer, self.in_letter = rest, False
-            self.counter.add()
-            return b"250 2.0.0 Ok\r\n"
+            return self.took(rest) if end else None
+        if self.chunk:
+            whole = len(self.buffer) >= self.chunk
+            return self.took(self.buffer[self.chunk :]) if whole else None
         line, end, rest = self.buffer.partition(b"\r\n")
         if not end:
             return None
         self.buffer = rest
+        if line.startswith(b"BDAT"):  # always the last, and never empty
+            self.chunk = int(line.split()[1])
+            return self.step()
         return self.answer(line[:4].upper())
+
+    def took(self, rest: bytes) -> bytes:
+        self.buffer, self.in_letter, self.chunk = rest, False, 0
+        self.counter.add()
+        return b"250 2.0.0 Ok: queued\r\n"
 
     def answer(self, verb: bytes) -> bytes:
         if verb == b"EHLO":
-            return EHLO
+            return EHLO.replace(b"250 ", CHUNKING + b"250 ") if self.chunking else EHLO
         if verb == b"DATA":
             self.in_letter = True
             return b"354 Go on\r\n"
@@ -87,13 +97,13 @@ class Session(asyncio.Protocol):
         asyncio.get_running_loop().call_later(self.round_trip, self.transport.write, data)
 
 
-async def serve(port: int, round_trip: float) -> None:
+async def serve(port: int, round_trip: float, *, chunking: bool) -> None:
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     counter = Counter()
-    server = await loop.create_server(lambda: Session(counter, round_trip), "127.0.0.1", port)
+    server = await loop.create_server(lambda: Session(counter, round_trip, chunking=chunking), "127.0.0.1", port)
     while not stopped.is_set():
         counter.print()
         try:
@@ -105,4 +115,4 @@ async def serve(port: int, round_trip: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2])))
+    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2]), chunking="chunking" in sys.argv[3:]))

@@ -85,12 +85,14 @@ class SmtpSink(Sink):
 class DistantSink(Sink):
     """Our own sink (`benchmarks.distant`): every reply leaves one round trip after what it answers."""
 
-    def __init__(self, folder: Path, round_trip: float) -> None:
+    def __init__(self, folder: Path, round_trip: float, *, chunking: bool = False) -> None:
         super().__init__(folder)
         self.round_trip = round_trip
+        self.chunking = chunking
 
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "benchmarks.distant", str(self.port), str(self.round_trip)]
+        more = ["chunking"] if self.chunking else []
+        return [sys.executable, "-m", "benchmarks.distant", str(self.port), str(self.round_trip), *more]
 
     def _times(self) -> list[float]:
         lines = self.counter.read_text().splitlines()

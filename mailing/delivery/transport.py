@@ -1,8 +1,8 @@
 """The seam between those who decide what is sent and those who carry it.
 
-A `Transport` opens `Line`s; a line takes letters from a `Source`, one after the other, and tells the source what
-became of each. Three carriers keep this contract (tests/delivery/transports/test_contract.py runs over all of them):
-the SMTP engine (`smtp/connection.py` around `smtp/session.py`), an adapter for any Django e-mail backend
+A `Transport` opens `Line`s; a line takes letters from a `Source`, in order, and tells the source what became of
+each. Three carriers keep this contract (tests/delivery/transports/test_contract.py runs over all of them): the SMTP
+engine (`smtp/connection.py` around `smtp/session.py` or `smtp/chunked.py`), an adapter for any Django e-mail backend
 (`transports/django_backend.py`) and an in-memory twin, which lives with the tests. None of them touches the database.
 """
 
@@ -75,6 +75,7 @@ class End(Enum):
 class Ending:
     end: End
     outcome: Outcome | None = None  # for LOST what the letter got, for TROUBLE what the service said
+    unfit: bool = False  # the server fails at CHUNKING, which it offers: to be remembered (decision 25)
 
 
 class NotOpened(Exception):

@@ -25,6 +25,8 @@ class MailService(models.Model):
     lines_patience = models.PositiveIntegerField(default=0, db_default=0)
     trial_letters_per_hour = models.PositiveIntegerField(_("test letters an hour and person"), default=20)
     site_url = models.CharField(max_length=500, blank=True, default="")  # rule 13 of a run
+    without_chunking = models.CharField(max_length=300, blank=True, default="")  # the server that fails at it
+    without_chunking_until = models.DateTimeField(null=True, blank=True)  # then it is tried again
     # What runs had counted that were deleted with their mailing, for counters that must never fall.
     deleted_runs: models.JSONField[Any, Any] = models.JSONField(default=dict)
 

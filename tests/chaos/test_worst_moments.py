@@ -28,7 +28,7 @@ BOUNDS = ((2, 5), (1, 0), (4, 30))  # lines, claims ahead: never more than claim
 KILLS = 9  # a moment; seven moments make 63 on each database
 AHEAD = ((2, 5), (3, 10), (4, 30))  # for a moment that does not come without claims ahead
 TRIES = 3 * KILLS  # a moment may not come any more before the life is over
-OFFERINGS: tuple[tuple[str, ...], ...] = ((),)  # extensions the server offers beyond `EVERYTHING`
+OFFERINGS: tuple[tuple[str, ...], ...] = ((), ("CHUNKING",))  # extensions the server offers beyond `EVERYTHING`
 
 Victims = Callable[[Life], int]
 

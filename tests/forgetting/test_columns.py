@@ -57,6 +57,7 @@ COLUMNS = {
     "mailing.Attempt.limited": "three numbers",
     "mailing.MailService.site_url": "the installation",
     "mailing.MailService.deleted_runs": "numbers",
+    "mailing.MailService.without_chunking": "a mail server",
     "mailing.ClientImport.counters": "five numbers",
     "sessions.Session.session_key": "random",
     "admin.LogEntry.object_id": "a number",

@@ -18,7 +18,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     script: Script = Faults(arguments.fault)
     if arguments.chaos is not None:
         script = Chaos(arguments.chaos, arguments.rate)
-    offers = EVERYTHING - set(arguments.without)
+    offers = (EVERYTHING | set(arguments.offering)) - set(arguments.without)
     settings = {"log": arguments.log, "delay": arguments.delay, "durable": not arguments.quick}
     async with Server(script=script, offers=offers, **settings) as server:
         sys.stdout.write(f"{server.port}\n")
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.02, help="of random faults, per step")
     parser.add_argument("--without", action="append", default=[], help="an extension not to offer")
     parser.add_argument("--quick", action="store_true", help="the log outlives this process, but no power cut")
+    parser.add_argument("--offering", action="append", default=[], help="an extension to offer, too: CHUNKING")
     parser.add_argument("--delay", type=float, default=0.1, help="seconds, of the fault `delay`")
     asyncio.run(serve(parser.parse_args()))
 

@@ -31,6 +31,7 @@ class Conversation:
         server.transcripts.append(self.transcript)
         self.mail = False
         self.recipients: list[str] = []
+        self.chunks: list[bytes] = []
         self.logged_in = self.secure = False
         self.letters = 0
 
@@ -141,10 +142,16 @@ class Conversation:
         body = await self.body(early)
         if early is not None and early.is_refusal:
             return self.forget()
-        if self.server.too_soon("dot"):
+        await self.take(body, to, "dot")
+        return None
+
+    async def take(self, body: bytes, to: str, phase: str) -> None:
+        """The whole letter has come; `accept` writes it down before the answer leaves."""
+        if self.server.too_soon(phase):
             self.forget()
-            return await self.too_fast()
-        fault = self.server.script.fault("dot", to)
+            await self.too_fast()
+            return
+        fault = self.server.script.fault(phase, to)
         if fault is None or (not fault.is_refusal and (fault.accept or fault.kind in WELL_MEANT)):
             self.server.accept(self.recipients, body)
         self.forget()
@@ -152,6 +159,26 @@ class Conversation:
         self.letters += 1
         if self.letters == self.server.letters_per_connection:
             raise Gone
+
+    async def bdat(self, argument: str) -> None:
+        """One chunk. Without a recipient its bytes are read and forgotten (RFC 3030, 2)."""
+        size, _, last = argument.partition(" ")
+        if "CHUNKING" not in self.server.offers or not size.isdigit() or last not in {"", "LAST"}:
+            return await self.say("500 5.5.2 unknown command")
+        to = self.recipients[0] if self.recipients else ""
+        early = self.server.script.fault("body", to) if to else None
+        if early is not None:
+            await self.reader.readexactly(min(int(size), 20))
+            await self.misbehave(early, "250 early")
+            self.chunks.append(await self.reader.readexactly(max(0, int(size) - 20)))
+            return self.forget() if early.is_refusal else None
+        self.chunks.append(await self.reader.readexactly(int(size)))
+        if not to:
+            self.forget()
+            return await self.answer("chunk", self.server.chunk_without_recipients)
+        if not last:
+            return await self.answer("chunk", f"250 2.0.0 {size} bytes received", to)
+        await self.take(b"".join(self.chunks), to, "chunk")
         return None
 
     async def too_fast(self) -> None:
@@ -171,7 +198,7 @@ class Conversation:
         return b"".join(lines)
 
     def forget(self) -> None:
-        self.mail, self.recipients = False, []
+        self.mail, self.recipients, self.chunks = False, [], []
 
     async def rset(self, argument: str) -> None:
         self.forget()
@@ -192,6 +219,7 @@ class Conversation:
         "MAIL": mail_from,
         "RCPT": rcpt_to,
         "DATA": data,
+        "BDAT": bdat,
         "RSET": rset,
         "NOOP": noop,
         "QUIT": quit,

@@ -7,7 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-PHASES = ("connect", "ehlo", "helo", "starttls", "auth", "mail", "rcpt", "data", "body", "dot", "rset", "quit")
+PHASES = (
+    "connect",
+    "ehlo",
+    "helo",
+    "starttls",
+    "auth",
+    "mail",
+    "rcpt",
+    "data",
+    "body",
+    "dot",
+    "rset",
+    "quit",
+    "chunk",
+)
 
 KINDS = (
     "drop",  # closes the connection (FIN)

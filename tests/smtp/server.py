@@ -28,6 +28,7 @@ from tests.smtp.conversation import Conversation, Gone
 from tests.smtp.script import Fault, Faults, Script
 
 EVERYTHING = frozenset({"PIPELINING", "8BITMIME", "SIZE", "ENHANCEDSTATUSCODES"})
+CHUNKING = EVERYTHING | {"CHUNKING"}
 PLAIN = frozenset({"8BITMIME", "SIZE", "ENHANCEDSTATUSCODES"})
 CERTIFICATES = Path(__file__).parent / "certificates"
 AUTHORITY = CERTIFICATES / "authority.pem"
@@ -80,6 +81,7 @@ class Server:
         idle_says: str = "421 4.4.2 idle for too long",
         letters_per_connection: int = 0,
         data_without_recipients: str = "503 5.5.1 no recipients",
+        chunk_without_recipients: str = "503 5.5.1 no recipients",
         interval: float = 0.02,
         delay: float = 0.1,
         connections: int = 0,
@@ -97,6 +99,7 @@ class Server:
         self.idle, self.idle_says = idle, idle_says
         self.letters_per_connection = letters_per_connection
         self.data_without_recipients = data_without_recipients
+        self.chunk_without_recipients = chunk_without_recipients
         self.interval, self.delay = interval, delay
         self.connections = connections  # at the same time; 0: any number
         self.refused_connections = self.most_connections = 0

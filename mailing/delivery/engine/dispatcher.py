@@ -69,6 +69,7 @@ class Dispatcher:
         self._compose, self._sender, self._wake, self._lines = compose, sender, wake, lines
         self.handed_over = 0  # claims, counted by the writer's thread; those that arrived, by ours
         self._arrived = 0
+        self._settled = 0  # claims that no line has any more and that do not wait for one
         self._ready: deque[Claim] = deque()
         self._timed: deque[tuple[float, Claim]] = deque()  # not before their send time (rate limit)
         self._resting_until = 0.0  # of the loop's clock: no letter leaves before
@@ -93,6 +94,7 @@ class Dispatcher:
             except ValueError as error:  # one client's address or values: the others get their letters
                 logger.warning("The letter of delivery %s cannot be composed: %s", claim.id, type(error).__name__)
                 bad = DeliveryReason.BAD_ADDRESS
+                self._settled += 1
                 self._record(DeliveryUpdate(claim.id, DeliveryStatus.FAILED, bad, tries=claim.tries))
                 continue
             self._out[claim.id] = (claim, time.monotonic())
@@ -120,6 +122,7 @@ class Dispatcher:
 
     def done(self, letter: Letter, outcome: Outcome) -> None:
         claim, _ = self._out.pop(letter.key)
+        self._settled += 1
         verdict = outcome.verdict
         if verdict is ACCEPTED:
             self.accepted += 1
@@ -158,6 +161,7 @@ class Dispatcher:
     def _too_fast(self, claim: Claim, outcome: Outcome) -> None:
         """The letter goes first when we have rested; behind all others where none was accepted since the last."""
         self._throttled[claim.id] += 1
+        self._settled -= 1  # it waits for a line again
         self._queue_again(claim, behind=self.accepted == self._accepted_then)
         self._accepted_then = self.accepted
         self.on_throttled(outcome, self._throttled[claim.id] == 1)
@@ -281,8 +285,12 @@ class Dispatcher:
         if self.stopped is not None:
             return 0
         idle = sum(not waiter.done() for waiter in tuple(self._waiting))  # cancelled ones ask for nothing
-        ahead = max(self._lines + idle, 2 * last_batch)
-        return max(idle, min(ahead, settings.SMTP_CLAIMS_AHEAD)) - self._claimed_ahead()
+        most = settings.SMTP_CLAIMS_AHEAD
+        out = len(self._out)
+        piped = out if out > 2 * self._lines else 0  # lines that take several at once
+        ahead = max(self._lines + idle, 2 * last_batch, piped)
+        want = max(idle, min(ahead, most)) - self._claimed_ahead()
+        return min(want, most + 2 * self._lines - (self.handed_over - self._settled))
 
     def _claimed_ahead(self) -> int:
         """Claims that no line has taken. Those on their way to us first: one that arrives meanwhile counts twice."""

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from mailing.delivery.engine.dispatcher import Dispatcher, Stop
 from mailing.delivery.engine.writer import Writer
-from mailing.delivery.guards import circuit_breaker
+from mailing.delivery.guards import chunking, circuit_breaker
 from mailing.delivery.guards.allowance import Allowance
 from mailing.delivery.transport import End, Ending, Line, NotOpened, Transport
 from mailing.replies import Outcome, Phase, Verdict
@@ -107,12 +107,15 @@ class Pool:
     async def _carried(self, line: Line) -> Outcome | None:
         """What the service said, where that was the end of the line."""
         try:
-            trouble = _trouble_of(await line.run(self._dispatcher))
+            ending = await line.run(self._dispatcher)
+            trouble = _trouble_of(ending)
             if trouble is not None:
                 self._through_at = -inf  # before anybody opens another
         finally:
             self._dispatcher.offer()
             await line.close()
+        if ending.unfit:
+            await self._writer.call(lambda: chunking.failed(timezone.now()))
         return trouble
 
     # --- Who may open a line ---------------------------------------------------------------------

@@ -11,6 +11,7 @@ class Capabilities:
     """What the server announced after the last EHLO (RFC 5321 4.1.1.1)."""
 
     pipelining: bool = False
+    chunking: bool = False
     eight_bit: bool = False
     starttls: bool = False
     announces_size: bool = False
@@ -27,6 +28,7 @@ def read_capabilities(text: bytes) -> Capabilities:
     size = (offers.get("SIZE") or ["0"])[0]
     return Capabilities(
         pipelining="PIPELINING" in offers,
+        chunking="CHUNKING" in offers,
         eight_bit="8BITMIME" in offers,
         starttls="STARTTLS" in offers,
         announces_size="SIZE" in offers,

@@ -24,6 +24,11 @@ def rcpt(letter: Letter) -> str:
     return f"RCPT TO:<{letter.to}>\r\n"
 
 
+def envelope(letter: Letter, capabilities: Capabilities) -> bytes:
+    """A transaction up to its chunk. RSET first: Exim keeps the sender of one whose recipient was refused."""
+    return f"RSET\r\n{mail(letter, capabilities)}{rcpt(letter)}".encode("ascii")
+
+
 def body(letter: Letter) -> bytes:
     """The message; a line that begins with a dot gets another one (RFC 5321 4.5.2)."""
     data = letter.data

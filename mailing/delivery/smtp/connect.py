@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from mailing.delivery.detached_thread import run_apart
 from mailing.delivery.smtp.capabilities import Capabilities
 from mailing.delivery.smtp.connection import Connection
+from mailing.delivery.smtp.experience import Experience
 from mailing.delivery.smtp.handshake import Step, handshake
 from mailing.delivery.smtp.options import Options
 from mailing.delivery.smtp.reply_parser import Answer, ReplyParser
@@ -29,6 +30,7 @@ class SmtpTransport:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self._experience = Experience()
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -53,7 +55,9 @@ class SmtpTransport:
                 step = dialogue.send(await self._answer(protocol, step))
         except StopIteration as end:
             capabilities: Capabilities = end.value
-        return Connection(self.options, capabilities, protocol.transport)
+        if capabilities.chunking:
+            await self._experience.known()
+        return Connection(self.options, capabilities, protocol.transport, self._experience)
 
     async def _answer(self, protocol: HandshakeProtocol, step: Step) -> Answer:
         options = self.options

@@ -1,6 +1,6 @@
-"""The session on asyncio: one connection that carries letters.
+"""The dialogue on asyncio: one connection that carries letters.
 
-A plain Protocol (streams cost 7-28 %): the session is called straight from `data_received`. Deadlines cost one clock
+A plain Protocol (streams cost 7-28 %): the dialogue is called straight from `data_received`. Deadlines cost one clock
 reading per turn: the only timer of a connection looks at `session.deadline` when it fires, and is never further away
 than the shortest limit, so that no deadline set later can lie before it.
 """
@@ -8,8 +8,14 @@ than the shortest limit, so that no deadline set later can lie before it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
 
 from mailing.delivery.smtp.capabilities import Capabilities
+from mailing.delivery.smtp.chunked import Chunked
+from mailing.delivery.smtp.dialogue import Dialogue
+from mailing.delivery.smtp.experience import Experience
 from mailing.delivery.smtp.options import Options
 from mailing.delivery.smtp.session import Session
 from mailing.delivery.transport import Ending, Source
@@ -21,10 +27,16 @@ QUIT_WAIT = 1.0  # seconds for the answer to QUIT and the end of TLS; no outcome
 class Connection(asyncio.Protocol):
     """See `transport.Line`."""
 
-    def __init__(self, options: Options, capabilities: Capabilities, transport: asyncio.Transport) -> None:
+    def __init__(
+        self,
+        options: Options,
+        capabilities: Capabilities,
+        transport: asyncio.Transport,
+        experience: Experience | None = None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport = transport
-        self._session = Session(options, capabilities, transport.write, self._loop.time)
+        self._session = self._dialogue(options, capabilities, experience or Experience())
         self._shortest = min(options.reply_timeout, options.dot_timeout, options.letter_budget)
         self._asking: asyncio.Future[bool] | None = None  # what the source was asked and has not answered
         self._over = self._loop.create_future()  # resolved when the session is over
@@ -32,6 +44,23 @@ class Connection(asyncio.Protocol):
         self._error: Exception | None = None
         self._timer: asyncio.TimerHandle | None = None
         transport.set_protocol(self)
+
+    def _dialogue(self, options: Options, capabilities: Capabilities, experience: Experience) -> Dialogue:
+        """By BDAT where the server has it and everything else speaks for it."""
+        transport, clock = self._transport, self._loop.time
+        if options.pipeline < 2 or not (capabilities.chunking and capabilities.pipelining and experience.is_good):
+            return Session(options, capabilities, transport.write, clock)
+        # We are to hear of the first byte that the network does not take. Under TLS 0 would never be undershot, and
+        # what stands in TLS's own buffer counts as taken: rather unconfirmed than sent twice.
+        transport.set_write_buffer_limits(high=1 if transport.get_extra_info("sslcontext") else 0, low=0)
+        return Chunked(options, capabilities, transport.write, clock, cut=self._cut, experience=experience)
+
+    def _cut(self) -> None:
+        """Not one byte more leaves. `abort` comes too late: uvloop closes in its next turn, and may write before."""
+        connection = self._transport.get_extra_info("socket")
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as same:
+            same.shutdown(socket.SHUT_RDWR)
+        self._transport.abort()
 
     # --- transport.Line -----------------------------------------------------------------------------
 

@@ -27,9 +27,10 @@ class Options:
     letter_budget: float = 900  # one letter, from MAIL to its outcome
     letters_per_connection: int = 500
     connection_age: float = 600
+    pipeline: int = 1  # letters on their way at once, where the server offers CHUNKING; 1: one, by DATA
 
     @classmethod
-    def from_settings(cls) -> Options:
+    def from_settings(cls, *, pipeline: int = 1) -> Options:
         return cls(
             host=settings.EMAIL_HOST,
             port=settings.EMAIL_PORT,
@@ -43,6 +44,7 @@ class Options:
             letter_budget=settings.SMTP_LETTER_BUDGET,
             letters_per_connection=settings.SMTP_LETTERS_PER_CONNECTION,
             connection_age=settings.SMTP_CONNECTION_AGE,
+            pipeline=pipeline,
         )
 
     @property

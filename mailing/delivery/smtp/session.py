@@ -1,9 +1,9 @@
-"""The letters of one connection: bytes from the server in, bytes for the server and outcomes out.
+"""The letters of one connection, by DATA.
 
-Knows no socket and no event loop. With PIPELINING (RFC 2920) MAIL, RCPT and DATA leave in one write, and the next
-letter's three together with the end of the letter before: one write and one read per letter. Without it, one command
-at a time. Replies are matched strictly in order, and a letter's body leaves only when every byte the server sent has
-been accounted for: what is unintelligible or unasked for ends the line.
+With PIPELINING (RFC 2920) MAIL, RCPT and DATA leave in one write, and the next letter's three together with the end
+of the letter before: one write and one read per letter. Without it, one command at a time. Replies are matched
+strictly in order, and a letter's body leaves only when every byte the server sent has been accounted for: what is
+unintelligible or unasked for ends the line.
 """
 
 from __future__ import annotations
@@ -15,52 +15,31 @@ from typing import Any
 
 from mailing.delivery.smtp import commands
 from mailing.delivery.smtp.capabilities import Capabilities
+from mailing.delivery.smtp.dialogue import (
+    DATA,
+    DOT,
+    MAIL,
+    NOBODYS_FAULT,
+    PIECE,
+    RCPT,
+    SENT,
+    Clock,
+    Dialogue,
+    Transaction,
+    Write,
+)
 from mailing.delivery.smtp.options import Options
 from mailing.delivery.smtp.outcomes import judge
-from mailing.delivery.smtp.reply_parser import Answer, ReplyParser
-from mailing.delivery.transport import End, Ending, Letter, Source
-from mailing.replies import Outcome, Phase, Trouble, Verdict, classify
-
-PIECE = 65_536  # bytes of a long letter handed over at once; the final dot leaves with the last piece
-NEWLY_OPENED = 1.0  # seconds; a line that breaks so early, before its first MAIL was granted, is no idle line
-# An Enum looks a member up ten times slower than a module its global (75 ns; Python 3.11), and a letter needs twenty.
-MAIL, RCPT, DATA, DOT, SENT = Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.DOT, Verdict.SENT
-NOBODYS_FAULT = frozenset({Verdict.SERVICE, Verdict.CONFIGURATION})
+from mailing.delivery.smtp.reply_parser import Answer
+from mailing.delivery.transport import End, Ending
+from mailing.replies import Outcome, Phase, Trouble, classify
 
 
-class Transaction:
-    """One letter on its way. `refusal`: its outcome is known, but answers to commands already said are still due."""
+class Session(Dialogue):
+    """See `Dialogue`. The final dot of a long letter leaves with its last piece."""
 
-    __slots__ = ("began", "letter", "refusal")
-
-    def __init__(self, letter: Letter, began: float) -> None:
-        self.letter = letter
-        self.began = began
-        self.refusal: Outcome | None = None
-
-
-class Session:
-    """`ending` is set once, when every letter has been decided or given back and the line takes no more.
-
-    `deadline` is the moment (of `clock`) by which the server must have said, or taken, what is due now.
-    `hungry`: a letter could be sent but the source had none; call `resume` when it has, `finish` when it never will.
-    """
-
-    def __init__(
-        self,
-        options: Options,
-        capabilities: Capabilities,
-        write: Callable[[bytes | memoryview], object],
-        clock: Callable[[], float],
-    ) -> None:
-        self.ending: Ending | None = None
-        self.hungry = False
-        self.orderly = True  # nothing is on its way: a QUIT would be understood
-        self.deadline = inf
-        self._options, self._capabilities, self._write, self._clock = options, capabilities, write, clock
-        self._secrets = options.secrets
-        self._opened = clock()
-        self._parser = ReplyParser()
+    def __init__(self, options: Options, capabilities: Capabilities, write: Write, clock: Clock) -> None:
+        super().__init__(options, capabilities, write, clock)
         # Answers still due, in order: to what, of which letter, and who takes the answer.
         self._due: deque[tuple[Phase, Transaction | None, Callable[[Any, Answer], None]]] = deque()
         # What to do once it is sure that the server said nothing beyond the answer to this phase.
@@ -68,35 +47,18 @@ class Session:
         self._sending: tuple[Transaction, memoryview] | None = None  # a long letter and what is left of it
         self._open: list[Transaction] = []  # at most two
         self._timed: object = None  # what `deadline` was set for
-        self._letters = 0
-        self._finishing = self._must_reset = self._paused = self._was_idle = self._granted = False
-
-    @property
-    def over(self) -> bool:
-        return self.ending is not None
+        self._must_reset = False
 
     @property
     def patience(self) -> float:
-        """The earliest moment at which the budget of a letter on its way ends."""
         return min((one.began for one in self._open), default=inf) + self._options.letter_budget
 
     # --- called from outside ------------------------------------------------------------------------
 
-    def start(self, source: Source) -> None:
-        self._source = source
-        if not self.over:  # else it was lost before it was run
-            self._advance()
-
     def resume(self) -> None:
-        """The source may have something."""
         if self.hungry and not self.over:
             self._was_idle = self._was_idle or not self._open
             self._advance()
-
-    def finish(self) -> None:
-        """Take no more letters; those on their way go on."""
-        self._finishing = True
-        self.resume()
 
     def receive(self, data: bytes) -> None:
         for answer in self._parser.feed(data) if self.ending is None else ():
@@ -113,14 +75,12 @@ class Session:
             self._advance()
 
     def pause(self, paused: bool) -> None:
-        """The network takes no more bytes for now, or takes them again."""
         self._paused = paused
         if not paused and self._sending is not None and not self.over:
             self._send_pieces()
             self._set_deadline()
 
     def fail(self, trouble: Trouble, said: bytes = b"") -> None:
-        """The line is lost, out of time, or no longer understood."""
         if self.over:
             return
         self.orderly = False
@@ -138,7 +98,6 @@ class Session:
             self._break(transaction, outcome)
 
     def abandon(self) -> None:
-        """We leave: what may have been accepted is unconfirmed, everything else goes back."""
         if not self.over and self._head()[0] is DOT:
             self.fail(Trouble.LOST)
         elif not self.over:
@@ -253,24 +212,6 @@ class Session:
         self._due.append((DATA, transaction, self._data_answered))
         group = f"{before}{commands.mail(letter, self._capabilities)}{commands.rcpt(letter)}DATA\r\n"
         return group.encode("ascii")
-
-    def _take(self) -> Letter | None:
-        """The next letter that can be said; the others are decided at once."""
-        while letter := self._source.take(self._capabilities.eight_bit):
-            flaw = commands.flaw(letter, self._capabilities)
-            if flaw is None:
-                return letter
-            self._source.done(letter, flaw)
-        self.hungry = True
-        return None
-
-    def _worn(self, now: float) -> bool:
-        options = self._options
-        return self._letters >= options.letters_per_connection or now - self._opened >= options.connection_age
-
-    def _proven(self) -> bool:
-        """Whether a line that ends while idle can be replaced at once, without fear of doing nothing else."""
-        return self._granted or self._clock() - self._opened >= NEWLY_OPENED
 
     def _reset(self) -> str:
         self._must_reset = False

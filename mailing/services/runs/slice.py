@@ -141,7 +141,7 @@ class _Slice:
         if composed is None:
             return SliceEnd(Stop.CUT_SHORT, cut_short=DeliveryReason.UNSENDABLE)
         options = self._options(composed, stop, seconds, progress, probing=admission.probe, welcome=welcome)
-        report = runner.run(configured.from_settings(), Ledger(self.attempt, self.owner), options)
+        report = runner.run(configured.of_a_run(timezone.now()), Ledger(self.attempt, self.owner), options)
         return SliceEnd(
             report.stopped,
             report.outcome,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailing.delivery.smtp.session import PIECE
+from mailing.delivery.smtp.dialogue import PIECE
 from mailing.delivery.transport import End
 from mailing.replies import Trouble, Verdict
 from tests.delivery.carrying import Queue, letter, letters
