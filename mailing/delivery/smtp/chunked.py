@@ -14,8 +14,18 @@ from math import inf
 
 from mailing.delivery.smtp import commands
 from mailing.delivery.smtp.capabilities import Capabilities
+from mailing.delivery.smtp.dialogue import (
+    LONGEST,
+    NOBODYS_FAULT,
+    PIECE,
+    SENT,
+    Clock,
+    Dialogue,
+    Transaction,
+    Write,
+    acceptance,
+)
 from mailing.delivery.smtp.dialogue import MAIL as AT_MAIL
-from mailing.delivery.smtp.dialogue import NOBODYS_FAULT, PIECE, SENT, Clock, Dialogue, Transaction, Write
 from mailing.delivery.smtp.experience import Experience
 from mailing.delivery.smtp.options import Options
 from mailing.delivery.smtp.outcomes import judge
@@ -31,7 +41,6 @@ RESTED = 1.0  # seconds; who was silent for so long may have been left
 DRAIN = 2.0  # seconds in which the letters on their way should be answered: a pause and our leaving wait for them
 GOODBYE = 5.0  # seconds for the end of the line after 421
 NO_CHUNKS = frozenset({500, 501, 502, 503, 504})  # to BDAT, although the recipient was granted
-LONGEST = 512  # bytes of an answer taken the short way
 
 
 class Parcel(Transaction):
@@ -153,13 +162,10 @@ class Chunked(Dialogue):
         while self._stage == RSET and self._open and data.startswith(usual, at):
             begin = at + len(usual)
             end = data.find(b"\r\n", begin, begin + LONGEST)
-            line = data[begin:end]
-            if end < 0 or not line.startswith(b"250 ") or not line.isascii() or not self._has_left(self._open[0]):
+            text = acceptance(data[begin:end]) if end >= 0 else None
+            if text is None or not self._has_left(self._open[0]):
                 break
-            text = line.decode("ascii")
-            if not text.isprintable():
-                break
-            self._decide(accepted(text[4:], self._secrets))
+            self._decide(accepted(text, self._secrets))
             self._was_idle = False
             at = end + 2
         return data[at:] if at else data

@@ -22,8 +22,18 @@ NEWLY_OPENED = 1.0  # seconds; a line that breaks so early, before its first MAI
 MAIL, RCPT, DATA, DOT, SENT = Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.DOT, Verdict.SENT
 NOBODYS_FAULT = frozenset({Verdict.SERVICE, Verdict.CONFIGURATION})
 
+LONGEST = 512  # bytes of an answer taken the short way
+
 Write = Callable[[bytes | memoryview], object]
 Clock = Callable[[], float]
+
+
+def acceptance(line: bytes) -> str | None:
+    """The text of a plain "250 …", by the short way; None for what the parser has to look at."""
+    if not line.startswith(b"250 ") or not line.isascii():
+        return None
+    text = line[4:].decode("ascii")
+    return text if text.isprintable() else None
 
 
 class Transaction:

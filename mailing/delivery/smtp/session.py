@@ -18,6 +18,7 @@ from mailing.delivery.smtp.capabilities import Capabilities
 from mailing.delivery.smtp.dialogue import (
     DATA,
     DOT,
+    LONGEST,
     MAIL,
     NOBODYS_FAULT,
     PIECE,
@@ -27,12 +28,13 @@ from mailing.delivery.smtp.dialogue import (
     Dialogue,
     Transaction,
     Write,
+    acceptance,
 )
 from mailing.delivery.smtp.options import Options
 from mailing.delivery.smtp.outcomes import judge
 from mailing.delivery.smtp.reply_parser import Answer
 from mailing.delivery.transport import End, Ending
-from mailing.replies import Outcome, Phase, Trouble, classify
+from mailing.replies import Outcome, Phase, Trouble, accepted, classify
 
 
 class Session(Dialogue):
@@ -48,6 +50,7 @@ class Session(Dialogue):
         self._open: list[Transaction] = []  # at most two
         self._timed: object = None  # what `deadline` was set for
         self._must_reset = False
+        self._usual = b"\0"  # the grants of MAIL, RCPT and DATA as this server words them; so far nothing it can say
 
     @property
     def patience(self) -> float:
@@ -61,6 +64,36 @@ class Session(Dialogue):
             self._advance()
 
     def receive(self, data: bytes) -> None:
+        due = self._due
+        usual = len(due) == 4 and due[0][0] is DOT and not self._parser.unfinished and self.ending is None
+        if usual and self._receive_usual(data):
+            return
+        second = due[1][1] if usual else None
+        self._receive_answers(data)
+        if second is not None and due and due[0][0] is DOT and due[0][1] is second:
+            self._learn(data)
+
+    def _learn(self, data: bytes) -> None:
+        """`data` was the answers to one letter's dot and to the next one's MAIL, RCPT and DATA; its body has left."""
+        granted = data.partition(b"\r\n")[2]
+        if granted.count(b"\r\n") == 3:  # one line each
+            self._usual = granted
+
+    def _receive_usual(self, data: bytes) -> bool:
+        """Accepted, and the next letter granted in the words heard before: one comparison, not three answers."""
+        end = data.find(b"\r\n", 0, LONGEST)
+        text = acceptance(data[:end]) if end > 0 and data[end + 2 :] == self._usual else None
+        first, second = self._due[0][1], self._due[1][1]
+        if text is None or first is None or second is None:
+            return False
+        self._due.clear()
+        self._was_idle = False
+        self._decide(first, accepted(text, self._secrets))
+        self._send_letter(second)
+        self._set_deadline()
+        return True
+
+    def _receive_answers(self, data: bytes) -> None:
         for answer in self._parser.feed(data) if self.ending is None else ():
             if not self._due:
                 self._unasked(answer)

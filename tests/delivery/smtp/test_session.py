@@ -280,3 +280,44 @@ def test_whatever_the_server_says_every_letter_is_decided_or_given_back_once(
     assert sorted([*queue.verdicts, *queue.given_back, *untouched]) == [letter.to for letter in letters(4)]
     bodies = talk.said.count(b"Subject: Hi")
     assert list(queue.verdicts.values()).count(Verdict.SENT) <= min(bodies, said.count(b"250 ok\r\n"))
+
+
+def test_the_short_way_means_what_the_long_way_means() -> None:
+    """The grants in the words heard before are one comparison; anything else is read answer by answer."""
+    talk = Talk(Queue(letters(8)))
+    talk.hear(GROUP_OK)
+    usual = b"250 2.0.0 queued as %d\r\n" + GROUP_OK
+    for number in range(3):
+        talk.hear(usual % number)
+    talk.hear(b"451 4.2.1 later\r\n" + GROUP_OK)
+    talk.hear(b"250 \x07bell\r\n" + GROUP_OK)
+    talk.hear(usual % 6 + b"250 surprise\r\n")
+
+    outcomes = [talk.queue.outcomes.get(letter.to) for letter in letters(8)]
+    assert [said and said[0].response for said in outcomes[:5]] == [
+        "250 2.0.0 queued as 0",
+        "250 2.0.0 queued as 1",
+        "250 2.0.0 queued as 2",
+        "451 4.2.1 later",
+        "250 bell",
+    ]
+    assert [said and said[0].verdict for said in outcomes[3:]] == [
+        Verdict.DEFERRED,
+        Verdict.SENT,
+        Verdict.SENT,
+        Verdict.DEFERRED,
+        None,
+    ]
+
+
+def test_the_answer_to_the_dot_alone_grants_nothing() -> None:
+    """Neither before any words were heard nor after."""
+    talk = Talk(Queue(letters(4)))
+    talk.hear(GROUP_OK)
+    for _ in range(2):
+        talk.said  # noqa: B018
+        talk.hear(b"250 accepted\r\n")
+        assert talk.said == b""
+        talk.hear(GROUP_OK)
+        assert b"Subject" in talk.said
+        talk.hear(b"250 accepted\r\n" + GROUP_OK)
