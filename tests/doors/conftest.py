@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
+from pytest_django import DjangoDbBlocker
 
-from tests.doors.world import World, build
+from tests.doors.world import Company, World, founded
+
+
+@pytest.fixture(scope="module")
+def company(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Company]:
+    with django_db_blocker.unblock(), founded(tmp_path_factory.mktemp("company")) as company:
+        yield company
 
 
 @pytest.fixture
-def world(db: None, settings: LazySettings, tmp_path: Path) -> World:
+def world(company: Company, db: None, settings: LazySettings, tmp_path: Path) -> World:
     settings.DEBUG, settings.VAR_DIR = True, tmp_path  # the demo's mailbox is a door, too
     settings.SECOND_FACTOR = "optional"
-    (tmp_path / "mailbox").mkdir()
-    return build()
+    return company.moved_to(tmp_path)

@@ -9,7 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.http import HttpResponse
 
 from tests.doors.table import DOORS, LISTS, Door
-from tests.doors.world import ROLES, World, differences, fingerprint
+from tests.doors.world import ROLES, Company, World, differences
 from tests.forms import filled
 
 LOGIN = "/admin/login/"
@@ -29,9 +29,9 @@ def sent_to_login(answer: HttpResponse) -> bool:
 
 
 @pytest.mark.parametrize(("door", "role"), CASES)
-def test_a_door_lets_in_whom_the_table_says(world: World, door: Door, role: str) -> None:
+def test_a_door_lets_in_whom_the_table_says(company: Company, world: World, door: Door, role: str) -> None:
     world.upload_of(role)
-    before = fingerprint()
+    before = company.rows
     answer = knock(door, role, world)
     if role in door.may:
         assert answer.status_code in door.answers

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from mailbox import Maildir
+from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import models
+from django.db import models, transaction
 from django.test import Client as Browser
+from django.test import override_settings
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_q.models import Failure, Schedule
@@ -78,6 +84,30 @@ class World:
         assert isinstance(owner, User)
         file = SimpleUploadedFile("clients.csv", b"email\nnew@mail.example\n", "text/csv")
         self.ids["upload"] = imports.receive(file, by=owner, mailing=None).pk
+
+
+@dataclass
+class Company:
+    """A world that many tests look at in turn: made once, and each of them begins with it as it was made."""
+
+    world: World
+    folder: Path
+    rows: dict[str, Any]
+
+    def moved_to(self, folder: Path) -> World:
+        """The world for one test, whose VAR_DIR is this folder; its rows are rolled back by the test's `db`."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return deepcopy(self.world)
+
+
+@contextmanager
+def founded(folder: Path) -> Iterator[Company]:
+    """The company in a transaction around those of the tests. Building it takes longer than most tests do."""
+    (folder / "mailbox").mkdir()
+    with transaction.atomic(), override_settings(VAR_DIR=folder):
+        world = build()
+        yield Company(world, folder, fingerprint())
+        transaction.set_rollback(True)
 
 
 def build() -> World:
