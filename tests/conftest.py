@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,13 +18,20 @@ from tests.delivery.transports.in_memory import MemoryTransport
 
 # Rooms whose tests would see the same in any database: `python -m tests` runs them on SQLite only.
 ONCE = ("architecture", "browser", "doors", "pure", "smtp")
+DATABASE = {"db", "transactional_db", "live_server", "django_db_setup"}
+SLOWEST = 10
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tests = Path(__file__).parent
     for item in items:
-        if item.path.relative_to(tests).parts[0] in ONCE:
+        if item.path.relative_to(tests).parts[0] in ONCE or not _meets_a_database(item):
             item.add_marker(pytest.mark.once)
+
+
+def _meets_a_database(item: pytest.Item) -> bool:
+    asked = item.get_closest_marker("django_db") or item.get_closest_marker("both")
+    return asked is not None or not DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +86,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("counted", sep="-")
         for line in sorted(lines):
             terminalreporter.write_line(str(line))
+    _say_what_takes_long(terminalreporter)
+
+
+def _say_what_takes_long(terminalreporter: pytest.TerminalReporter) -> None:
+    spent: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                spent[report.location[0]] += report.duration
+    if len(spent) > SLOWEST:
+        terminalreporter.section(f"{SLOWEST} slowest files of {sum(spent.values()):.0f} s", sep="-")
+        for file, seconds in spent.most_common(SLOWEST):
+            terminalreporter.write_line(f"{seconds:5.0f} s  {file}")

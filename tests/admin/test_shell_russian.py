@@ -18,7 +18,7 @@ from tests.browser import world
 from tests.browser.pages import discover
 from tests.factories import ClientFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]  # words are the same over any database
 
 COMPILED = Path(settings.LOCALE_PATHS[0]) / "ru" / "LC_MESSAGES" / "django.mo"
 

@@ -45,6 +45,9 @@ SHOWN_NOWHERE = {
 GROUP = {"status": "failed", "reason": "refused", "code": 552, "count": 1, "response": "no", "examples": ["a@b.ru"]}
 
 
+pytestmark = pytest.mark.once  # what is escaped, and what is not, no database decides
+
+
 @pytest.fixture
 def poisoned(world: World) -> World:
     world.upload_of("S")

@@ -25,7 +25,7 @@ from tests.processes import PROJECT, environment, manage
 from tests.upgrade import databases
 from tests.upgrade.databases import Database, dumps_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.both]
 
 BESIDE = os.environ["DATABASE_URL"]
 DUMPS = dumps_for(BESIDE)

@@ -6,7 +6,8 @@ from django.conf import LazySettings
 from tests.clock.years.world import two_years
 from tests.delivery.transports.in_memory import MemoryTransport
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+# Zones are Python's matter: over PostgreSQL, Berlin stands for all of them.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.once]
 
 
 def test_each_occurrence_of_two_years_ran_once_or_stands_as_missed(
