@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 BOUNDS = ((2, 5), (1, 0), (4, 30))  # lines, claims ahead: never more than claims ahead + 2 lines stand as being sent
 KILLS = 9  # a moment; seven moments make 63 on each database
 AHEAD = ((2, 5), (3, 10), (4, 30))  # for a moment that does not come without claims ahead
-TRIES = 3 * KILLS  # a moment may not come any more before the life is over
+TRIES = 8 * KILLS  # a moment may not come any more before the life is over
 OFFERINGS: tuple[tuple[str, ...], ...] = ((), ("CHUNKING",))  # extensions the server offers beyond `EVERYTHING`
 
 Victims = Callable[[Life], int]
@@ -86,7 +86,7 @@ def test_killed_at_the_worst_moment(moment: str, offering: tuple[str, ...], tmp_
     """Rules 4 and 8 of a run."""
     seed = random.randrange(10**6)
     told(f"kill -9, {moment}: seed {seed}")
-    mailing = MailingFactory.create(clients=ClientFactory.create_batch(700))
+    mailing = MailingFactory.create(clients=ClientFactory.create_batch(1000))
     log = tmp_path / "accepted.jsonl"
     offers = [word for extension in offering for word in ("--offering", extension)]
     slowly = ["--fault", "dot/delay//0", "--delay", "0.005"] if moment == "with_letters_on_all_lines" else []
