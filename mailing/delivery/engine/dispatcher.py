@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from django.conf import settings
 from django.utils import timezone
@@ -51,12 +51,20 @@ class Stop(Enum):
 Compose = Callable[[Claim, bool], bytes]
 
 
+class Wakeable(Protocol):
+    """The writer, as the dispatcher sees it."""
+
+    def wake(self) -> None:
+        """There is something to write, or a line needs a claim."""
+
+    def hurry(self) -> None:
+        """Claims run low: a group that still grows is large enough."""
+
+
 class Dispatcher:
     """The `Source` of all lines (see `transport`)."""
 
-    def __init__(
-        self, compose: Compose, sender: str, *, lines: int, wake: Callable[[], None], welcome: bool = False
-    ) -> None:
+    def __init__(self, compose: Compose, sender: str, *, lines: int, writer: Wakeable, welcome: bool = False) -> None:
         self.stopped: Stop | None = None
         self.outcome: Outcome | None = None  # the words behind the stop
         self.next_at = FOREVER  # when there is something again
@@ -66,7 +74,9 @@ class Dispatcher:
         self.on_answer: Callable[[], None] = lambda: None  # the first one
         self.on_throttled: Callable[[Outcome, bool], None] = lambda outcome, is_news: None
         self.on_stop: Callable[[], None] = lambda: None
-        self._compose, self._sender, self._wake, self._lines = compose, sender, wake, lines
+        self._compose, self._sender, self._lines = compose, sender, lines
+        self._wake, self._hurry = writer.wake, writer.hurry
+        self._low = settings.SMTP_CLAIMS_AHEAD // 2  # claims; fewer do not last for a commit
         self.handed_over = 0  # claims, counted by the writer's thread; those that arrived, by ours
         self._arrived = 0
         self._settled = 0  # claims that no line has any more and that do not wait for one
@@ -89,6 +99,8 @@ class Dispatcher:
     def take(self, eight_bit: bool) -> Letter | None:
         while self._ready and self.stopped is None:
             claim = self._ready.popleft()
+            if len(self._ready) == self._low:
+                self._hurry()
             try:
                 data = self._composed(claim, eight_bit)
             except ValueError as error:  # one client's address or values: the others get their letters

@@ -60,7 +60,7 @@ async def _run(transport: Transport, ledger: Ledger, options: RunnerOptions) -> 
     between = interval(settings.MAILING_RATE_LIMIT)
     writer = Writer(ledger, Rate(between) if between else None, options.pulse)
     dispatcher = Dispatcher(
-        options.compose, options.sender, lines=options.lines, wake=writer.wake, welcome=options.welcome
+        options.compose, options.sender, lines=options.lines, writer=writer, welcome=options.welcome
     )
     pool = Pool(
         transport,

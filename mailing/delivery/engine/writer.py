@@ -45,7 +45,7 @@ class Writer:
         self._shares_a_file = connection.vendor == "sqlite"
         self._commit_pause = 0.0
         self._every = min(1.0, settings.MAILING_LEASE_SECONDS / 4)
-        self._wanted = threading.Event()
+        self._wanted, self._hurried = threading.Event(), threading.Event()
         self._closing = False
         self._jobs: deque[Callable[[], None]] = deque()
         self._slots: deque[datetime] = deque()  # send times reserved and not used yet
@@ -58,6 +58,9 @@ class Writer:
     def wake(self) -> None:
         if not self._wanted.is_set():
             self._wanted.set()
+
+    def hurry(self) -> None:
+        self._hurried.set()
 
     def start(self, dispatcher: Dispatcher) -> None:
         self._dispatcher, self._loop = dispatcher, asyncio.get_running_loop()
@@ -138,13 +141,17 @@ class Writer:
             (self._idle_until - timezone.now()).total_seconds() if self._idle_until < FOREVER else until_pulse
         )
         if self._wanted.wait(max(0.0, min(until_pulse, until_more))):
-            time.sleep(self._rest())
+            self._let_it_grow()
         self._idle_until = FOREVER
         self._wanted.clear()  # before looking: what comes from now on wakes us again
 
-    def _rest(self) -> float:
-        """So long the next group grows."""
-        return max(GROUP_WAIT, self._begun + self._commit_pause - time.monotonic())
+    def _let_it_grow(self) -> None:
+        """The next group waits for more, unless claims run low."""
+        if self._commit_pause:
+            time.sleep(max(0.0, self._begun + self._commit_pause - time.monotonic()))
+        else:
+            self._hurried.wait(GROUP_WAIT)
+        self._hurried.clear()
 
     def _beat(self) -> None:
         if time.monotonic() >= self._next_pulse:

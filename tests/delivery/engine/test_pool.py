@@ -409,9 +409,17 @@ def test_claims_run_ahead_of_the_lines_by_no_more_than_the_setting(
     assert max(seen) <= 2 * 3 + ahead
 
 
+class Asleep:
+    """A writer that is never woken."""
+
+    def wake(self) -> None: ...
+
+    def hurry(self) -> None: ...
+
+
 def test_claims_on_their_way_to_the_lines_are_counted(settings: LazySettings) -> None:
     settings.SMTP_CLAIMS_AHEAD = 50
-    dispatcher = Dispatcher(lambda claim, eight_bit: b"", "a@example.com", lines=2, wake=lambda: None)
+    dispatcher = Dispatcher(lambda claim, eight_bit: b"", "a@example.com", lines=2, writer=Asleep())
     assert dispatcher.wanted(100) == 50
     dispatcher.handed_over = 30  # by the writer's thread; the loop has not seen them
     assert dispatcher.wanted(100) == 20
@@ -419,7 +427,7 @@ def test_claims_on_their_way_to_the_lines_are_counted(settings: LazySettings) ->
 
 def test_a_line_that_ends_leaves_the_letter_it_was_called_for_to_another() -> None:
     async def scene() -> bool:
-        dispatcher = Dispatcher(lambda claim, eight_bit: b"", "a@example.com", lines=2, wake=lambda: None)
+        dispatcher = Dispatcher(lambda claim, eight_bit: b"", "a@example.com", lines=2, writer=Asleep())
         one, two, three = dispatcher.wait(), dispatcher.wait(), dispatcher.wait()
         two.cancel()
         dispatcher.arrived([Claim(1, "b@example.com", "", "", "<1@x>", 0)], [], timezone.now())
