@@ -36,7 +36,8 @@ class AttemptStatus(TextChoices):
 
     RUNNING = "running", pgettext_lazy("attempt", "running")  # being sent, or waiting to go on
     SUCCEEDED = "succeeded", pgettext_lazy("attempt", "succeeded")  # everybody who may be written to was
-    FAILED = "failed", pgettext_lazy("attempt", "failed")  # somebody was refused, or the run was cut short
+    PARTLY = "partly", pgettext_lazy("attempt", "partly")  # it did its work; some were refused or are unconfirmed
+    FAILED = "failed", pgettext_lazy("attempt", "failed")  # the run was cut short, or nobody was accepted
     MISSED = "missed", pgettext_lazy("attempt", "missed")  # an occurrence that did not run; the note says why
 
 
@@ -155,7 +156,7 @@ class SuppressionReason(TextChoices):
 class NoticeKind(TextChoices):
     """What staff are told about by letter."""
 
-    FAILED = "failed", pgettext_lazy("notice", "a run did not succeed")
+    FAILED = "failed", pgettext_lazy("notice", "a run failed")
     MISSED = "missed", pgettext_lazy("notice", "a planned time was missed")
     WAITING = "waiting", pgettext_lazy("notice", "a run has been waiting for the mail service for an hour")
 

@@ -100,7 +100,8 @@ class Attempt(models.Model):
     started_at = models.DateTimeField(_("started at"), default=timezone.now)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
     resume_at = models.DateTimeField(_("goes on at"), null=True, blank=True)
-    # Somebody asks the run to end before everybody was served: the reason its open deliveries get.
+    # Somebody asks the run to end before everybody was served: the reason its open deliveries get. Once the run is
+    # over it stands only where that left somebody out.
     cut_short = models.CharField(max_length=20, choices=DeliveryReason.choices, blank=True, default="")
     slice_at = models.DateTimeField(null=True, blank=True, editable=False)  # when somebody took the lease last
     lease_owner = models.CharField(max_length=100, blank=True)
@@ -149,6 +150,12 @@ class Attempt(models.Model):
     def open(self) -> int:
         """Clients whose letter is neither sent nor given up yet."""
         return self.audience - self.sent - self.failed - self.unconfirmed - self.skipped
+
+    def came_to(self) -> AttemptStatus:
+        """The end of a run whose deliveries are all final (rule 7 of a run)."""
+        if self.cut_short or not self.sent:
+            return AttemptStatus.FAILED
+        return AttemptStatus.PARTLY if self.failed or self.unconfirmed else AttemptStatus.SUCCEEDED
 
     @property
     def note_text(self) -> str:

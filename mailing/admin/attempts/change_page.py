@@ -47,7 +47,7 @@ class AttemptChangePage(SamovarModelAdmin[Attempt]):
 
     def _retry_buttons(self, obj: Attempt) -> list[Button]:
         """For the failed and unsent; and, asked for separately, also for those nobody knows about."""
-        if obj.status != AttemptStatus.FAILED:
+        if obj.status not in (AttemptStatus.PARTLY, AttemptStatus.FAILED):
             return []
         unsent, unconfirmed = statistics.retryable(obj)
         url = self.url("retry", obj.pk)

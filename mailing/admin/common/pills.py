@@ -17,6 +17,7 @@ MAILING_TONES: dict[str, Tone] = {
 ATTEMPT_TONES: dict[str, Tone] = {
     AttemptStatus.RUNNING: "blue",
     AttemptStatus.SUCCEEDED: "green",
+    AttemptStatus.PARTLY: "amber",
     AttemptStatus.FAILED: "red",
     AttemptStatus.MISSED: "amber",
 }
