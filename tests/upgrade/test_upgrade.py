@@ -351,6 +351,7 @@ def _ended() -> tuple[str, str]:
 
 @pytest.mark.parametrize("dump", FIRST, ids=lambda dump: dump.name)
 def test_runs_that_ended_before_are_judged_anew_and_back_again(dump: Path) -> None:
+    """Rule 7 of a run."""
     planted, planted_ends = _ended()
     partly = "SELECT id FROM mailing_attempt WHERE status = 'partly'"
     counted = "SELECT deleted_runs FROM mailing_mailservice"

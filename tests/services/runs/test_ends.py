@@ -36,6 +36,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
     ],
 )
 def test_the_end_follows_from_the_numbers(numbers: dict[str, int], cut_short: str, end: AttemptStatus) -> None:
+    """Rule 7 of a run."""
     assert Attempt(cut_short=cut_short, **numbers).came_to() == end
 
 
@@ -112,7 +113,6 @@ def test_a_rest_that_is_given_up_makes_it_fail_however_many_were_accepted(reason
 
 
 def test_a_retry_is_judged_by_its_own_letters_and_leaves_the_first_as_it_was(server: Server) -> None:
-    """Rule 10 of a run."""
     attempt = start(3)
     full = attempt.deliveries.order_by("pk")[0].email
     misbehave(server, Fault("rcpt", "552 5.2.2 mailbox full", to=full))
