@@ -104,6 +104,8 @@ class Attempt(models.Model):
     # over it stands only where that left somebody out.
     cut_short = models.CharField(max_length=20, choices=DeliveryReason.choices, blank=True, default="")
     slice_at = models.DateTimeField(null=True, blank=True, editable=False)  # when somebody took the lease last
+    # When a letter was decided last, to within a few seconds: whether a run gets on is told by it, not by its lease.
+    decided_at = models.DateTimeField(_("last letter decided at"), null=True, blank=True, editable=False)
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     audience = models.PositiveIntegerField(_("recipients"), default=0)

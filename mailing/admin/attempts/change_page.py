@@ -17,6 +17,7 @@ from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
 from mailing.formatting import Tone, duration, num, percent
 from mailing.furniture import Button, Card, ChangePage, Notice, Words
 from mailing.models import Attempt, RefusalGroup
+from mailing.services import states
 from mailing.services.access import permissions
 from mailing.services.clients import suppression
 from mailing.services.reports import statistics
@@ -24,13 +25,15 @@ from mailing.services.reports import statistics
 
 class AttemptChangePage(SamovarModelAdmin[Attempt]):
     def get_change_page(self, request: HttpRequest, obj: Attempt) -> ChangePage:
+        told = states.of_run(obj)
         return ChangePage(
             title=attempt_title(obj),
-            pill=pills.attempt(obj),
+            pill=pills.state(told),
             cards=_cards(obj),
             notices=_notices(obj),
             buttons=self._buttons(request, obj),
             context={
+                "told": told,
                 "took": duration(statistics.length(obj)),
                 "retries": obj.retries.only("pk"),
                 "sentence": delivery_text.about_attempt(obj),

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from mailing.admin.common.pages import user_of
-from mailing.choices import AttemptStatus
+from mailing.choices import State
 from mailing.formatting import error_tone, num, percent, when
 from mailing.furniture import Card
 from mailing.services.reports import overview
@@ -73,9 +73,15 @@ def cards(seen: Overview) -> list[Card]:
             percent(seen.now.failed, seen.now.sent + seen.now.failed),
             note=_errors(seen.now.failed),
             tone=error_tone(share),
-            url=f"{attempts}&status__exact={AttemptStatus.FAILED}",
+            url=f"{attempts}&letters=errors",
         ),
-        Card(_("Being sent now"), seen.running_number, url=f"{_url('mailing_changelist')}?state=sending"),
+        Card(
+            _("Open runs"),
+            seen.running_number,
+            note=", ".join(f"{state.label} {num(number)}" for state, number in seen.running_states.items()),
+            tone="red" if seen.running_states.get(State.STALLED) else "",
+            url=f"{_url('mailing_changelist')}?state=sending",
+        ),
         Card(
             _("Clients"),
             seen.clients,
@@ -159,9 +165,11 @@ def _day_words(day: Day) -> str:
 
 
 def _why(item: Attention) -> SafeString | str:
+    if item.told:
+        return f"{item.told.words}. {item.told.why}"
     sentences = {
         Need.OVERDUE: _("should have been sent %(when)s, but nothing is being sent"),
-        Need.FAILED: _("the last send did not succeed"),
+        Need.FAILED: _("the last run failed"),
         Need.MISSED: _("the last planned send was missed"),
         Need.NO_RECIPIENTS: _("has no recipients"),
         Need.FORGOTTEN: _("has been paused for over a week"),

@@ -21,7 +21,7 @@ from mailing.errors import Refused
 from mailing.management.progress import Bar
 from mailing.models import Attempt, Mailing
 from mailing.replies import Outcome, Verdict
-from mailing.services import runs
+from mailing.services import runs, states
 from mailing.services.mailings import lifecycle
 from mailing.services.runs import dry_run
 
@@ -142,7 +142,7 @@ def _summary(attempt: Attempt) -> str:
     numbers = ("audience", "sent", "failed", "unconfirmed", "skipped", "open")
     return words % {
         "attempt": attempt.pk,
-        "status": attempt.get_status_display(),
+        "status": states.of_run(attempt).words,
         **{name: getattr(attempt, name) for name in numbers},
     }
 
