@@ -60,6 +60,13 @@ def test_letters_that_are_decided_are_being_sent_with_the_time_left(now: datetim
     assert found.left == "about 8 min left"
 
 
+def test_the_clock_of_another_machine_may_be_ahead_by_a_little_and_not_by_days(
+    now: datetime, workers: Heartbeat
+) -> None:
+    assert told(worked_on(now, decided_at=now + 5 * SECOND), now).state is State.SENDING
+    assert told(worked_on(now, decided_at=now + timedelta(days=1)), now).state is State.STALLED
+
+
 def test_nothing_decided_for_half_a_minute_stands_still_and_has_no_time_left(
     now: datetime, workers: Heartbeat
 ) -> None:

@@ -77,16 +77,17 @@ class MailingList(SamovarList):
         if not row.results:
             return "—"
         marks = format_html_join("", '<i class="run run-{}"></i>', ((result,) for result in row.results))
-        shape = '<span class="trend"><span class="runs" aria-hidden="true">{}</span>{}</span>'
-        return format_html(shape, marks, _reliability(row))
+        lines = format_html_join("", "<span>{}</span>", ((words,) for words in _reliability(row)))
+        return format_html(
+            '<span class="trend"><span class="runs" aria-hidden="true">{}</span>{}</span>', marks, lines
+        )
 
 
-def _reliability(row: statistics.MailingNumbers) -> str:
+def _reliability(row: statistics.MailingNumbers) -> list[str]:
     """Of runs and of letters: one refusal spoils a run, and is nothing among five thousand."""
     values = {"good": row.succeeded, "all": len(row.results), "letters": percent(row.accepted, row.handed_over)}
-    if not row.handed_over:
-        return _("without errors %(good)s of %(all)s") % values
-    return _("without errors %(good)s of %(all)s, accepted %(letters)s of the letters") % values
+    runs, letters = _("without errors %(good)s of %(all)s"), _("accepted %(letters)s of the letters")
+    return [words % values for words in ((runs, letters) if row.handed_over else (runs,))]
 
 
 def _errors(number: int) -> str:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from mailing.admin.common.pages import user_of
-from mailing.choices import State
+from mailing.choices import State, Step
 from mailing.formatting import error_tone, num, percent, when
 from mailing.furniture import Card
 from mailing.services.reports import overview
@@ -166,7 +166,7 @@ def _day_words(day: Day) -> str:
 
 def _why(item: Attention) -> SafeString | str:
     if item.told:
-        return f"{item.told.words}. {item.told.why}"
+        return item.told.words if item.told.step is Step.OPERATE else f"{item.told.words}. {item.told.why}"
     sentences = {
         Need.OVERDUE: _("should have been sent %(when)s, but nothing is being sent"),
         Need.FAILED: _("the last run failed"),

@@ -13,6 +13,7 @@ from mailing.choices import AttemptStatus, MailingStatus, State, Step
 from mailing.delivery.guards import lease
 from mailing.formatting import Tone, clock, num, time_left
 from mailing.models import Attempt, Mailing
+from mailing.models.installation import CLOCKS_DIFFER
 from mailing.models.mailings import OVERDUE_AFTER
 from mailing.services.states.signs import Signs
 
@@ -98,9 +99,11 @@ def of_run(attempt: Attempt, signs: Signs | None = None, *, mailing: Mailing | N
     signs, mailing = signs or Signs(), mailing or attempt.mailing
     if mailing.is_paused:
         return Told(State.PAUSED, attempt.note_text, step=Step.RESUME)
-    last = _last_sign(attempt, mailing, signs.now)
     if not lease.is_live(attempt, signs.now):
+        # What it waited for was no silence, nor was a pause.
+        last = _last_sign(attempt, signs.now, attempt.resume_at, mailing.active_since)
         return _left_alone(attempt, last, signs)
+    last = _last_sign(attempt, signs.now)
     if signs.now - last < SILENCE:
         return _sending(attempt)
     return Told(State.STALLED, gettext(NOTHING_DECIDED) % {"at": clock(last)}, since=last, step=Step.PAUSE)
@@ -123,13 +126,14 @@ def _sending(attempt: Attempt) -> Told:
     return Told(State.SENDING, attempt.note_text, attempt.started_at, step=Step.PAUSE, left=time_left(attempt))
 
 
-def _last_sign(attempt: Attempt, mailing: Mailing, now: datetime) -> datetime:
-    """The last moment at which it is known to have got on: a letter, a worker who took it, its beginning.
+def _last_sign(attempt: Attempt, now: datetime, *also: datetime | None) -> datetime:
+    """When it is known to have got on last: a letter, a worker who took it, its beginning; or `also`, if that passed.
 
-    What it waited for does not count as silence, nor does a pause.
+    Another machine may be a little ahead.
     """
-    moments = (attempt.decided_at, attempt.slice_at, attempt.resume_at, mailing.active_since)
-    return max((moment for moment in moments if moment and moment <= now), default=attempt.started_at)
+    moments = (attempt.started_at, attempt.decided_at, attempt.slice_at, *also)
+    ahead = now + CLOCKS_DIFFER
+    return min(now, max(moment for moment in moments if moment and moment <= ahead))
 
 
 def _ended(attempt: Attempt) -> Told:

@@ -137,7 +137,7 @@ def test_a_row_shows_state_recipients_result_and_trend(staff: Browser) -> None:
 
     page = staff.get(LIST).content.decode()
 
-    assert "without errors 1 of 2, accepted 66.7% of the letters" in page
+    assert "<span>without errors 1 of 2</span><span>accepted 66.7% of the letters</span>" in page
     assert "run-partly" in page
     assert "2 of 3" in page
     assert "1 error" in page
