@@ -20,7 +20,8 @@ DELIVERY_TONES: dict[str, Tone] = {
 
 def state(told: Told) -> SafeString:
     """Of a run or a mailing, in the word that stands everywhere."""
-    return pill(told.words, told.tone, told.why)
+    unbroken = told.number.replace(" ", "\u00a0")
+    return pill(told.words.replace(told.number, unbroken), told.tone, told.why)
 
 
 def receives(stopped: str | None) -> SafeString:

@@ -13,7 +13,7 @@ from mailing import texts
 from mailing.admin.common import pills
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.pages import user_of
-from mailing.choices import OPEN_STATES, Audience, MailingStatus, State, Step
+from mailing.choices import Audience, MailingStatus, State, Step
 from mailing.formatting import error_tone, num, spoken, when
 from mailing.furniture import Button, Card, ChangePage, Notice
 from mailing.models import Attempt, Mailing
@@ -32,16 +32,19 @@ class MailingChangePage(SamovarModelAdmin[Mailing]):
             title=str(obj),
             pill=pills.state(told),
             cards=_cards(obj, recipients, last),
-            notices=self._notices(request, obj, told, recipients),
+            notices=self._notices(request, obj, running, told, recipients),
             buttons=self._buttons(request, obj, running, told),
             context={"live": running, "told": told, "attempts_total": obj.attempts.count()},
         )
 
-    def _notices(self, request: HttpRequest, obj: Mailing, told: Told, recipients: int) -> list[Notice]:
+    def _notices(
+        self, request: HttpRequest, obj: Mailing, running: Attempt | None, told: Told, recipients: int
+    ) -> list[Notice]:
         is_free = permissions.may_change_mailing(user_of(request), obj)
         found = [
             _nobody_notice(obj),
-            _state_notice(told),
+            Notice(told.why, "red") if told.state is State.OVERDUE else None,
+            _running_notice() if running else None,
             _changes_notice(obj, recipients),
             _crowd_notice(obj),
             None if is_free else Notice(_("It sends by itself: only a Manager may change it.")),
@@ -142,14 +145,9 @@ def _nobody_notice(obj: Mailing) -> Notice | None:
     return Notice(_(texts.NOBODY), "amber", clients, _("Open the client list"))
 
 
-def _state_notice(told: Told) -> Notice | None:
-    """What is wrong with it; of a run that is not over, what a change would still reach."""
-    if told.state is State.OVERDUE:
-        return Notice(told.why, "red")
-    if told.state in OPEN_STATES:
-        words = _("A run is not over. Changes reach the next run; clients you remove are skipped at once.")
-        return Notice(words, "amber")
-    return None
+def _running_notice() -> Notice:
+    words = _("A run is not over. Changes reach the next run; clients you remove are skipped at once.")
+    return Notice(words, "amber")
 
 
 def _changes_notice(obj: Mailing, recipients: int) -> Notice | None:

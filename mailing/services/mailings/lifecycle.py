@@ -170,7 +170,7 @@ def delete(mailing: Mailing, by: User | None = None) -> None:
 
 def not_over(attempt: Attempt) -> str:
     """Why its mailing stays: the run in numbers and in the word of its state."""
-    done = {"done": num(attempt.audience - attempt.open), "all": num(attempt.audience)}
+    done = {"done": num(attempt.sent), "all": num(attempt.audience)}
     return gettext(NOT_OVER) % {"attempt": attempt.pk, "state": states.of_run(attempt).words, **done}
 
 
