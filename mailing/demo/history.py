@@ -48,7 +48,7 @@ GREYLISTED = Fate(
 LINE_LOST = Fate(DeliveryStatus.UNCONFIRMED, DeliveryReason.LINE_LOST)
 SERVICE_DOWN = Fate(
     DeliveryStatus.FAILED,
-    DeliveryReason.RETRY_WINDOW,
+    DeliveryReason.NEXT_RUN,
     response="421 4.3.2 mx.u-samovara.example: System not accepting network messages",
     tries=0,
 )
@@ -69,7 +69,7 @@ TROUBLES: tuple[tuple[Fate, ...], ...] = (
 
 def write(mailing: Mailing, occurrences: Iterable[datetime], *, missed: int = -1, given_up: int = -1) -> None:
     """One attempt per occurrence for the clients of the mailing, told by its index: the one that did not run, and the
-    one in whose middle the mail server went away for a day."""
+    one in whose middle the mail server went away until the next."""
     clients = list(mailing.audience_clients().order_by("pk"))
     written: list[Delivery] = []
     for index, occurrence in enumerate(occurrences):
@@ -152,10 +152,11 @@ def _count(attempt: Attempt, deliveries: list[Delivery]) -> None:
     attempt.audience = len(deliveries)
     attempt.sent, attempt.failed = by_status[DeliveryStatus.SENT], by_status[DeliveryStatus.FAILED]
     attempt.unconfirmed, attempt.skipped = by_status[DeliveryStatus.UNCONFIRMED], by_status[DeliveryStatus.SKIPPED]
-    given_up = any(delivery.reason == DeliveryReason.RETRY_WINDOW for delivery in deliveries)
-    attempt.cut_short = DeliveryReason.RETRY_WINDOW if given_up else ""
+    given_up = any(delivery.reason == DeliveryReason.NEXT_RUN for delivery in deliveries)
+    attempt.cut_short = DeliveryReason.NEXT_RUN if given_up else ""
     attempt.status = attempt.came_to()
-    attempt.finished_at = attempt.started_at + timedelta(seconds=1 + SECONDS_PER_LETTER * len(deliveries))
+    took = timedelta(days=1) if given_up else timedelta(seconds=1 + SECONDS_PER_LETTER * len(deliveries))
+    attempt.finished_at = attempt.started_at + took
     attempt.response = "250 2.0.0 Ok: queued"
 
 

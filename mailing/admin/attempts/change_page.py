@@ -21,6 +21,7 @@ from mailing.services import states
 from mailing.services.access import permissions
 from mailing.services.clients import suppression
 from mailing.services.reports import statistics
+from mailing.services.states import Told
 
 
 class AttemptChangePage(SamovarModelAdmin[Attempt]):
@@ -30,7 +31,7 @@ class AttemptChangePage(SamovarModelAdmin[Attempt]):
             title=attempt_title(obj),
             pill=pills.state(told),
             cards=_cards(obj),
-            notices=_notices(obj),
+            notices=_notices(obj, told),
             buttons=self._buttons(request, obj),
             context={
                 "told": told,
@@ -75,9 +76,10 @@ class AttemptChangePage(SamovarModelAdmin[Attempt]):
         return [Button(words % {"n": num(stopped)}, url, method="post", icon="stop", more=True)]
 
 
-def _notices(obj: Attempt) -> list[Notice]:
-    note = obj.note_text if obj.status != AttemptStatus.RUNNING else ""  # there the live panel says it
-    return [Notice(note, tone="" if obj.status == AttemptStatus.SUCCEEDED else "amber")] if note else []
+def _notices(obj: Attempt, told: Told) -> list[Notice]:
+    if obj.status == AttemptStatus.RUNNING or not told.why:  # there the live panel says it
+        return []
+    return [Notice(told.why, tone="" if told.tone == "green" else told.tone)]
 
 
 def _cards(obj: Attempt) -> list[Card]:

@@ -86,7 +86,8 @@ class MailingPages(SamovarModelAdmin[Mailing]):
         step = steps.get(refusal.code) if refusal and refusal.code else None
         if attempt is not None and refusal is None:
             url = reverse("admin:mailing_attempt_change", args=[attempt.pk])
-            step = Button(_("Open attempt %(number)s") % {"number": attempt.pk}, url)
+            opened = Button(_("Open attempt %(number)s") % {"number": attempt.pk}, url)
+            return replace(opened, primary=runs.is_worked_on(attempt))
         return replace(step, primary=True) if step else None
 
     @POST
