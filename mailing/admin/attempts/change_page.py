@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from mailing.admin.attempts.links import attempt_title, deliveries_url
-from mailing.admin.common import delivery_text, pills
+from mailing.admin.common import delivery_text, pills, steps
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.pages import user_of
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
@@ -32,7 +32,7 @@ class AttemptChangePage(SamovarModelAdmin[Attempt]):
             pill=pills.state(told),
             cards=_cards(obj),
             notices=_notices(obj, told),
-            buttons=self._buttons(request, obj),
+            buttons=self._buttons(request, obj, told),
             context={
                 "told": told,
                 "took": duration(statistics.length(obj)),
@@ -43,11 +43,12 @@ class AttemptChangePage(SamovarModelAdmin[Attempt]):
             },
         )
 
-    def _buttons(self, request: HttpRequest, obj: Attempt) -> list[Button]:
+    def _buttons(self, request: HttpRequest, obj: Attempt, told: Told) -> list[Button]:
         deliveries = Button(_("Deliveries"), deliveries_url(obj), icon="list")
         if not permissions.may_send(user_of(request)):
             return [deliveries]
-        return [*self._retry_buttons(obj), deliveries, *self._lift_button(obj)]
+        step = steps.button(told, obj.mailing_id, primary=True)
+        return [*([step] if step else self._retry_buttons(obj)), deliveries, *self._lift_button(obj)]
 
     def _retry_buttons(self, obj: Attempt) -> list[Button]:
         """For the failed and unsent; and, asked for separately, also for those nobody knows about."""

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from mailing.admin.common import steps as state_steps
 from mailing.admin.common.pages import user_of
 from mailing.choices import State, Step
 from mailing.formatting import error_tone, num, percent, when
@@ -45,6 +46,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     if not (user.has_perm("mailing.view_mailing") and user.has_perm("mailing.view_attempt")):
         return {"may_look": False}
     seen = overview.overview()
+    may_act = user.has_perm("mailing.change_mailing") and user.has_perm("mailing.send_mailing")
     return {
         "may_look": True,
         "overview": seen,
@@ -55,7 +57,10 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "attention": [(_why(item), item.mailing, _url("mailing_change", item.mailing.pk)) for item in seen.attention],
         "steps": list(steps(seen.first_steps)) if seen.first_steps else [],
         "new_mailing": _url("mailing_add") if user.has_perm("mailing.add_mailing") else "",
-        "may_pause": user.has_perm("mailing.change_mailing") and user.has_perm("mailing.send_mailing"),
+        "running": [
+            (attempt, told, state_steps.button(told, attempt.mailing_id) if may_act else None)
+            for attempt, told in seen.running
+        ],
     }
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from mailing.models import Attempt
 from mailing.services import states
 from mailing.services.reports import statistics
-from mailing.services.states import Signs
+from mailing.services.states import Signs, Told
 from mailing.tables import writing
 
 CHUNK = 2000
@@ -57,7 +57,12 @@ def attempt_columns(signs: Signs) -> list[tuple[str, Callable[[Attempt], Any]]]:
         (_("Not sent yet"), lambda attempt: attempt.open),
         (_("Server response"), lambda attempt: attempt.response),
         (_("Note"), lambda attempt: states.of_run(attempt, signs).why),
+        (_("What to do"), lambda attempt: _step(states.of_run(attempt, signs))),
     ]
+
+
+def _step(told: Told) -> str:
+    return str(told.step.label) if told.step else ""
 
 
 def mailings_table(attempts: QuerySet[Attempt]) -> Iterator[list[Any]]:

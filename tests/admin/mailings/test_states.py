@@ -48,7 +48,7 @@ def run(**fields: Any) -> Attempt:
     """Of ten letters four were decided; it began ten minutes ago."""
     begun = timezone.now() - timedelta(minutes=10)
     given = {"audience": 10, "sent": 4, "started_at": begun, "slice_at": begun}
-    return AttemptFactory(mailing=mailing(), **given | fields)
+    return AttemptFactory(**{"mailing": fields.pop("mailing", None) or mailing()} | given | fields)
 
 
 def held(**fields: Any) -> Attempt:
@@ -75,6 +75,24 @@ def test_a_run_has_one_word_on_list_page_overview_and_questions(staff: Browser, 
         told = staff.get(page).content.decode()
         assert words in told.lower(), page
         assert ("left</span>" in told) <= (words == "being sent"), page
+
+
+@pytest.mark.parametrize(
+    ("make", "label", "page"),
+    [
+        (lambda: held(decided_at=timezone.now()), "Pause", "pause"),
+        (lambda: run(resume_at=timezone.now() + HOUR, waits_for="deferred"), "Go on at once", "send"),
+        (lambda: run(mailing=mailing(is_paused=True)), "Resume", "resume"),
+    ],
+)
+def test_the_page_of_a_run_and_the_overview_offer_the_same_step(
+    staff: Browser, make: Any, label: str, page: str
+) -> None:
+    attempt = make()
+    (_attempt, _told, step) = staff.get("/admin/").context["running"][0]
+    buttons = staff.get(f"/admin/mailing/attempt/{attempt.pk}/change/").context["object_buttons"]
+    for button in (step, buttons[0]):
+        assert (str(button.label), button.url) == (label, f"{LIST}{attempt.mailing_id}/{page}/")
 
 
 def test_a_dead_run_has_no_time_left_anywhere(staff: Browser) -> None:
