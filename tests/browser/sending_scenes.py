@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 from django.utils import timezone
 
-from mailing.choices import AttemptStatus, DeliveryStatus, MailingStatus, Periodicity
+from mailing.choices import AttemptStatus, DeliveryStatus, MailingStatus, Periodicity, WaitsFor
 from mailing.models import Attempt, Delivery, Heartbeat, Mailing, Message
 from mailing.services.mailings import lifecycle
 from tests.browser.scenes import Stage
@@ -26,7 +26,9 @@ def furnish() -> None:
     lease = {"lease_owner": "demo", "lease_until": now + timedelta(hours=2)}
     Attempt.objects.filter(going).update(sent=97, failed=2, started_at=now - timedelta(seconds=50), **lease)
     waiting = Q(pk=lifecycle.send_now(_monthly(), by=boss).pk)
-    Attempt.objects.filter(waiting).update(sent=12, resume_at=now + timedelta(minutes=15))
+    until = now + timedelta(minutes=15)
+    why = {"waits_for": WaitsFor.DEFERRED, "note_params": {"at": until.isoformat()}}
+    Attempt.objects.filter(waiting).update(sent=12, resume_at=until, **why)
     lifecycle.retry(_spoilt(_finished()), by=boss)
 
 

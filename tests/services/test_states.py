@@ -74,7 +74,7 @@ def test_nothing_decided_for_half_a_minute_stands_still_and_has_no_time_left(
     found = told(worked_on(now, decided_at=since), now)
     assert (found.state, found.since, found.left, found.until) == (State.STALLED, since, "", None)
     assert found.words.startswith("stands still since")
-    assert "No letter has been decided" in found.why
+    assert "decided about no letter since then" in found.why
 
 
 def test_a_run_just_taken_up_is_being_sent_before_its_first_letter(now: datetime, workers: Heartbeat) -> None:

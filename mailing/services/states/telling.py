@@ -38,7 +38,7 @@ TONES: dict[State, Tone] = {
 }
 
 NOTHING_DECIDED = _(
-    "No letter has been decided since %(at)s: the mail server takes its time, or the line to it is slow. If it stays "
+    "The mail server has decided about no letter since then: it takes its time, or the line to it is slow. If it stays "
     "like this, look at the log."
 )
 BUSY = _("All workers are busy with other things; it goes on when one is free.")
@@ -106,7 +106,7 @@ def of_run(attempt: Attempt, signs: Signs | None = None, *, mailing: Mailing | N
     last = _last_sign(attempt, signs.now)
     if signs.now - last < SILENCE:
         return _sending(attempt)
-    return Told(State.STALLED, gettext(NOTHING_DECIDED) % {"at": clock(last)}, since=last, step=Step.PAUSE)
+    return Told(State.STALLED, gettext(NOTHING_DECIDED), since=last, step=Step.PAUSE)
 
 
 def _left_alone(attempt: Attempt, last: datetime, signs: Signs) -> Told:

@@ -143,7 +143,7 @@ def test_what_stands_still_needs_attention_and_is_told_by_commands_and_monitorin
     attempt = held()
     (item,) = overview.overview().attention
     assert (item.need, item.mailing) == (Need.STALLED, attempt.mailing)
-    assert "No letter has been decided since" in staff.get("/admin/").content.decode()
+    assert "decided about no letter since then" in staff.get("/admin/").content.decode()
     with suppress(SystemExit):  # the made-up mailing has no row in the schedule
         call_command("check_mailings")
     assert f"attempt {attempt.pk}: stands still since" in capsys.readouterr().out
