@@ -38,8 +38,8 @@ TONES: dict[State, Tone] = {
 }
 
 NOTHING_DECIDED = _(
-    "The mail server has decided about no letter since then: it takes its time, or the line to it is slow. If it stays "
-    "like this, look at the log."
+    "The mail server has decided about no letter since then: it takes its time, or the line to it is slow. If it "
+    "stays like this, look at the log."
 )
 BUSY = _("All workers are busy with other things; it goes on when one is free.")
 TAKEN_UP_SOON = _("A worker takes it up within seconds.")
