@@ -34,10 +34,51 @@ class Audience(TextChoices):
 class AttemptStatus(TextChoices):
     """The result of one run of one mailing."""
 
-    RUNNING = "running", pgettext_lazy("attempt", "running")  # being sent, or waiting to go on
+    RUNNING = "running", pgettext_lazy("attempt", "not over")  # how it stands: State
     SUCCEEDED = "succeeded", pgettext_lazy("attempt", "succeeded")  # everybody who may be written to was
-    FAILED = "failed", pgettext_lazy("attempt", "failed")  # somebody was refused, or the run was cut short
+    PARTLY = "partly", pgettext_lazy("attempt", "partly")  # it did its work; some were refused or are unconfirmed
+    FAILED = "failed", pgettext_lazy("attempt", "failed")  # the run was cut short, or nobody was accepted
     MISSED = "missed", pgettext_lazy("attempt", "missed")  # an occurrence that did not run; the note says why
+
+
+class State(TextChoices):
+    """Where a run or a mailing stands at this moment, by one word wherever it is shown (`services.states`).
+
+    A status is stored; a state follows from rows, clock and workers.
+    """
+
+    # of a run that is not over, and of its mailing meanwhile
+    SENDING = "sending", pgettext_lazy("state", "being sent")  # letters are being decided, one after the other
+    QUEUED = "queued", pgettext_lazy("state", "waits its turn")  # a worker is about to take it up
+    WAITING = "waiting", pgettext_lazy("state", "waits")  # until a moment that is known
+    PAUSED = "paused", pgettext_lazy("state", "paused")  # somebody stopped it; also of a mailing without a run
+    STALLED = "stalled", pgettext_lazy("state", "stands still")  # it should go on, and does not
+    # of a run that is over: AttemptStatus
+    SUCCEEDED = AttemptStatus.SUCCEEDED.value, AttemptStatus.SUCCEEDED.label
+    PARTLY = AttemptStatus.PARTLY.value, AttemptStatus.PARTLY.label
+    FAILED = AttemptStatus.FAILED.value, AttemptStatus.FAILED.label
+    MISSED = AttemptStatus.MISSED.value, AttemptStatus.MISSED.label
+    # of a mailing without a run that goes on: MailingStatus, and what overrides it
+    DRAFT = "draft", pgettext_lazy("state", "draft")  # paused, and nothing was ever sent
+    CREATED = MailingStatus.CREATED.value, MailingStatus.CREATED.label
+    RUNNING = MailingStatus.RUNNING.value, MailingStatus.RUNNING.label
+    OVERDUE = "overdue", pgettext_lazy("state", "overdue")  # its time passed a while ago, and no run began
+    FINISHED = MailingStatus.FINISHED.value, MailingStatus.FINISHED.label
+
+
+OPEN_STATES = (State.SENDING, State.QUEUED, State.WAITING, State.PAUSED, State.STALLED)
+
+
+class Step(TextChoices):
+    """The one thing a person can do about a state. What a button says."""
+
+    PAUSE = "pause", pgettext_lazy("mailing", "Pause")
+    RESUME = "resume", _("Resume")
+    GO_ON = "go_on", _("Go on at once")  # before the waiting time is over
+    SEND = "send", _("Send now")
+    RETRY = "retry", _("Repeat for those not reached")
+    COPY = "copy", _("Copy")  # nothing more will come of this one
+    OPERATE = "operate", _("Ask the administrator")  # nothing the office can press: the sentence says what is wrong
 
 
 class Trigger(TextChoices):
@@ -155,7 +196,7 @@ class SuppressionReason(TextChoices):
 class NoticeKind(TextChoices):
     """What staff are told about by letter."""
 
-    FAILED = "failed", pgettext_lazy("notice", "a run did not succeed")
+    FAILED = "failed", pgettext_lazy("notice", "a run failed")
     MISSED = "missed", pgettext_lazy("notice", "a planned time was missed")
     WAITING = "waiting", pgettext_lazy("notice", "a run has been waiting for the mail service for an hour")
 

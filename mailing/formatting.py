@@ -40,11 +40,12 @@ def num(value: object) -> object:
 
 
 def percent(part: int, whole: int) -> str:
-    """A share as "1.4%", a dash when there is nothing to share."""
+    """A share as "1.4%", a dash when there is nothing to share. All is 100%, and nothing less is."""
     if not whole:
         return "—"
     share = 100 * part / whole
     digits = 0 if share in (0, 100) else 1
+    share = round(share, 1) if share >= 100 else min(round(share, 1), 99.9)
     return gettext("%(share)s%%") % {"share": number_format(share, digits, use_l10n=True)}
 
 
@@ -73,6 +74,15 @@ def spoken(local: datetime) -> str:
     return f"{day}, {clock}"
 
 
+def clock(moment: datetime) -> str:
+    """The time of day, with its day unless that is today: for "since …", "until …"."""
+    local = timezone.localtime(moment)
+    time = date_format(local, "H:i")
+    if local.date() == timezone.localdate():
+        return time
+    return f"{date_format(local, pgettext('date format', 'j E'))}, {time}"
+
+
 def duration(span: timedelta | None) -> str:
     """A span of time in its two largest units: "3 min 20 s"."""
     if span is None:
@@ -92,9 +102,9 @@ def duration(span: timedelta | None) -> str:
 
 
 def time_left(attempt: Attempt) -> str:
-    """How long a run that is handing over letters still takes at the pace it had so far."""
+    """How long a run still takes at the pace it had so far. Only of one that is being sent (`State.SENDING`)."""
     done = attempt.audience - attempt.open
-    if attempt.status != "running" or attempt.resume_at or not done or not attempt.open:
+    if not done or not attempt.open:
         return ""
     seconds = (timezone.now() - attempt.started_at).total_seconds() * attempt.open / done
     minutes = round(seconds / 60)
@@ -106,9 +116,10 @@ def time_left(attempt: Attempt) -> str:
     return ngettext("about %(n)s h left", "about %(n)s h left", hours) % {"n": hours}
 
 
-def pill(text: object, tone: str = "grey") -> SafeString:
-    """A state: its word, and a colour beside the word (never the colour alone)."""
-    return format_html('<span class="pill pill-{}">{}</span>', tone if tone in TONES else "grey", text)
+def pill(text: object, tone: str = "grey", why: str = "") -> SafeString:
+    """A state: its word, and a colour beside the word (never the colour alone); `why` where the mouse rests on it."""
+    title = format_html(' title="{}"', why) if why else ""
+    return format_html('<span class="pill pill-{}"{}>{}</span>', tone if tone in TONES else "grey", title, text)
 
 
 def person(user: User) -> str:

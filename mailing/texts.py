@@ -8,7 +8,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_noop as _
 
 NOBODY = _("Nobody to send to: add recipients.")
-ALREADY_SENDING = _("Already being sent: attempt %(attempt)s.")
+ALREADY_BEGUN = _("Already begun: attempt %(attempt)s.")
 GIVEN_UP = _("The mail server took no letter for too long, so the run was given up.")
 MESSAGE_REFUSED = _("The server refused the message itself. Change it, then send again.")
 ENDS_TOO_EARLY = _("The end is before the first send.")

@@ -46,6 +46,12 @@ GREYLISTED = Fate(
     tries=4,
 )
 LINE_LOST = Fate(DeliveryStatus.UNCONFIRMED, DeliveryReason.LINE_LOST)
+SERVICE_DOWN = Fate(
+    DeliveryStatus.FAILED,
+    DeliveryReason.NEXT_RUN,
+    response="421 4.3.2 mx.u-samovara.example: System not accepting network messages",
+    tries=0,
+)
 # Which troubles a run meets, by its place in the history: most runs meet none.
 TROUBLES: tuple[tuple[Fate, ...], ...] = (
     (),
@@ -61,20 +67,24 @@ TROUBLES: tuple[tuple[Fate, ...], ...] = (
 )
 
 
-def write(mailing: Mailing, occurrences: Iterable[datetime], *, missed: int = -1) -> None:
-    """One attempt per occurrence for the clients of the mailing; the one at index `missed` did not run."""
+def write(mailing: Mailing, occurrences: Iterable[datetime], *, missed: int = -1, given_up: int = -1) -> None:
+    """One attempt per occurrence for the clients of the mailing, told by its index: the one that did not run, and the
+    one in whose middle the mail server went away until the next."""
     clients = list(mailing.audience_clients().order_by("pk"))
     written: list[Delivery] = []
     for index, occurrence in enumerate(occurrences):
         if index == missed:
             _missed(mailing, occurrence)
             continue
-        deliveries = _run(mailing, clients, occurrence, TROUBLES[(index + mailing.pk) % len(TROUBLES)])
+        troubles = TROUBLES[(index + mailing.pk) % len(TROUBLES)]
+        if index == given_up:
+            troubles = (SERVICE_DOWN,) * (len(clients) * 2 // 3)
+        deliveries = _run(mailing, clients, occurrence, troubles)
         gone = {delivery.client_id for delivery in deliveries if delivery.reason == DeliveryReason.NO_SUCH_MAILBOX}
         clients = [client for client in clients if client.pk not in gone]
         written += deliveries
     Delivery.objects.bulk_create(written, batch_size=1000)
-    for attempt in mailing.attempts.filter(status=AttemptStatus.FAILED):
+    for attempt in mailing.attempts.filter(status__in=(AttemptStatus.PARTLY, AttemptStatus.FAILED)):
         _group(attempt)
 
 
@@ -142,9 +152,11 @@ def _count(attempt: Attempt, deliveries: list[Delivery]) -> None:
     attempt.audience = len(deliveries)
     attempt.sent, attempt.failed = by_status[DeliveryStatus.SENT], by_status[DeliveryStatus.FAILED]
     attempt.unconfirmed, attempt.skipped = by_status[DeliveryStatus.UNCONFIRMED], by_status[DeliveryStatus.SKIPPED]
-    spoilt = attempt.failed or attempt.unconfirmed
-    attempt.status = AttemptStatus.FAILED if spoilt else AttemptStatus.SUCCEEDED
-    attempt.finished_at = attempt.started_at + timedelta(seconds=1 + SECONDS_PER_LETTER * len(deliveries))
+    given_up = any(delivery.reason == DeliveryReason.NEXT_RUN for delivery in deliveries)
+    attempt.cut_short = DeliveryReason.NEXT_RUN if given_up else ""
+    attempt.status = attempt.came_to()
+    took = timedelta(days=1) if given_up else timedelta(seconds=1 + SECONDS_PER_LETTER * len(deliveries))
+    attempt.finished_at = attempt.started_at + took
     attempt.response = "250 2.0.0 Ok: queued"
 
 

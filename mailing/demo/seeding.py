@@ -43,10 +43,11 @@ class Example:
     every: int = 0
     state: dict[str, Any] = field(default_factory=dict)
     missed: int = -1
+    given_up: int = -1
 
 
 MAILINGS = (
-    Example("Утренний чай дня", letters.DIGEST, Periodicity.DAILY, 30, 10, every=4, missed=11),
+    Example("Утренний чай дня", letters.DIGEST, Periodicity.DAILY, 30, 10, every=4, missed=11, given_up=17),
     Example("Новинки недели", letters.NEWS, Periodicity.WEEKLY, 29, 12),
     Example("Счета", letters.BILL, Periodicity.MONTHLY, 35, 9, every=9),
     Example(
@@ -149,7 +150,7 @@ def _mailing(plan: Example, now: datetime, **values: Any) -> None:
     if plan.every:
         mailing.clients.set(_every(plan.every))
     past = recurrence.between(start, plan.periodicity, start - timedelta(seconds=1), now, _zone())
-    history.write(mailing, list(past)[: 1 if is_paused else None], missed=plan.missed)
+    history.write(mailing, list(past)[: 1 if is_paused else None], missed=plan.missed, given_up=plan.given_up)
     if mailing.is_active:
         coming = recurrence.next_after(start, plan.periodicity, now, _zone())
         Mailing.objects.filter(pk=mailing.pk).update(next_run_at=coming)

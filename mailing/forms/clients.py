@@ -23,6 +23,7 @@ from mailing.forms.widgets import FileBox, SuggestingSelect
 from mailing.furniture import Words
 from mailing.models import Client, ClientImport, Mailing, Suppression
 from mailing.models.mailings import MailingQuerySet
+from mailing.services import states
 from mailing.services.access import permissions
 from mailing.services.mailings import recipients
 from mailing.tables import cells, reading
@@ -201,5 +202,4 @@ def _open(form: forms.Form, by: User, nobody: Words = "") -> None:
 
 
 def _choice(mailing: Mailing) -> tuple[str, str]:
-    state = _("draft") if mailing.is_paused else mailing.get_status_display()
-    return str(mailing.pk), f"{str(mailing)[:80]} ({state})"
+    return str(mailing.pk), f"{str(mailing)[:80]} ({states.of_mailing(mailing, ()).words})"

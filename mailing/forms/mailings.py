@@ -13,11 +13,11 @@ from django.contrib import admin
 from django.http import QueryDict
 from django.urls import reverse_lazy
 from django.utils import timezone
-from django.utils.text import format_lazy
+from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from mailing import addresses, texts
-from mailing.choices import Audience
+from mailing.choices import Audience, State
 from mailing.forms.rows import ManyRows, SuggestedRow, SuggestedRows
 from mailing.forms.widgets import MomentWidget
 from mailing.furniture import Words
@@ -89,6 +89,9 @@ class MailingForm(ModelForm):
                 (Audience.SELECTED, Audience.SELECTED.label),
                 (Audience.EVERYONE, self.everyone_label),
             ]
+        if "is_paused" in self.fields and self.instance.is_paused and occurrences.has_run(self.instance):
+            self.fields["is_paused"].label = capfirst(State.PAUSED.label)
+            self.fields["is_paused"].help_text = _("It sends nothing until you resume it.")
         if not self.may_send and "is_paused" in self.fields:
             self.initial["is_paused"] = True
             self.fields["is_paused"].disabled = True

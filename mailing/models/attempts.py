@@ -102,9 +102,12 @@ class Attempt(models.Model):
     started_at = models.DateTimeField(_("started at"), default=timezone.now)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
     resume_at = models.DateTimeField(_("goes on at"), null=True, blank=True)
-    # Somebody asks the run to end before everybody was served: the reason its open deliveries get.
+    # Somebody asks the run to end before everybody was served: the reason its open deliveries get. Once the run is
+    # over it stands only where that left somebody out.
     cut_short = models.CharField(max_length=20, choices=DeliveryReason.choices, blank=True, default="")
     slice_at = models.DateTimeField(null=True, blank=True, editable=False)  # when somebody took the lease last
+    # When a letter was decided last, to within a few seconds: whether a run gets on is told by it, not by its lease.
+    decided_at = models.DateTimeField(_("last letter decided at"), null=True, blank=True, editable=False)
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     audience = models.PositiveIntegerField(_("recipients"), default=0)
@@ -151,6 +154,12 @@ class Attempt(models.Model):
     def open(self) -> int:
         """Clients whose letter is neither sent nor given up yet."""
         return self.audience - self.sent - self.failed - self.unconfirmed - self.skipped
+
+    def came_to(self) -> AttemptStatus:
+        """The end of a run whose deliveries are all final (rule 7 of a run)."""
+        if self.cut_short or not self.sent:
+            return AttemptStatus.FAILED
+        return AttemptStatus.PARTLY if self.failed or self.unconfirmed else AttemptStatus.SUCCEEDED
 
     @property
     def note_text(self) -> str:

@@ -35,7 +35,7 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
         return late.exclude(Exists(Attempt.objects.running().filter(mailing=OuterRef("pk"))))
 
     def failing(self) -> MailingQuerySet:
-        """Mailings whose newest closed run did not succeed."""
+        """Mailings whose newest closed run failed or was missed."""
         closed = Attempt.objects.filter(mailing=OuterRef("pk")).exclude(status=AttemptStatus.RUNNING)
         newest = Subquery(closed.order_by("-started_at", "-pk").values("status")[:1])
         return self.annotate(newest_result=newest).filter(
@@ -43,7 +43,7 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
         )
 
     def with_errors(self) -> MailingQuerySet:
-        """Mailings that were ever refused by somebody."""
+        """Mailings of which a letter was ever refused."""
         return self.filter(Exists(Attempt.objects.filter(mailing=OuterRef("pk"), failed__gt=0)))
 
     def ending(self, now: datetime, until: datetime) -> MailingQuerySet:

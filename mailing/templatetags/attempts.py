@@ -8,14 +8,21 @@ from django.utils.safestring import SafeString
 from mailing.admin.common import pills
 from mailing.formatting import duration
 from mailing.models import Attempt, Delivery
+from mailing.services import states
 from mailing.services.reports import statistics
+from mailing.services.states import Told
 
 register = template.Library()
 
 
 @register.filter
 def attempt_pill(attempt: Attempt) -> SafeString:
-    return pills.attempt(attempt)
+    return pills.state(states.of_run(attempt))
+
+
+@register.filter
+def state_pill(told: Told) -> SafeString:
+    return pills.state(told)
 
 
 @register.filter

@@ -12,7 +12,7 @@ from mailing.furniture import Button, Card
 
 register = template.Library()
 
-_FILTERS = (formatting.num, formatting.percent, formatting.when, formatting.duration, formatting.time_left)
+_FILTERS = (formatting.num, formatting.percent, formatting.when, formatting.duration)
 for _filter in (*_FILTERS, formatting.person):
     register.filter(_filter)
 for _tag in (formatting.pill, formatting.icon, formatting.progress):

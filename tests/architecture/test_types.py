@@ -17,7 +17,7 @@ DOORS = ("mailing/admin", "mailing/forms", "mailing/templatetags", "backoffice")
 # are made to be told, and ours asks of a view.
 SETTABLE = {
     *("pk", "created_by"),
-    *("choices", "disabled", "help_text", "placeholder", "required", "widget"),
+    *("choices", "disabled", "help_text", "label", "placeholder", "required", "widget"),
     *("can_add_related", "can_delete_related", "may_send", "everyone_label"),
     *("links", "term", "wanted"),
     *("axes_locked_out", "axes_credentials"),

@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 from django.utils import timezone
 
-from mailing.choices import AttemptStatus, DeliveryStatus, MailingStatus, Periodicity
-from mailing.models import Attempt, Delivery, Mailing, Message
+from mailing.choices import AttemptStatus, DeliveryStatus, MailingStatus, Periodicity, WaitsFor
+from mailing.models import Attempt, Delivery, Heartbeat, Mailing, Message
 from mailing.services.mailings import lifecycle
 from tests.browser.scenes import Stage
 
@@ -26,8 +26,29 @@ def furnish() -> None:
     lease = {"lease_owner": "demo", "lease_until": now + timedelta(hours=2)}
     Attempt.objects.filter(going).update(sent=97, failed=2, started_at=now - timedelta(seconds=50), **lease)
     waiting = Q(pk=lifecycle.send_now(_monthly(), by=boss).pk)
-    Attempt.objects.filter(waiting).update(sent=12, resume_at=now + timedelta(minutes=15))
-    lifecycle.retry(_failed(_finished()), by=boss)
+    until = now + timedelta(minutes=15)
+    why = {"waits_for": WaitsFor.DEFERRED, "note_params": {"at": until.isoformat()}}
+    Attempt.objects.filter(waiting).update(sent=12, resume_at=until, **why)
+    lifecycle.retry(_spoilt(_finished()), by=boss)
+
+
+def breathe() -> None:
+    """A cluster lives, and a letter has just been decided: as it is while somebody looks at a page that works."""
+    now = timezone.now()
+    Heartbeat.objects.update_or_create(host="demo", pid=1, defaults={"workers": 2, "seen": now, "worker_seen": now})
+    Attempt.objects.filter(lease_owner="demo").update(decided_at=now)
+
+
+def _stalled(page: str, stage: Stage) -> None:
+    """The server has not answered about a letter for four minutes."""
+    Attempt.objects.filter(lease_owner="demo").update(decided_at=None, slice_at=timezone.now() - timedelta(minutes=4))
+    stage.go(page)
+
+
+def _alone(page: str, stage: Stage) -> None:
+    """Nobody runs that could send."""
+    Heartbeat.objects.all().delete()
+    _stalled(page, stage)
 
 
 def _daily() -> Mailing:
@@ -50,8 +71,8 @@ def _finished() -> Mailing:
     return Mailing.objects.get(status=MailingStatus.FINISHED)
 
 
-def _failed(mailing: Mailing) -> Attempt:
-    return mailing.attempts.filter(status=AttemptStatus.FAILED)[0]
+def _spoilt(mailing: Mailing) -> Attempt:
+    return mailing.attempts.filter(status=AttemptStatus.PARTLY)[0]
 
 
 def _mailing(find: Callable[[], Mailing], page: str, stage: Stage) -> None:
@@ -111,6 +132,9 @@ def _refused_delivery(stage: Stage) -> None:
 
 SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_mailing_sending": partial(_mailing, _daily, "change"),
+    "scene_mailing_stalled": lambda stage: _stalled(f"{MAILINGS}{_daily().pk}/change/", stage),
+    "scene_overview_alone": partial(_alone, "/admin/"),
+    "scene_mailings_alone": partial(_alone, MAILINGS),
     "scene_mailing_waiting": partial(_mailing, _monthly, "change"),
     "scene_mailing_repeats": partial(_mailing, _weekly, "change"),
     "scene_mailing_paused": partial(_mailing, _paused, "change"),
@@ -134,14 +158,16 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_message_html": lambda stage: stage.go(f"{MESSAGES}{_html()}/change/"),
     "scene_message_read_only": _read_only,
     "scene_message_wrong": _wrong_message,
-    "scene_attempt_failed": partial(_attempt, lambda: _failed(_weekly())),
-    "scene_attempt_retried": partial(_attempt, lambda: _failed(_finished())),
+    "scene_attempt_failed": partial(_attempt, lambda: _daily().attempts.filter(status=AttemptStatus.FAILED)[0]),
+    "scene_attempt_partly": partial(_attempt, lambda: _spoilt(_weekly())),
+    "scene_attempt_retried": partial(_attempt, lambda: _spoilt(_finished())),
     "scene_attempt_missed": partial(_attempt, lambda: Attempt.objects.get(status=AttemptStatus.MISSED)),
     "scene_attempt_sending": partial(_attempt, lambda: _daily().attempts.running()[0]),
     "scene_attempt_waiting": partial(_attempt, lambda: _monthly().attempts.running()[0]),
     "scene_attempts_failed": lambda stage: stage.go(f"{ATTEMPTS}?status__exact=failed"),
+    "scene_attempts_errors": lambda stage: stage.go(f"{ATTEMPTS}?letters=errors"),
     "scene_deliveries_of_attempt": lambda stage: stage.go(
-        f"{DELIVERIES}?attempt__id__exact={_failed(_weekly()).pk}&status__exact=failed"
+        f"{DELIVERIES}?attempt__id__exact={_spoilt(_weekly()).pk}&status__exact=failed"
     ),
     "scene_delivery_refused": _refused_delivery,
 }

@@ -107,6 +107,7 @@ def take(base: str, options: argparse.Namespace) -> None:
                 kept = {"django_language": language} | ({} if name in STRANGERS else {"sessionid": session})
                 context.add_cookies([{"name": k, "value": v, "url": base} for k, v in kept.items()])
                 tab = context.new_page()
+                sending_scenes.breathe()
                 play(Stage(tab, base, language))
                 unroll(tab, size)
                 tab.screenshot(path=options.out / f"{name}.{language}.{theme}.{width}.png")

@@ -83,7 +83,8 @@ def test_the_running_panel_follows_the_run_and_stops_asking(login: Login, host: 
 
     Attempt.objects.filter(pk=attempt.pk).update(sent=4, status=AttemptStatus.SUCCEEDED, finished_at=timezone.now())
     expect(tab.locator(".live")).to_contain_text("4 of 4")
-    expect(tab.locator(".live")).to_contain_text("The run has ended")
+    expect(tab.locator(".live h2")).to_have_text("Succeeded")
+    expect(tab.locator(".page-head .pill")).to_have_text("succeeded")
     number = len(asked)
     tab.wait_for_timeout(4000)
 

@@ -101,12 +101,25 @@ def test_nothing_due_is_2_and_says_when_the_next_send_is(server: Server, run: Ru
     assert "next send" in told.text
 
 
-def test_somebody_refused_is_1(server: Server, run: Run) -> None:
+def test_somebody_refused_is_0_and_told_in_the_words_of_the_server(server: Server, run: Run) -> None:
+    """The run did its work. Rule 7 of a run."""
     mailing = MailingFactory.create(clients=3)
     server.script.faults.append(Fault("rcpt", "550 5.1.1 no such user"))  # type: ignore[attr-defined]
     told = run(mailing)
-    assert told.code == 1
+    assert told.code == 0
+    assert "partly" in told.text
     assert "550 5.1.1 no such user" in told.text
+    assert the_attempt(mailing).status == AttemptStatus.PARTLY
+
+
+def test_nobody_accepted_is_1(server: Server, run: Run) -> None:
+    """Rule 7 of a run."""
+    mailing = MailingFactory.create(clients=2)
+    server.script.faults.append(Fault("rcpt", "550 5.1.1 no such user", times=0))  # type: ignore[attr-defined]
+    told = run(mailing)
+    assert told.code == 1
+    assert "accepted 0, refused 2" in told.text
+    assert the_attempt(mailing).status == AttemptStatus.FAILED
 
 
 def test_an_unknown_number_is_2(run: Run) -> None:

@@ -29,6 +29,9 @@ class Show:
         return shown
 
 
+STATE = ("state", "state_why", "state_since", "state_until", "step")
+
+
 def test_an_attempt_is_shown_with_identifiers_and_iso_times(show: Show) -> None:
     attempt = AttemptFactory.create(
         occurrence=timezone.now(),
@@ -43,10 +46,20 @@ def test_an_attempt_is_shown_with_identifiers_and_iso_times(show: Show) -> None:
     assert list(shown) == [
         *("id", "mailing", "occurrence", "trigger", "status", "started_at", "finished_at", "resume_at", "retry_of"),
         *("audience", "sent", "failed", "unconfirmed", "skipped", "open", "response", "note"),
+        *STATE,
     ]
     assert (shown["id"], shown["mailing"], shown["status"]) == (attempt.pk, attempt.mailing_id, "failed")
     assert (shown["open"], shown["response"], shown["trigger"]) == (1, "550 no", "schedule")
     assert shown["started_at"].endswith("Z")
+    assert (shown["state"], shown["state_until"], shown["step"]) == ("failed", None, "retry")
+
+
+def test_a_run_that_nobody_works_on_is_shown_as_standing_still_with_its_mailing(show: Show) -> None:
+    attempt = AttemptFactory.create(audience=3, sent=1)
+    for shown in (show("show_attempt", str(attempt.pk)), show("show_mailing", str(attempt.mailing_id))):
+        assert (shown["state"], shown["step"]) == ("stalled", "operate")
+        assert "qcluster" in shown["state_why"]
+        assert shown["state_since"].endswith("Z")
 
 
 def test_deliveries_are_listed_when_asked_for(show: Show) -> None:

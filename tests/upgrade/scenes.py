@@ -47,7 +47,7 @@ from tests.smtp.server import running
 from tests.upgrade.rows import mailing, press
 
 ALWAYS = 0
-NOT_ALL, STAYS_OPEN, CONFIGURATION = 1, 75, 78  # exit codes of run_mailing
+DONE, STAYS_OPEN, CONFIGURATION = 0, 75, 78  # exit codes of run_mailing
 REFUSAL = Fault("rcpt", "550 5.7.1 not from you", times=ALWAYS)  # may mean the sender: twenty in a row are a streak
 
 # Short waits: soon after a dump was made its runs may go on, so that a test need not wait for them.
@@ -140,7 +140,7 @@ def _service_works() -> None:
 def _dead_workers() -> None:
     interrupted, closed = _kill("interrupted"), _kill("interrupted and closed")
     _work(interrupted, MAILING_RATE_LIMIT="5/s")
-    send(closed, code=NOT_ALL)
+    send(closed, code=DONE)
     for made in (interrupted, closed):
         attempt = made.attempts.get()
         assert attempt.interrupted_after

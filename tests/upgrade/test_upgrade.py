@@ -37,9 +37,10 @@ THEIRS = (
     *("auth_user", "auth_user_groups", "axes_accesslog", "django_admin_log"),
     *("django_q_ormq", "django_q_schedule", "django_q_task"),
 )
+NOTICES = "mailing_staffnotice"
 KEPT = (*(f"mailing_{name}" for name in OURS), *THEIRS)
 NUMBERS = (
-    "SELECT a.id, m.name, a.status, a.started_at, a.audience, a.sent, a.failed, a.unconfirmed, a.skipped"
+    "SELECT a.id, m.name, a.started_at, a.audience, a.sent, a.failed, a.unconfirmed, a.skipped"
     " FROM mailing_attempt a JOIN mailing_mailing m ON m.id = a.mailing_id ORDER BY a.id"
 )
 BY_STATUS = (
@@ -100,7 +101,9 @@ def use(database: Database, how: str) -> list[str]:
 
 
 def test_nothing_is_lost_or_counted_anew(upgraded: Upgraded) -> None:
-    assert Contents.of(upgraded.database) == upgraded.before
+    kept = Contents.of(upgraded.database)
+    kept.counts[NOTICES] += 1  # the letter about a run that is partly now had not left yet
+    assert kept == upgraded.before
     assert all(upgraded.before.counts.values())
 
 
@@ -132,7 +135,7 @@ def test_a_lost_column_a_lost_row_and_a_wrong_number_are_seen() -> None:
     with upgrade(DUMPS[-1], planted=planted) as done:
         after = Contents.of(done.database)
         told = " ".join(use(done.database, "look"))
-    assert after.counts["mailing_staffnotice"] == done.before.counts["mailing_staffnotice"] - 1
+    assert after.counts[NOTICES] == done.before.counts[NOTICES] - 2  # one of them as in every upgrade
     assert after.attempts != done.before.attempts
     assert "/admin/mailing/message/: OperationalError" in told or "/admin/mailing/message/: ProgrammingError" in told
     assert "does not balance" in told
@@ -214,11 +217,17 @@ def test_every_attempt_says_what_it_said_and_back_again(dump: Path) -> None:
     assert after == before
 
 
+def group(status: str, reason: str) -> dict[str, object]:
+    return {"status": status, "reason": reason, "code": None, "response": "", "count": 1, "examples": []}
+
+
 def _planted() -> str:
     statements = []
     for number, (status, sentence, params, cut_short) in enumerate(UNSEEN):
         rows = f"SELECT id FROM mailing_attempt WHERE status = '{status}' ORDER BY id DESC LIMIT 1 OFFSET {number}"
         values = f"note = '{sentence}', note_params = '{json.dumps(params)}', cut_short = '{cut_short}'"
+        if cut_short:
+            values += f", reasons = '{json.dumps([group('failed', cut_short)])}'"
         statements.append(f"UPDATE mailing_attempt SET {values} WHERE id = ({rows});")
     return "".join(statements)
 
@@ -296,3 +305,80 @@ def test_a_file_that_waits_is_cut_into_pieces_and_can_still_be_loaded(upgraded: 
         "WHERE file_name = 'waits.csv' ORDER BY number"
     )
     assert b"".join(bytes(piece) for (piece,) in data) == b"email\nnew@example.com\nnobody\n"
+
+
+# --- 0010: three ends of a run ----------------------------------------------------------------------
+
+FAILED = "SELECT COUNT(*) FROM mailing_attempt WHERE status = 'failed'"
+FULL = [group("failed", "refused")]
+# (what it had come to, accepted, refused, unconfirmed, skipped, cut short, groups, what it is now)
+ENDS = (
+    ("succeeded", 5, 0, 0, 0, "", [], "succeeded"),
+    ("succeeded", 3, 0, 0, 2, "finished", [group("skipped", "unsubscribed")], "succeeded"),
+    ("failed", 4, 1, 0, 0, "", FULL, "partly"),
+    ("failed", 4, 0, 1, 0, "", [group("unconfirmed", "line_lost")], "partly"),
+    ("failed", 1, 2, 1, 1, "", FULL, "partly"),
+    ("failed", 4, 1, 0, 0, "finished", FULL, "partly"),  # finished when everybody had had their turn
+    ("failed", 4, 0, 0, 1, "finished", [group("skipped", "finished")], "failed"),
+    ("failed", 3, 1, 0, 1, "ended", [*FULL, group("skipped", "ended")], "failed"),
+    ("failed", 4, 1, 0, 0, "retry_window", [group("failed", "retry_window")], "failed"),
+    ("failed", 4, 1, 0, 0, "next_run", [], "failed"),  # nobody knows: it was cut short
+    ("failed", 0, 5, 0, 0, "", FULL, "failed"),
+    ("failed", 0, 0, 5, 0, "", [group("unconfirmed", "line_lost")], "failed"),
+    ("failed", 0, 0, 0, 5, "", [group("skipped", "suppressed")], "failed"),
+    ("failed", 0, 0, 0, 0, "", [], "failed"),
+    ("missed", 0, 0, 0, 0, "", [], "missed"),
+)
+
+
+def _ended() -> tuple[str, str]:
+    """SQL that makes runs of each kind out of rows that are over, and which rows these are."""
+    free = "status = 'missed' AND id NOT IN (SELECT id FROM planted_end)"
+    statements = ["CREATE TABLE planted_end (number integer, id integer);"]
+    for number, (status, sent, failed, unconfirmed, skipped, cut_short, groups, _now) in enumerate(ENDS):
+        values = (
+            f"status = '{status}', audience = {sent + failed + unconfirmed + skipped}, sent = {sent}, note = '',"
+            f" failed = {failed}, unconfirmed = {unconfirmed}, skipped = {skipped}, cut_short = '{cut_short}',"
+            f" reasons = '{json.dumps(groups)}', staff_told = false, note_params = '{{}}'"
+        )
+        statements += [
+            f"INSERT INTO planted_end SELECT {number}, MIN(id) FROM mailing_attempt WHERE {free};",
+            f"UPDATE mailing_attempt SET {values} WHERE id = (SELECT id FROM planted_end WHERE number = {number});",
+        ]
+    ends = "SELECT a.status FROM planted_end p JOIN mailing_attempt a ON a.id = p.id ORDER BY p.number"
+    return "".join(statements), ends
+
+
+@pytest.mark.parametrize("dump", FIRST, ids=lambda dump: dump.name)
+def test_runs_that_ended_before_are_judged_anew_and_back_again(dump: Path) -> None:
+    """Rule 7 of a run."""
+    planted, planted_ends = _ended()
+    partly = "SELECT id FROM mailing_attempt WHERE status = 'partly'"
+    counted = "SELECT deleted_runs FROM mailing_mailservice"
+    with databases.restored(dump, BESIDE) as database:
+        database.run(planted)
+        others = (
+            "SELECT id, status FROM mailing_attempt WHERE id NOT IN (SELECT id FROM planted_end)"
+            " AND NOT (status = 'failed' AND sent > 0) ORDER BY id"
+        )
+        before, failed = database.rows(others), database.rows(FAILED)[0][0]
+        env = environment(DATABASE_URL=database.url)
+        assert manage("migrate", "--verbosity=0", env=env).returncode == 0
+        assert [status for (status,) in database.rows(planted_ends)] == [row[-1] for row in ENDS]
+        after = dict(database.rows("SELECT id, status FROM mailing_attempt"))
+        assert {pk: after[pk] for pk, _ in before} == dict(before)
+        number = len(database.rows(partly))
+        assert number > 4
+        unsent = f"SELECT COUNT(*) FROM {NOTICES} WHERE kind = 'failed' AND sent_at IS NULL"
+        assert database.rows(f"{unsent} AND attempt_id IN ({partly})") == [(0,)]
+        ((kept,),) = database.rows(counted)
+        assert _json(kept) == {"run_failed": number, "run_partly": -number}
+        assert database.rows(FAILED)[0][0] + number == failed
+        assert manage("migrate", "--verbosity=0", "mailing", "0009", env=env).returncode == 0
+        assert [status for (status,) in database.rows(planted_ends)] == [row[0] for row in ENDS]
+        assert database.rows(FAILED)[0][0] == failed
+        assert _json(database.rows(counted)[0][0]) == {}
+
+
+def _json(value: object) -> object:
+    return json.loads(value) if isinstance(value, str) else value

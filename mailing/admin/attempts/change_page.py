@@ -10,27 +10,31 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from mailing.admin.attempts.links import attempt_title, deliveries_url
-from mailing.admin.common import delivery_text, pills
+from mailing.admin.common import delivery_text, pills, steps
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.pages import user_of
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
 from mailing.formatting import Tone, duration, num, percent
 from mailing.furniture import Button, Card, ChangePage, Notice, Words
 from mailing.models import Attempt, RefusalGroup
+from mailing.services import states
 from mailing.services.access import permissions
 from mailing.services.clients import suppression
 from mailing.services.reports import statistics
+from mailing.services.states import Told
 
 
 class AttemptChangePage(SamovarModelAdmin[Attempt]):
     def get_change_page(self, request: HttpRequest, obj: Attempt) -> ChangePage:
+        told = states.of_run(obj)
         return ChangePage(
             title=attempt_title(obj),
-            pill=pills.attempt(obj),
+            pill=pills.state(told),
             cards=_cards(obj),
-            notices=_notices(obj),
-            buttons=self._buttons(request, obj),
+            notices=_notices(obj, told),
+            buttons=self._buttons(request, obj, told),
             context={
+                "told": told,
                 "took": duration(statistics.length(obj)),
                 "retries": obj.retries.only("pk"),
                 "sentence": delivery_text.about_attempt(obj),
@@ -39,15 +43,16 @@ class AttemptChangePage(SamovarModelAdmin[Attempt]):
             },
         )
 
-    def _buttons(self, request: HttpRequest, obj: Attempt) -> list[Button]:
+    def _buttons(self, request: HttpRequest, obj: Attempt, told: Told) -> list[Button]:
         deliveries = Button(_("Deliveries"), deliveries_url(obj), icon="list")
         if not permissions.may_send(user_of(request)):
             return [deliveries]
-        return [*self._retry_buttons(obj), deliveries, *self._lift_button(obj)]
+        step = steps.button(told, obj.mailing_id, primary=True)
+        return [*([step] if step else self._retry_buttons(obj)), deliveries, *self._lift_button(obj)]
 
     def _retry_buttons(self, obj: Attempt) -> list[Button]:
         """For the failed and unsent; and, asked for separately, also for those nobody knows about."""
-        if obj.status != AttemptStatus.FAILED:
+        if obj.status not in (AttemptStatus.PARTLY, AttemptStatus.FAILED):
             return []
         unsent, unconfirmed = statistics.retryable(obj)
         url = self.url("retry", obj.pk)
@@ -72,9 +77,10 @@ class AttemptChangePage(SamovarModelAdmin[Attempt]):
         return [Button(words % {"n": num(stopped)}, url, method="post", icon="stop", more=True)]
 
 
-def _notices(obj: Attempt) -> list[Notice]:
-    note = obj.note_text if obj.status != AttemptStatus.RUNNING else ""  # there the live panel says it
-    return [Notice(note, tone="" if obj.status == AttemptStatus.SUCCEEDED else "amber")] if note else []
+def _notices(obj: Attempt, told: Told) -> list[Notice]:
+    if obj.status == AttemptStatus.RUNNING or not told.why:  # there the live panel says it
+        return []
+    return [Notice(told.why, tone="" if told.tone == "green" else told.tone)]
 
 
 def _cards(obj: Attempt) -> list[Card]:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from mailing.admin.common import pills
 from mailing.admin.common.lists import SamovarList
-from mailing.formatting import duration, error_tone, percent
+from mailing.formatting import duration, error_tone, num, percent
 from mailing.furniture import Card
+from mailing.models import Attempt
+from mailing.services import states
 from mailing.services.reports import statistics
+from mailing.services.states import Signs
 
 
 class AttemptList(SamovarList):
@@ -31,6 +38,15 @@ class AttemptList(SamovarList):
         return found
 
     @cached_property
+    def signs(self) -> Signs:
+        """For the states of all rows."""
+        return Signs()
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def state(self, attempt: Attempt) -> SafeString:
+        return pills.state(states.of_run(attempt, self.signs))
+
+    @cached_property
     def totals(self) -> statistics.Totals:
         """For the figures above the list and for its foot."""
         return statistics.totals(self.queryset)
@@ -39,11 +55,17 @@ class AttemptList(SamovarList):
         sums = self.totals
         return [
             Card(_("Attempts"), sums.attempts),
-            Card(_("Succeeded"), _share(sums.success_share), note=_("of the runs that ended")),
-            Card(_("Letters accepted"), sums.sent),
+            Card(_("Succeeded"), _share(sums.success_share), note=_not_quite(sums)),
+            Card(_("Letters accepted"), sums.sent, note=_share(sums.accepted_share)),
             Card(_("Errors"), _share(sums.error_share), tone=error_tone(sums.error_share)),
             Card(_("Mean duration"), duration(sums.duration)),
         ]
+
+
+def _not_quite(sums: statistics.Totals) -> str:
+    """The other two ends of the runs, in numbers."""
+    values = {"partly": num(sums.partly), "failed": num(sums.broken)}
+    return _("partly: %(partly)s, failed: %(failed)s") % values
 
 
 def _share(share: float | None) -> str:

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,9 +18,15 @@ from mailing import formatting
 from mailing.admin.attempts.change_page import AttemptChangePage
 from mailing.admin.attempts.listing import AttemptList
 from mailing.admin.attempts.pages import AttemptPages
-from mailing.admin.common import pills
 from mailing.admin.common.base import SamovarModelAdmin, Unchangeable
-from mailing.admin.common.filters import DateRangeFilter, MailingFilter, Suggesting, Titled
+from mailing.admin.common.filters import (
+    DateRangeFilter,
+    MailingFilter,
+    QuestionFilter,
+    Questions,
+    Suggesting,
+    Titled,
+)
 from mailing.choices import AttemptStatus
 from mailing.formatting import duration, num, percent, person, when
 from mailing.furniture import Button
@@ -34,6 +41,20 @@ class TriggerFilter(Titled, admin.ChoicesFieldListFilter):
     """By schedule, by hand, from the command line, a retry."""
 
     own_title = gettext_lazy("how it started")
+
+
+class LettersFilter(QuestionFilter):
+    """What became of the letters, whatever the run came to."""
+
+    title = gettext_lazy("letters")
+    parameter_name = "letters"
+
+    def questions(self) -> Questions:
+        return {
+            "errors": (_("with errors"), lambda attempts: attempts.filter(Q(failed__gt=0) | Q(unconfirmed__gt=0))),
+            "refused": (_("refused"), lambda attempts: attempts.filter(failed__gt=0)),
+            "unconfirmed": (_("unconfirmed"), lambda attempts: attempts.filter(unconfirmed__gt=0)),
+        }
 
 
 def number(value: int | str, *, bad: bool = False) -> SafeString:
@@ -53,10 +74,16 @@ class AttemptAdmin(AttemptChangePage, AttemptPages, Suggesting[Attempt], Unchang
     changelist = AttemptList
     actions = None
     list_display = (
-        *("started", "mailing_name", "state", "planned", "recipients", "accepted", "refused", "doubtful"),
+        *("started", "mailing_name", AttemptList.state, "planned", "recipients", "accepted", "refused", "doubtful"),
         *("skipped_number", "took", "first_words"),
     )
-    list_filter = ("status", ("trigger", TriggerFilter), ("started_at", DateRangeFilter), MailingFilter)
+    list_filter = (
+        "status",
+        LettersFilter,
+        ("trigger", TriggerFilter),
+        ("started_at", DateRangeFilter),
+        MailingFilter,
+    )
     search_fields = ("subject", "mailing__name")
     search_help_text = gettext_lazy("By subject or name of the mailing")
     ordering = ("-started_at", "-pk")
@@ -75,10 +102,6 @@ class AttemptAdmin(AttemptChangePage, AttemptPages, Suggesting[Attempt], Unchang
     @admin.display(description=gettext_lazy("mailing"), ordering="mailing__name")
     def mailing_name(self, attempt: Attempt) -> str:
         return str(attempt.mailing)
-
-    @admin.display(description=gettext_lazy("status"), ordering="status")
-    def state(self, attempt: Attempt) -> SafeString:
-        return pills.attempt(attempt)
 
     @admin.display(description=gettext_lazy("planned time"), ordering="occurrence")
     def planned(self, attempt: Attempt) -> SafeString | str:

@@ -58,7 +58,7 @@ class ClientChangePage(SamovarModelAdmin[Client]):
             title=obj.full_name or obj.email,
             pill=pills.receives(entry.reason) if entry else pill(_("gets mail"), "green"),
             cards=[
-                Card(_("Letters received"), known.sent),
+                Card(_("Letters sent"), known.sent),
                 Card(_("Last letter"), when(known.last_sent_at)),
                 Card(_("In mailings"), obj.number_of_mailings),
                 Card(_("Next letter"), when(known.next_send_at)),

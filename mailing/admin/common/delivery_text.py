@@ -22,7 +22,7 @@ UNKNOWN_WHETHER = _(
 BY_REASON: dict[str, Words] = {
     DeliveryReason.NO_SUCH_MAILBOX: _("The mailbox does not exist. Such addresses are on the stop list now."),
     DeliveryReason.REFUSED: _("The mailbox does not exist, or it refuses letters. Check the list."),
-    DeliveryReason.TRIES_USED_UP: _("The server asked us to wait every time, until the tries were used up."),
+    DeliveryReason.TRIES_USED_UP: _("The server asked us to wait every time, and we stopped trying."),
     DeliveryReason.NEXT_RUN: _("The server asked us to wait until the next run began."),
     DeliveryReason.RETRY_WINDOW: _(texts.GIVEN_UP),
     DeliveryReason.CONFIGURATION: _("The mail server refuses us. Check the mail settings, then retry."),
@@ -88,8 +88,8 @@ BY_PHASE: dict[Phase, Words] = {
     Phase.MAIL: _("The mail server does not accept the sender. Check the mail settings."),
 }
 WOULD_WAIT = _(
-    "The letters of a run would wait and leave later by themselves. If it stays like this, check the mail settings "
-    "(%(server)s)."
+    "If it were sent now, the letters would wait for the server and leave by themselves. If it stays like this, "
+    "check the mail settings (%(server)s)."
 )
 
 

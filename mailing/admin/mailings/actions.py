@@ -25,6 +25,7 @@ from mailing.models import Attempt, Mailing
 from mailing.services.access import permissions
 from mailing.services.mailings import lifecycle
 from mailing.services.reports import statistics
+from mailing.services.states import Signs
 
 AT_ONCE = 50  # mailings one press may start, finish or copy
 
@@ -60,7 +61,7 @@ class MailingActions(SamovarModelAdmin[Mailing]):
 
         begun = self._each(request, chosen, send)
         words = ngettext("Sending of %(n)s mailing has begun.", "Sending of %(n)s mailings has begun.", begun)
-        _say(request, begun, words)
+        _say(request, begun, f"{words} {Signs().hindrance}".strip())
         return None
 
     @admin.action(permissions=["send"], description=pgettext_lazy("mailing", "Pause"))
@@ -134,8 +135,7 @@ class MailingActions(SamovarModelAdmin[Mailing]):
         return shown, numbers, needed, protected
 
     def _being_sent(self, attempt: Attempt) -> str:
-        words = _("%(mailing)s: is being sent (attempt %(attempt)s).")
-        said = words % {"mailing": attempt.mailing, "attempt": attempt.pk}
+        said = f"{attempt.mailing}: {lifecycle.not_over(attempt)}"
         finish = self.url("finish", attempt.mailing_id)
         return format_html('{} <a href="{}">{}</a>', said, finish, _("Finish it first"))
 

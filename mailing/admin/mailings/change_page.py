@@ -13,31 +13,37 @@ from mailing import texts
 from mailing.admin.common import pills
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.pages import user_of
-from mailing.choices import AttemptStatus, Audience, MailingStatus
-from mailing.formatting import Tone, error_tone, num, spoken, when
+from mailing.choices import Audience, MailingStatus, State, Step
+from mailing.formatting import error_tone, num, spoken, when
 from mailing.furniture import Button, Card, ChangePage, Notice
 from mailing.models import Attempt, Mailing
+from mailing.services import states
 from mailing.services.access import permissions
-from mailing.services.mailings import forecast, occurrences
+from mailing.services.mailings import forecast, lifecycle, occurrences
 from mailing.services.reports import statistics
+from mailing.services.states import Told
 
 
 class MailingChangePage(SamovarModelAdmin[Mailing]):
     def get_change_page(self, request: HttpRequest, obj: Mailing) -> ChangePage:
-        running, recipients = running_attempt(obj), statistics.recipients(obj)
+        recipients = statistics.recipients(obj)
+        running, last, told = how_it_stands(obj)
         return ChangePage(
             title=str(obj),
-            pill=pills.mailing(obj, sending=running is not None),
-            cards=_cards(obj, recipients),
-            notices=self._notices(request, obj, running, recipients),
-            buttons=self._buttons(request, obj, running),
-            context={"live": running, "attempts_total": obj.attempts.count()},
+            pill=pills.state(told),
+            cards=_cards(obj, recipients, last),
+            notices=self._notices(request, obj, running, told, recipients),
+            buttons=self._buttons(request, obj, running, told),
+            context={"live": running, "told": told, "attempts_total": obj.attempts.count()},
         )
 
-    def _notices(self, request: HttpRequest, obj: Mailing, running: Attempt | None, recipients: int) -> list[Notice]:
+    def _notices(
+        self, request: HttpRequest, obj: Mailing, running: Attempt | None, told: Told, recipients: int
+    ) -> list[Notice]:
         is_free = permissions.may_change_mailing(user_of(request), obj)
         found = [
             _nobody_notice(obj),
+            Notice(told.why, "red") if told.state is State.OVERDUE else None,
             _running_notice() if running else None,
             _changes_notice(obj, recipients),
             _crowd_notice(obj),
@@ -45,13 +51,14 @@ class MailingChangePage(SamovarModelAdmin[Mailing]):
         ]
         return [notice for notice in found if notice]
 
-    def _buttons(self, request: HttpRequest, obj: Mailing, running: Attempt | None) -> list[Button]:
+    def _buttons(self, request: HttpRequest, obj: Mailing, running: Attempt | None, told: Told) -> list[Button]:
+        """Filled is the one that can act now, or none; "send now" stands there only when it would send."""
         sends = permissions.may_send(user_of(request))
         found: list[Button | None] = [
-            self._send(obj, running) if sends else None,
+            self._send(obj, running, told) if sends else None,
             self._button(obj, _("Test to me"), "test", "test") if self.has_change_permission(request) else None,
             self._button(obj, _("Preview"), "preview", "eye"),
-            self._pause_or_resume(obj) if sends and obj.status != MailingStatus.FINISHED else None,
+            self._pause_or_resume(obj, told) if sends and obj.status != MailingStatus.FINISHED else None,
             self._button(obj, _("Rehearse"), "dry-run", "check", more=True) if sends else None,
             self._copy(obj) if self.has_add_permission(request) else None,
             self._button(obj, _("Finish…"), "finish", "flag", more=True) if sends and obj.is_active else None,
@@ -61,17 +68,28 @@ class MailingChangePage(SamovarModelAdmin[Mailing]):
     def _button(self, obj: Mailing, label: str, page: str, icon: str, *, more: bool = False) -> Button:
         return Button(label, self.url(page, obj.pk), icon=icon, more=more)
 
-    def _send(self, obj: Mailing, running: Attempt | None) -> Button:
-        is_next = not obj.is_paused and running is None
-        return Button(_("Send now"), self.url("send", obj.pk), primary=is_next, icon="send")
+    def _send(self, obj: Mailing, running: Attempt | None, told: Told) -> Button | None:
+        if lifecycle.hindrance(obj, running) is not None:
+            return None
+        step = Step.GO_ON if running else Step.SEND
+        return Button(step.label, self.url("send", obj.pk), primary=told.step is step, icon="send")
 
-    def _pause_or_resume(self, obj: Mailing) -> Button:
-        if obj.is_paused:
-            return Button(_("Resume"), self.url("resume", obj.pk), method="post", primary=True, icon="play")
-        return Button(pgettext("mailing", "Pause"), self.url("pause", obj.pk), method="post", icon="pause")
+    def _pause_or_resume(self, obj: Mailing, told: Told) -> Button:
+        step, icon = (Step.RESUME, "play") if obj.is_paused else (Step.PAUSE, "pause")
+        can_act = told.step is step and (
+            step is Step.PAUSE or obj.audience == Audience.EVERYONE or obj.clients.exists()
+        )
+        return Button(step.label, self.url(step.value, obj.pk), method="post", primary=can_act, icon=icon)
 
     def _copy(self, obj: Mailing) -> Button:
         return Button(_("Copy"), self.url("copy", obj.pk), method="post", icon="copy", more=True)
+
+
+def how_it_stands(mailing: Mailing) -> tuple[Attempt | None, Attempt | None, Told]:
+    """The run that is not over, the newest run, and the state that follows."""
+    running = running_attempt(mailing)
+    last = mailing.attempts.defer("html_body", "text_body", "reasons").first()
+    return running, last, states.of_mailing(mailing, [run for run in (running, last) if run])
 
 
 def running_attempt(mailing: Mailing) -> Attempt | None:
@@ -87,14 +105,13 @@ def recipients_url(mailing: Mailing) -> str:
 # --- figures -------------------------------------------------------------------------------------------
 
 
-def _cards(obj: Mailing, recipients: int) -> list[Card]:
-    last = obj.attempts.defer("html_body", "text_body", "reasons").first()
+def _cards(obj: Mailing, recipients: int, last: Attempt | None) -> list[Card]:
     sums = statistics.totals(obj.attempts.all())
     errors = _("errors: %(n)s") % {"n": num(sums.failed + sums.unconfirmed)}
     return [
         Card(_("Recipients"), recipients, note=_("show and change"), url=recipients_url(obj)),
         Card(_("Next send"), when(obj.next_run_at), note=_next_note(obj)),
-        _last_card(last),
+        _last_card(obj, last),
         Card(_("Accepted in all"), sums.sent, note=errors, tone=error_tone(sums.error_share)),
     ]
 
@@ -105,15 +122,15 @@ def _next_note(obj: Mailing) -> str:
     return obj.get_periodicity_display() if obj.next_run_at else ""
 
 
-def _last_card(last: Attempt | None) -> Card:
+def _last_card(obj: Mailing, last: Attempt | None) -> Card:
     if last is None:
         return Card(_("Last send"), "—", note=_("nothing was sent yet"))
-    tones: dict[str, Tone] = {AttemptStatus.FAILED: "red", AttemptStatus.MISSED: "amber"}
+    told = states.of_run(last, mailing=obj)
     return Card(
         _("Last send"),
         when(last.started_at),
-        note=last.get_status_display(),
-        tone=tones.get(last.status, ""),
+        note=told.words,
+        tone=told.tone if told.tone in ("red", "amber") else "",
         url=reverse("admin:mailing_attempt_change", args=[last.pk]),
     )
 
@@ -129,7 +146,7 @@ def _nobody_notice(obj: Mailing) -> Notice | None:
 
 
 def _running_notice() -> Notice:
-    words = _("It is being sent. Changes reach the next run; clients you remove are skipped at once.")
+    words = _("A run is not over. Changes reach the next run; clients you remove are skipped at once.")
     return Notice(words, "amber")
 
 

@@ -28,7 +28,7 @@ class StateFilter(QuestionFilter):
             return lambda mailings: mailings.filter(status=status)
 
         return {
-            "sending": (_("sending now"), MailingQuerySet.sending),
+            "sending": (_("with an open run"), MailingQuerySet.sending),
             **{str(value): (words, with_status(value)) for value, words in MailingStatus.choices},
             "paused": (_("paused or draft"), lambda mailings: mailings.unfinished().filter(is_paused=True)),
         }

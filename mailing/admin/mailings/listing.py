@@ -18,11 +18,14 @@ from mailing.choices import AttemptStatus
 from mailing.formatting import error_tone, num, percent, progress
 from mailing.furniture import Card
 from mailing.models import Mailing
+from mailing.services import states
 from mailing.services.reports import statistics
+from mailing.services.states import Signs
 
 
 class MailingList(SamovarList):
     numbers: dict[int, statistics.MailingNumbers]
+    signs: Signs
 
     def apply_select_related(self, qs: QuerySet[Any]) -> QuerySet[Any]:
         return qs.select_related("message").defer("message__body", "message__text_body")
@@ -31,13 +34,13 @@ class MailingList(SamovarList):
         """The numbers of the rows on this page, in five queries however many they are."""
         super().get_results(request)
         self.result_list = list(self.result_list)
-        self.numbers = statistics.numbers_of(self.result_list)
+        self.numbers, self.signs = statistics.numbers_of(self.result_list), Signs()
 
     def cards(self, request: HttpRequest) -> list[Card]:
         numbers = statistics.of_mailings(self.queryset)
         return [
             Card(_("Mailings"), numbers.mailings),
-            Card(_("Sending now"), numbers.sending, url="?state=sending"),
+            Card(_("Open runs"), numbers.sending, url="?state=sending"),
             Card(_("Letters accepted"), numbers.sent),
             Card(
                 _("Errors"),
@@ -52,8 +55,7 @@ class MailingList(SamovarList):
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, mailing: Mailing) -> SafeString:
-        last = self.numbers[mailing.pk].last
-        return pills.mailing(mailing, sending=bool(last and last.status == AttemptStatus.RUNNING))
+        return pills.state(states.of_mailing(mailing, self.numbers[mailing.pk].runs, self.signs))
 
     @admin.display(description=gettext_lazy("recipients"))
     def recipients(self, mailing: Mailing) -> SafeString:
@@ -65,7 +67,7 @@ class MailingList(SamovarList):
         if last is None:
             return "—"
         if last.status == AttemptStatus.MISSED:
-            return pills.attempt(last)
+            return pills.state(states.of_run(last, self.signs, mailing=mailing))
         errors = last.failed + last.unconfirmed
         return progress(last.sent, last.audience, last.failed, last.unconfirmed, _errors(errors) if errors else "")
 
@@ -74,11 +76,18 @@ class MailingList(SamovarList):
         row = self.numbers[mailing.pk]
         if not row.results:
             return "—"
-        words = ngettext("%(good)s of %(all)s", "%(good)s of the last %(all)s", len(row.results))
-        words %= {"good": row.succeeded, "all": len(row.results)}
         marks = format_html_join("", '<i class="run run-{}"></i>', ((result,) for result in row.results))
-        shape = '<span class="trend"><span class="runs" aria-hidden="true">{}</span>{}</span>'
-        return format_html(shape, marks, words)
+        lines = format_html_join("", "<span>{}</span>", ((words,) for words in _reliability(row)))
+        return format_html(
+            '<span class="trend"><span class="runs" aria-hidden="true">{}</span>{}</span>', marks, lines
+        )
+
+
+def _reliability(row: statistics.MailingNumbers) -> list[str]:
+    """Of runs and of letters: one refusal spoils a run, and is nothing among five thousand."""
+    values = {"good": row.succeeded, "all": len(row.results), "letters": percent(row.accepted, row.handed_over)}
+    runs, letters = _("without errors %(good)s of %(all)s"), _("accepted %(letters)s of the letters")
+    return [words % values for words in ((runs, letters) if row.handed_over else (runs,))]
 
 
 def _errors(number: int) -> str:

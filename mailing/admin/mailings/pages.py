@@ -23,12 +23,13 @@ from mailing.errors import NotStarted, RefusalCode
 from mailing.formatting import num
 from mailing.forms.mailings import MailingForm
 from mailing.furniture import Button, Words
-from mailing.models import Attempt, Heartbeat, Mailing
-from mailing.services import runs
+from mailing.models import Attempt, Mailing
+from mailing.services import runs, states
 from mailing.services.access import permissions
 from mailing.services.mailings import lifecycle
 from mailing.services.reports import statistics
 from mailing.services.runs import dry_run
+from mailing.services.states import Signs
 
 
 class MailingPages(SamovarModelAdmin[Mailing]):
@@ -58,11 +59,13 @@ class MailingPages(SamovarModelAdmin[Mailing]):
             return self.perform(request, act, said=begun, back=self.url("change", pk))
         latest = mailing.attempts.order_by("-pk").values_list("pk", flat=True).first()
         refusal, attempt = lifecycle.refusal(mailing), running_attempt(mailing)
+        told = states.of_run(attempt, mailing=mailing) if attempt else None
         context = {
             "recipients": statistics.recipients(mailing),
             "seen": latest or 0,
             "refusal": refusal,
             "running": attempt,
+            "told": told,
             "is_worked_on": refusal is None and attempt is not None and runs.is_worked_on(attempt),
             "next_step": self._instead_of_sending(mailing, refusal, attempt),
             "sender": runs.sender(mailing),
@@ -83,7 +86,8 @@ class MailingPages(SamovarModelAdmin[Mailing]):
         step = steps.get(refusal.code) if refusal and refusal.code else None
         if attempt is not None and refusal is None:
             url = reverse("admin:mailing_attempt_change", args=[attempt.pk])
-            step = Button(_("Open attempt %(number)s") % {"number": attempt.pk}, url)
+            opened = Button(_("Open attempt %(number)s") % {"number": attempt.pk}, url)
+            return replace(opened, primary=runs.is_worked_on(attempt))
         return replace(step, primary=True) if step else None
 
     @POST
@@ -119,7 +123,9 @@ class MailingPages(SamovarModelAdmin[Mailing]):
         if request.method == "POST":
             act = partial(lifecycle.finish, mailing, by=user_of(request))
             return self.perform(request, act, said=_("Finished."), back=self.url("change", pk))
-        return self.page(request, mailing, "finish", _("Finish"), {"running": running_attempt(mailing)})
+        attempt = running_attempt(mailing)
+        told = states.of_run(attempt, mailing=mailing) if attempt else None
+        return self.page(request, mailing, "finish", _("Finish"), {"running": attempt, "told": told})
 
     @POST
     def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -150,7 +156,8 @@ class MailingPages(SamovarModelAdmin[Mailing]):
         wanted = unchecked.number(request.GET.get("attempt", ""))
         attempt = None if wanted is None else mailing.attempts.filter(pk=wanted).first()
         attempt = attempt or running_attempt(mailing) or mailing.attempts.first()
-        context = {"attempt": attempt, "mailing": mailing, "is_own_page": wanted is not None}
+        told = states.of_run(attempt, mailing=mailing) if attempt else None
+        context = {"attempt": attempt, "mailing": mailing, "told": told, "is_own_page": wanted is not None}
         response = render(request, "admin/mailing/mailing/_live.html", context)
         if attempt is None or attempt.status != AttemptStatus.RUNNING:
             response["X-Live"] = "done"
@@ -177,15 +184,12 @@ class MailingPages(SamovarModelAdmin[Mailing]):
 
 def begun(attempt: Attempt) -> str:
     words = ngettext(
-        "Sending to %(n)s client has begun: attempt %(attempt)s.",
-        "Sending to %(n)s clients has begun: attempt %(attempt)s.",
+        "A run for %(n)s client has begun: attempt %(attempt)s.",
+        "A run for %(n)s clients has begun: attempt %(attempt)s.",
         attempt.audience,
     )
     said = words % {"n": num(attempt.audience), "attempt": attempt.pk}
-    if Heartbeat.objects.alive().exists():
-        return said
-    waits = _("It starts as soon as the planner (manage.py qcluster) runs.")
-    return f"{said} {waits}"
+    return f"{said} {Signs().hindrance}".strip()
 
 
 def paused(mailing: Mailing) -> str:

@@ -28,6 +28,7 @@ class PlanPanel:
     sentences: Sequence[str]
     save_label: str
     dates: Sequence[str] = ()
+    if_resumed: bool = False  # only then these are the dates
     clients: int | None = None
     nobody: bool = False  # is chosen yet
 
@@ -38,11 +39,12 @@ def panel(form: MailingForm) -> PlanPanel:
     mailing = form.as_it_stands()
     if wrong or mailing.start_at is None:
         return PlanPanel(wrong or [_("Say when the first send is.")], _("Save"))
-    plan = occurrences.plan(mailing, timezone.now())
+    plan, ran = occurrences.plan(mailing, timezone.now()), occurrences.has_run(mailing)
     clients = form.clients()
     return PlanPanel(
-        sentences=what_will_happen(mailing, plan, ran=occurrences.has_run(mailing)),
-        save_label=save_label(plan, clients),
+        sentences=what_will_happen(mailing, plan, ran=ran),
+        save_label=save_label(plan, clients, ran=ran),
+        if_resumed=plan.is_draft,
         dates=dates(plan) if len(plan.dates) > 1 else [],
         clients=clients,
         nobody=not clients and mailing.audience == Audience.SELECTED,
@@ -65,7 +67,11 @@ def what_will_happen(mailing: Mailing, plan: Plan, *, ran: bool) -> list[str]:
         return [_("No send is left before the end: the mailing will be finished as soon as it is saved.")]
     sentences = [_schedule(mailing, plan, ran=ran)] if plan.dates else []
     if plan.is_draft:
-        sentences.insert(0, _("This is a draft: nothing leaves until you resume it."))
+        draft, paused = (
+            _("This is a draft: nothing leaves until you resume it."),
+            _("It is paused: nothing leaves until you resume it."),
+        )
+        sentences.insert(0, paused if ran else draft)
     if mailing.periodicity == Periodicity.MONTHLY and timezone.localtime(mailing.start_at).day > LAST_SAFE_DAY:
         sentences.append(_("In shorter months: on their last day."))
     return sentences
@@ -116,9 +122,9 @@ def _total(plan: Plan) -> str:
     return ngettext("; %(n)s send in all", "; %(n)s sends in all", plan.remaining) % {"n": num(plan.remaining)}
 
 
-def save_label(plan: Plan, clients: int) -> str:
+def save_label(plan: Plan, clients: int, *, ran: bool) -> str:
     """What pressing the button does, in numbers."""
-    if plan.is_draft:
+    if plan.is_draft and not ran:
         return _("Save the draft")
     if not plan.starts_now or not clients:
         return _("Save")

@@ -15,8 +15,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from mailing.admin.common import steps as state_steps
 from mailing.admin.common.pages import user_of
-from mailing.choices import AttemptStatus
+from mailing.choices import State, Step
 from mailing.formatting import error_tone, num, percent, when
 from mailing.furniture import Card
 from mailing.services.reports import overview
@@ -45,6 +46,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     if not (user.has_perm("mailing.view_mailing") and user.has_perm("mailing.view_attempt")):
         return {"may_look": False}
     seen = overview.overview()
+    may_act = user.has_perm("mailing.change_mailing") and user.has_perm("mailing.send_mailing")
     return {
         "may_look": True,
         "overview": seen,
@@ -55,7 +57,10 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "attention": [(_why(item), item.mailing, _url("mailing_change", item.mailing.pk)) for item in seen.attention],
         "steps": list(steps(seen.first_steps)) if seen.first_steps else [],
         "new_mailing": _url("mailing_add") if user.has_perm("mailing.add_mailing") else "",
-        "may_pause": user.has_perm("mailing.change_mailing") and user.has_perm("mailing.send_mailing"),
+        "running": [
+            (attempt, told, state_steps.button(told, attempt.mailing_id) if may_act else None)
+            for attempt, told in seen.running
+        ],
     }
 
 
@@ -73,9 +78,15 @@ def cards(seen: Overview) -> list[Card]:
             percent(seen.now.failed, seen.now.sent + seen.now.failed),
             note=_errors(seen.now.failed),
             tone=error_tone(share),
-            url=f"{attempts}&status__exact={AttemptStatus.FAILED}",
+            url=f"{attempts}&letters=errors",
         ),
-        Card(_("Being sent now"), seen.running_number, url=f"{_url('mailing_changelist')}?state=sending"),
+        Card(
+            _("Open runs"),
+            seen.running_number,
+            note=", ".join(f"{state.label} {num(number)}" for state, number in seen.running_states.items()),
+            tone="red" if seen.running_states.get(State.STALLED) else "",
+            url=f"{_url('mailing_changelist')}?state=sending",
+        ),
         Card(
             _("Clients"),
             seen.clients,
@@ -159,9 +170,11 @@ def _day_words(day: Day) -> str:
 
 
 def _why(item: Attention) -> SafeString | str:
+    if item.told:
+        return item.told.words if item.told.step is Step.OPERATE else f"{item.told.words}. {item.told.why}"
     sentences = {
         Need.OVERDUE: _("should have been sent %(when)s, but nothing is being sent"),
-        Need.FAILED: _("the last send did not succeed"),
+        Need.FAILED: _("the last run failed"),
         Need.MISSED: _("the last planned send was missed"),
         Need.NO_RECIPIENTS: _("has no recipients"),
         Need.FORGOTTEN: _("has been paused for over a week"),

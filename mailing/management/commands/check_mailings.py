@@ -6,8 +6,12 @@ import sys
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from mailing.choices import State
+from mailing.services import states
 from mailing.services.operations import findings, health, reconciler
+from mailing.services.states import Signs
 
 
 class Command(BaseCommand):
@@ -20,6 +24,11 @@ class Command(BaseCommand):
         now = timezone.now()
         for banner in health.banners(now):
             self.stdout.write(f"! {banner.text}")
+        for attempt, told in states.open_runs(Signs(now)):
+            if told.state is State.STALLED:
+                words = _("%(mailing)s, attempt %(attempt)s: %(state)s. %(why)s")
+                values = {"mailing": attempt.mailing, "attempt": attempt.pk, "state": told.words, "why": told.why}
+                self.stdout.write(f"! {words % values}")
         found = stuck = 0
         for finding in findings.find(now, thoroughly=True):
             found += 1

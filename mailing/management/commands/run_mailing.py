@@ -21,11 +21,11 @@ from mailing.errors import Refused
 from mailing.management.progress import Bar
 from mailing.models import Attempt, Mailing
 from mailing.replies import Outcome, Verdict
-from mailing.services import runs
+from mailing.services import runs, states
 from mailing.services.mailings import lifecycle
 from mailing.services.runs import dry_run
 
-ACCEPTED, NOT_ALL, NOT_STARTED, STAYS_OPEN, CONFIGURATION = 0, 1, 2, 75, 78
+DONE, FAILED, NOT_STARTED, STAYS_OPEN, CONFIGURATION = 0, 1, 2, 75, 78
 STOPPED = 128  # + the number of the signal
 TURN = 0.2  # seconds between two looks whether a signal came while we wait
 
@@ -33,7 +33,7 @@ TURN = 0.2  # seconds between two looks whether a signal came while we wait
 class Command(BaseCommand):
     help = (
         "Sends a mailing now: takes up its unfinished run, else runs what is due, else makes an extra run. "
-        "Exit codes: 0 all letters accepted, 1 finished without success, 2 not started, 75 goes on by itself, "
+        "Exit codes: 0 done, all or some letters accepted, 1 failed, 2 not started, 75 goes on by itself, "
         "78 the mail settings or the message were refused, 130/143 stopped by a signal."
     )
     requires_system_checks = ("mailing",)  # all of them would load every screen of the admin first
@@ -127,7 +127,7 @@ class Command(BaseCommand):
             self._exit(CONFIGURATION, rehearsal.problem)
         if not rehearsal.letters:
             self._exit(NOT_STARTED, _(texts.NOBODY))
-        sys.exit(ACCEPTED if rehearsal.ready else _trouble_code(server))
+        sys.exit(DONE if rehearsal.ready else _trouble_code(server))
 
     def _exit(self, code: int, words: str) -> NoReturn:
         self.stderr.write(words)
@@ -142,7 +142,7 @@ def _summary(attempt: Attempt) -> str:
     numbers = ("audience", "sent", "failed", "unconfirmed", "skipped", "open")
     return words % {
         "attempt": attempt.pk,
-        "status": attempt.get_status_display(),
+        "status": states.of_run(attempt).words,
         **{name: getattr(attempt, name) for name in numbers},
     }
 
@@ -150,10 +150,10 @@ def _summary(attempt: Attempt) -> str:
 def _exit_code(attempt: Attempt, result: runs.SliceResult, told: list[int]) -> int:
     if result.stopped is Stop.MESSAGE:
         return CONFIGURATION
-    if attempt.status == AttemptStatus.SUCCEEDED:
-        return ACCEPTED
+    if attempt.status in (AttemptStatus.SUCCEEDED, AttemptStatus.PARTLY):
+        return DONE
     if attempt.status == AttemptStatus.FAILED:
-        return NOT_ALL
+        return FAILED
     if told:
         return STOPPED + told[0]
     if result.state is runs.SliceState.BUSY:

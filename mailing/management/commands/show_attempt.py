@@ -10,6 +10,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.translation import gettext as _
 
 from mailing.models import Attempt
+from mailing.services import states
 
 FIELDS = (
     *("id", "mailing_id", "occurrence", "trigger", "status", "started_at", "finished_at", "resume_at", "retry_of_id"),
@@ -31,6 +32,7 @@ class Command(BaseCommand):
         if found is None:
             raise CommandError(_("There is no attempt %(number)s.") % {"number": attempt}, returncode=2)
         shown: dict[str, Any] = {NAMES.get(name, name): getattr(found, name) for name in FIELDS}
+        shown |= states.of_run(found).as_json()
         if deliveries:
             shown["deliveries"] = list(found.deliveries.order_by("pk").values(*DELIVERY_FIELDS))
         self.stdout.write(json.dumps(shown, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2))

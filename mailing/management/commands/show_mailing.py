@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from mailing import texts
 from mailing.models import Mailing
+from mailing.services import states
 
 FIELDS = (
     *("id", "name", "message_id", "audience", "from_name", "reply_to", "start_at", "end_at", "periodicity", "status"),
@@ -30,6 +31,8 @@ class Command(BaseCommand):
         if found is None:
             raise CommandError(_(texts.NO_SUCH_MAILING) % {"number": mailing}, returncode=2)
         shown: dict[str, Any] = {NAMES.get(name, name): getattr(found, name) for name in FIELDS}
+        open_run, last = found.attempts.running().first(), found.attempts.first()
+        shown |= states.of_mailing(found, [run for run in (open_run, last) if run]).as_json()
         shown["clients"] = found.clients.count()
         shown["created_by"] = found.created_by.get_username() if found.created_by else None
         shown["attempts"] = list(found.attempts.order_by("-started_at", "-pk").values_list("pk", flat=True))

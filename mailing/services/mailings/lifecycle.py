@@ -12,13 +12,15 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from mailing import scheduling, texts
 from mailing.choices import MailingStatus
 from mailing.errors import Refused
-from mailing.models import Delivery, Mailing
-from mailing.services import runs
+from mailing.formatting import num
+from mailing.models import Attempt, Delivery, Mailing
+from mailing.services import runs, states
 from mailing.services.access import audit_log, permissions
 from mailing.services.mailings import copies, missed, occurrences, schedule_state
 from mailing.services.mailings.schedule_state import refresh
@@ -32,6 +34,7 @@ __all__ = [
     "finish",
     "hindrance",
     "launch",
+    "not_over",
     "pause",
     "refresh",
     "refusal",
@@ -43,7 +46,8 @@ __all__ = [
 
 SCHEDULE_FIELDS = frozenset({"start_at", "end_at", "periodicity", "is_paused"})
 
-BEING_SENT = _("The mailing is being sent (attempt %(attempt)s). Finish it first, then delete it.")
+NOT_OVER = _("a run is not over (attempt %(attempt)s: %(state)s, %(done)s of %(all)s).")
+CANNOT_DELETE = _("The mailing cannot be deleted yet: %(why)s Finish it first, then delete it.")
 
 
 def launch(mailing: Mailing, by: User | None = None, *, now: datetime | None = None) -> Mailing:
@@ -157,11 +161,17 @@ def delete(mailing: Mailing, by: User | None = None) -> None:
             permissions.require_send(by)
         running = current.attempts.running().first()
         if running is not None:
-            raise Refused(BEING_SENT, attempt=running.pk)
+            raise Refused(CANNOT_DELETE, why=not_over(running))
         scheduling.drop_row(current)
         run_totals.keep(current.attempts.all())
         _forget_deliveries(current)
         current.delete()
+
+
+def not_over(attempt: Attempt) -> str:
+    """Why its mailing stays: the run in numbers and in the word of its state."""
+    done = {"done": num(attempt.sent), "all": num(attempt.audience)}
+    return gettext(NOT_OVER) % {"attempt": attempt.pk, "state": states.of_run(attempt).words, **done}
 
 
 def _forget_deliveries(mailing: Mailing) -> None:

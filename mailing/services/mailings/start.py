@@ -170,7 +170,7 @@ def hindrance(mailing: Mailing, unfinished: Attempt | None) -> NotStarted | None
     """Why a press would set nothing going: it would be refused, or somebody works on the unfinished run already."""
     refused = refusal(mailing)
     if refused is None and unfinished is not None and runs.is_worked_on(unfinished):
-        return AlreadyRunning(texts.ALREADY_SENDING, attempt=unfinished)
+        return AlreadyRunning(texts.ALREADY_BEGUN, attempt=unfinished)
     return refused
 
 
@@ -191,10 +191,10 @@ def _unfinished(mailing: Mailing, trigger: Trigger, seen: int | None, now: datet
     if attempt is None:
         return None
     if runs.is_worked_on(attempt):
-        raise AlreadyRunning(texts.ALREADY_SENDING, attempt=attempt)
+        raise AlreadyRunning(texts.ALREADY_BEGUN, attempt=attempt)
     begun_by_a_press = attempt.lease_until is None and trigger == Trigger.MANUAL
     if begun_by_a_press and _is_fresh(attempt, now) and not _was_seen(attempt, seen):
-        raise AlreadyRunning(texts.ALREADY_SENDING, attempt=attempt)
+        raise AlreadyRunning(texts.ALREADY_BEGUN, attempt=attempt)
     Attempt.objects.without_lease(now).filter(pk=attempt.pk).update(resume_at=None)
     if trigger == Trigger.MANUAL:
         # Somebody may have mended the settings; a script would only knock at a closed door.

@@ -17,12 +17,12 @@ from mailing.errors import RefusalCode
 from mailing.formatting import Tone
 from mailing.models import Heartbeat, Mailing, MailService
 from mailing.models.heartbeats import WORKERS_SILENT_AFTER
+from mailing.services import states
 from mailing.services.access import audit_log, site_guard
+from mailing.services.states import Workers
 
 FORGOTTEN_AFTER = timedelta(days=1)
 
-NO_CLUSTER = _("Nothing is being sent: start “manage.py qcluster”.")
-WORKERS_SILENT = _("The workers do not answer: restart “manage.py qcluster”.")
 SERVICE_DOWN = _(
     "The mail server does not take letters. They wait and go later; the next try is at %(at)s. It said: %(response)s"
 )
@@ -77,13 +77,10 @@ def _gate_banner() -> Banner | None:
 
 
 def _cluster_banner(now: datetime) -> Banner | None:
-    alive = list(Heartbeat.objects.alive(now))
-    if not alive:
-        return Banner("no_cluster", gettext(NO_CLUSTER))
-    heard = [beat.worker_seen for beat in alive if beat.worker_seen is not None]
-    if not heard or max(heard) < now - WORKERS_SILENT_AFTER:
-        return Banner("workers", gettext(WORKERS_SILENT))
-    return None
+    workers = states.Signs(now).workers
+    if workers is Workers.ANSWER:
+        return None
+    return Banner("no_cluster" if workers is Workers.NONE else "workers", gettext(states.WITHOUT[workers]))
 
 
 def _service_banner(now: datetime) -> Banner | None:

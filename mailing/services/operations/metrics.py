@@ -17,10 +17,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from mailing import __version__, scheduling
-from mailing.choices import WaitsFor
+from mailing.choices import OPEN_STATES, WaitsFor
 from mailing.models import Attempt, ClientImport, Heartbeat, Mailing, MailService
+from mailing.services import states
 from mailing.services.access import site_guard
 from mailing.services.reports import run_totals
+from mailing.services.states import Signs
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 IMPORTED = ("new", "changed", "unchanged", "problems")
@@ -70,6 +72,9 @@ def _open_attempts(now: datetime) -> Iterator[Metric]:
     found = list(rows.annotate(number=Count("pk"), since=Min("waits_since"), begun=Min("started_at")))
     numbers = dict.fromkeys(("", *WaitsFor.values), 0) | {row["waits_for"]: row["number"] for row in found}
     named = {reason or "none": number for reason, number in numbers.items()}
+    stand = Counter(told.state.value for _attempt, told in states.open_runs(Signs(now)))
+    named_states = {state.value: stand[state.value] for state in OPEN_STATES}
+    yield _gauges("samovar_open_runs", "Runs that are not over, by how they stand.", "state", named_states)
     yield _gauges("samovar_open_attempts", "Runs that are going on, by what they wait for.", "waits_for", named)
     waiting = _age(now, min((row["since"] for row in found if row["since"]), default=None))
     yield _gauge("samovar_waiting_seconds", "For how long the mail service has been holding up a run.", waiting)

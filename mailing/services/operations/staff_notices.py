@@ -34,8 +34,7 @@ AT_ONCE = 500  # attempts looked at in one pass
 
 SENTENCES = {
     NoticeKind.FAILED: _(
-        "“%(mailing)s”: attempt %(attempt)s did not succeed. Accepted by the server: %(sent)s of %(audience)s. "
-        "%(note)s"
+        "“%(mailing)s”: attempt %(attempt)s failed. Accepted by the server: %(sent)s of %(audience)s. %(note)s"
     ),
     NoticeKind.MISSED: _("“%(mailing)s” was not sent at its planned time %(planned)s. %(note)s"),
     NoticeKind.WAITING: _(

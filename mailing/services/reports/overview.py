@@ -6,6 +6,7 @@ depend on the data.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,9 +16,11 @@ from django.db.models import DateTimeField, F, OuterRef, Q, QuerySet, Subquery, 
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from mailing.choices import AttemptStatus, Audience, MailingStatus
+from mailing.choices import AttemptStatus, Audience, MailingStatus, State
 from mailing.models import Attempt, Client, Mailing, Message
+from mailing.services import states
 from mailing.services.reports import statistics
+from mailing.services.states import Signs, Told
 
 DAYS = 30
 SOON = timedelta(days=7)
@@ -48,8 +51,9 @@ class Sums:
 class Need(Enum):
     """Why a mailing needs somebody, the most urgent first."""
 
+    STALLED = "stalled"  # its run should go on, and does not
     OVERDUE = "overdue"  # its time passed, and nothing is being sent
-    FAILED = "failed"  # the last run did not succeed
+    FAILED = "failed"  # the last run failed
     MISSED = "missed"  # the last occurrence did not run
     NO_RECIPIENTS = "no_recipients"
     FORGOTTEN = "forgotten"  # paused for over a week
@@ -59,6 +63,7 @@ class Need(Enum):
 class Attention:
     need: Need
     mailing: Mailing
+    told: Told | None = None  # of its run that stands still
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,8 @@ class Overview:
     clients: int
     receiving: int
     running_number: int
-    running: list[Attempt]
+    running_states: dict[State, int]  # how many of them stand how
+    running: list[tuple[Attempt, Told]]  # the newest
     upcoming: list[Upcoming]
     attention: list[Attention]
     attention_more: int = 0
@@ -95,16 +101,18 @@ def overview(now: datetime | None = None) -> Overview:
     """All of the first page, in a constant number of queries."""
     moment = now or timezone.now()
     days = daily(moment)
-    running = Attempt.objects.running()
-    needs = attention(moment)
+    signs = Signs(moment)
+    running = states.open_runs(signs)
+    needs = attention(moment, running)
     return Overview(
         days=days[DAYS:],
         now=_sums(days[DAYS:]),
         before=_sums(days[:DAYS]),
         clients=Client.objects.count(),
         receiving=statistics.receiving(),
-        running_number=running.count(),
-        running=_newest(running.select_related("mailing", "mailing__message")),
+        running_number=len(running),
+        running_states=Counter(told.state for _attempt, told in running),
+        running=running[:RUNNING_SHOWN],
         upcoming=upcoming(moment),
         attention=needs[:ATTENTION_SHOWN],
         attention_more=max(0, len(needs) - ATTENTION_SHOWN),
@@ -134,11 +142,6 @@ def _sums(days: Iterable[Day]) -> Sums:
     return Sums(sum(day.sent for day in listed), sum(day.failed for day in listed))
 
 
-def _newest(attempts: QuerySet[Attempt]) -> list[Attempt]:
-    """The newest of them, without their bodies."""
-    return list(attempts.defer("html_body", "text_body", "reasons").order_by("-started_at")[:RUNNING_SHOWN])
-
-
 def upcoming(now: datetime) -> list[Upcoming]:
     """The next sends of the coming seven days with the number of their recipients."""
     soon = Mailing.objects.active().filter(next_run_at__gt=now, next_run_at__lte=now + SOON)
@@ -148,9 +151,10 @@ def upcoming(now: datetime) -> list[Upcoming]:
     return [Upcoming(m, everyone if m.audience == Audience.EVERYONE else chosen.get(m.pk, 0)) for m in listed]
 
 
-def attention(now: datetime) -> list[Attention]:
+def attention(now: datetime, running: Iterable[tuple[Attempt, Told]] = ()) -> list[Attention]:
     """Mailings that need somebody; each once, for its most urgent reason."""
-    found: dict[int, Attention] = {}
+    stalled = [(attempt.mailing, told) for attempt, told in running if told.state is State.STALLED]
+    found = {mailing.pk: Attention(Need.STALLED, mailing, told) for mailing, told in stalled}
     for need, mailings in _needy(now):
         for mailing in mailings.select_related("message").order_by("-updated_at")[: 2 * ATTENTION_SHOWN]:
             found.setdefault(mailing.pk, Attention(need, mailing))

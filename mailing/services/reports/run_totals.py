@@ -16,7 +16,7 @@ from mailing.models import Attempt, MailService
 from mailing.services.reports.statistics import DURATION
 
 OUTCOMES = ("sent", "failed", "unconfirmed", "skipped")
-RAN = (AttemptStatus.SUCCEEDED, AttemptStatus.FAILED)
+RAN = (AttemptStatus.SUCCEEDED, AttemptStatus.PARTLY, AttemptStatus.FAILED)
 ENDS = (*RAN, AttemptStatus.MISSED)
 
 Totals = Counter[str]
@@ -44,8 +44,14 @@ def of(attempts: QuerySet[Attempt]) -> Totals:
 
 
 def all_time() -> Totals:
-    """Of every attempt there is, and of those that were deleted."""
-    return of(Attempt.objects.all()) + Counter(MailService.load().deleted_runs)
+    """Of every attempt there is, and of those that were deleted.
+
+    A run counts as what it ended as: where an upgrade found another word for ends that were counted already,
+    `deleted_runs` holds the difference, below zero for the new word.
+    """
+    totals = of(Attempt.objects.all())
+    totals.update(MailService.load().deleted_runs)
+    return totals
 
 
 def keep(attempts: QuerySet[Attempt]) -> None:
@@ -55,4 +61,6 @@ def keep(attempts: QuerySet[Attempt]) -> None:
         return
     MailService.objects.get_or_create(pk=1)
     service = MailService.objects.select_for_update().get(pk=1)
-    MailService.objects.filter(pk=1).update(deleted_runs=dict(Counter(service.deleted_runs) + going))
+    kept = Counter(service.deleted_runs)
+    kept.update(going)
+    MailService.objects.filter(pk=1).update(deleted_runs=dict(kept))

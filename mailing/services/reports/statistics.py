@@ -58,11 +58,18 @@ class MailingNumbers:
 
     recipients: int = 0
     last: Attempt | None = None  # the newest one, running or not
+    open: Attempt | None = None  # the one that is not over; a missed one may be newer
     results: list[str] = field(default_factory=list)  # statuses of the latest closed runs, oldest first
+    accepted: int = 0  # letters of these runs
+    handed_over: int = 0
 
     @property
     def succeeded(self) -> int:
         return self.results.count(AttemptStatus.SUCCEEDED)
+
+    @property
+    def runs(self) -> list[Attempt]:
+        return [attempt for attempt in (self.open, self.last) if attempt]
 
 
 def numbers_of(mailings: Sequence[Mailing]) -> dict[int, MailingNumbers]:
@@ -102,9 +109,13 @@ def latest_attempts(mailing_ids: Iterable[int], number: int = TREND_RUNS + 1) ->
 
 def _add_run(row: MailingNumbers, attempt: Attempt) -> None:
     row.last = row.last or attempt
+    if attempt.status == AttemptStatus.RUNNING:
+        row.open = attempt
     counts = attempt.status != AttemptStatus.RUNNING and attempt.trigger != Trigger.RETRY
     if counts and len(row.results) < TREND_RUNS:
         row.results.insert(0, attempt.status)
+        row.accepted += attempt.sent
+        row.handed_over += attempt.sent + attempt.failed + attempt.unconfirmed
 
 
 @dataclass(frozen=True)
@@ -113,6 +124,8 @@ class Totals:
 
     attempts: int = 0
     succeeded: int = 0
+    partly: int = 0
+    broken: int = 0  # runs that failed: `failed` are letters
     closed: int = 0  # neither running nor missed: the runs that have a result
     audience: int = 0
     sent: int = 0
@@ -130,6 +143,12 @@ class Totals:
     @property
     def success_share(self) -> float | None:
         return self.succeeded / self.closed if self.closed else None
+
+    @property
+    def accepted_share(self) -> float | None:
+        """Accepted, of all letters handed over."""
+        share = self.error_share
+        return None if share is None else 1 - share
 
 
 def length(attempt: Attempt) -> timedelta | None:
@@ -153,6 +172,8 @@ def _sums() -> dict[str, Aggregate]:
     return {
         "attempts": Count("pk"),
         "succeeded": Count("pk", filter=Q(status=AttemptStatus.SUCCEEDED)),
+        "partly": Count("pk", filter=Q(status=AttemptStatus.PARTLY)),
+        "broken": Count("pk", filter=Q(status=AttemptStatus.FAILED)),
         "closed": Count("pk", filter=ran),
         "duration": Avg(DURATION, filter=ran),
         **{name: Sum(name, default=0) for name in COUNTERS},

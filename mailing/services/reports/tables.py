@@ -14,7 +14,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from mailing.models import Attempt
+from mailing.services import states
 from mailing.services.reports import statistics
+from mailing.services.states import Signs, Told
 from mailing.tables import writing
 
 CHUNK = 2000
@@ -28,14 +30,14 @@ Table = Iterable[list[Any]]
 
 def attempts_table(attempts: QuerySet[Attempt]) -> Iterator[list[Any]]:
     """Header and one row per attempt; read in chunks, bodies left out."""
-    columns = attempt_columns()
+    columns = attempt_columns(Signs())
     yield [title for title, _value in columns]
     found = attempts.select_related("mailing__message", "started_by").defer("html_body", "text_body", "reasons")
     for attempt in found.iterator(chunk_size=CHUNK):
         yield [value(attempt) for _title, value in columns]
 
 
-def attempt_columns() -> list[tuple[str, Callable[[Attempt], Any]]]:
+def attempt_columns(signs: Signs) -> list[tuple[str, Callable[[Attempt], Any]]]:
     """Titles in the reader's language, and where each value comes from."""
     return [
         (_("Number"), lambda attempt: attempt.pk),
@@ -44,7 +46,7 @@ def attempt_columns() -> list[tuple[str, Callable[[Attempt], Any]]]:
         (_("Planned time"), lambda attempt: attempt.occurrence),
         (_("Mailing"), lambda attempt: str(attempt.mailing)),
         (_("Subject"), lambda attempt: attempt.subject),
-        (_("Status"), lambda attempt: attempt.get_status_display()),
+        (_("Status"), lambda attempt: states.of_run(attempt, signs).words),
         (_("How it started"), lambda attempt: attempt.get_trigger_display()),
         (_("Who"), lambda attempt: attempt.started_by.get_username() if attempt.started_by else ""),
         (_("Recipients"), lambda attempt: attempt.audience),
@@ -54,22 +56,28 @@ def attempt_columns() -> list[tuple[str, Callable[[Attempt], Any]]]:
         (_("Skipped"), lambda attempt: attempt.skipped),
         (_("Not sent yet"), lambda attempt: attempt.open),
         (_("Server response"), lambda attempt: attempt.response),
-        (_("Note"), lambda attempt: attempt.note_text),
+        (_("Note"), lambda attempt: states.of_run(attempt, signs).why),
+        (_("What to do"), lambda attempt: _step(states.of_run(attempt, signs))),
     ]
+
+
+def _step(told: Told) -> str:
+    return str(told.step.label) if told.step else ""
 
 
 def mailings_table(attempts: QuerySet[Attempt]) -> Iterator[list[Any]]:
     """The report by mailing: one row per mailing, summed over the given attempts."""
     yield [
-        *(_("Mailing"), _("Attempts"), _("Succeeded"), _("Missed"), _("Recipients"), _("Accepted")),
+        *(_("Mailing"), _("Attempts"), _("Succeeded"), _("Partly"), _("Failed"), _("Missed")),
+        *(_("Recipients"), _("Accepted")),
         *(_("Refused"), _("Unconfirmed"), _("Skipped"), _("Errors, %"), _("Last attempt")),
     ]
     for row in statistics.by_mailing(attempts):
         sums = row.totals
         share = None if sums.error_share is None else round(sums.error_share * 100, 1)
         yield [
-            *(row.name, sums.attempts, sums.succeeded, row.missed, sums.audience, sums.sent),
-            *(sums.failed, sums.unconfirmed, sums.skipped, share, row.last_at),
+            *(row.name, sums.attempts, sums.succeeded, sums.partly, sums.broken, row.missed),
+            *(sums.audience, sums.sent, sums.failed, sums.unconfirmed, sums.skipped, share, row.last_at),
         ]
 
 

@@ -165,7 +165,7 @@ def _insert(attempt: Attempt) -> None:
         rival = _rival(attempt)
         if rival is None:
             raise
-        raise AlreadyRunning(texts.ALREADY_SENDING, attempt=rival) from None
+        raise AlreadyRunning(texts.ALREADY_BEGUN, attempt=rival) from None
 
 
 def _rival(attempt: Attempt) -> Attempt | None:

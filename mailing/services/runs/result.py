@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Count, F
 from django.utils import timezone
 
-from mailing.choices import HARMLESS_SKIPS, AttemptStatus, DeliveryReason, DeliveryStatus
+from mailing.choices import DeliveryReason, DeliveryStatus
 from mailing.delivery.guards import lease
 from mailing.errors import LeaseLost
 from mailing.models import Attempt, Delivery, Mailing
@@ -77,7 +77,9 @@ def conclude(attempt_id: int, owner: str) -> Attempt:
         attempt = Attempt.objects.get(pk=attempt_id)
         _balance(attempt)
         groups = RefusalGroups(attempt)
-        attempt.status = _result(attempt)
+        if attempt.cut_short and not _left_out(attempt):
+            attempt.cut_short = ""
+        attempt.status = attempt.came_to()
         attempt.reasons = groups.as_json()
         attempt.response = groups.most_frequent_refusal() or _last_reply(attempt) or attempt.response
         attempt.waits_for, attempt.waits_since = "", None
@@ -90,8 +92,8 @@ def conclude(attempt_id: int, owner: str) -> Attempt:
 
 
 RESULT = [
-    *("status", "reasons", "response", "waits_for", "waits_since", "note_params", "finished_at", "resume_at"),
-    *("lease_owner", "lease_until", "sent", "failed", "unconfirmed", "skipped"),
+    *("status", "cut_short", "reasons", "response", "waits_for", "waits_since", "note_params", "finished_at"),
+    *("resume_at", "lease_owner", "lease_until", "sent", "failed", "unconfirmed", "skipped"),
 ]
 
 
@@ -114,11 +116,9 @@ def _balance(attempt: Attempt) -> None:
         raise RuntimeError(f"Attempt {attempt.pk} still has {attempt.open} open deliveries.")
 
 
-def _result(attempt: Attempt) -> AttemptStatus:
-    """Rule 7 of a run: somebody got the letter, and whoever did not must not be written to."""
-    harmful = Delivery.objects.filter(attempt=attempt, status=SKIPPED).exclude(reason__in=HARMLESS_SKIPS)
-    spoilt = attempt.failed or attempt.unconfirmed or (attempt.skipped and harmful.exists())
-    return AttemptStatus.SUCCEEDED if attempt.sent and not spoilt else AttemptStatus.FAILED
+def _left_out(attempt: Attempt) -> bool:
+    """Whether somebody got no letter because the run was cut short: it may have served everybody by then."""
+    return Delivery.objects.filter(attempt=attempt, reason=attempt.cut_short).exists()
 
 
 def _last_reply(attempt: Attempt) -> str:

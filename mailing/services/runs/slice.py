@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 NO_LIMIT = math.inf  # seconds: until nothing is left for now
 STAND_BACK = timedelta(seconds=10)
+TOLD_EVERY = timedelta(seconds=3)  # that letters are being decided
 DEATHS = 2  # of workers, without one letter decided between them: the run itself is what kills
 
 
@@ -121,6 +122,7 @@ class _Slice:
     def __init__(self, attempt: Attempt, owner: str) -> None:
         self.attempt, self.owner = attempt, owner
         self.reason = DeliveryReason.ENDED  # of the last wish
+        self.done, self.told_at = attempt.audience - attempt.open, timezone.now()
 
     def run(self, stop: Stopping, seconds: float, progress: Telling | None) -> SliceEnd:
         wish = self._wish() or (_Wish(Stop.ASKED) if stop() else None)
@@ -226,11 +228,12 @@ class _Slice:
     def _wish(self) -> _Wish | None:
         """What staff or the calendar want of this run (rule 9 of a run)."""
         row = Attempt.objects.select_related("mailing").only(
-            "cut_short", "mailing__is_paused", "mailing__status", "mailing__end_at"
+            *("cut_short", "audience", *COUNTERS), "mailing__is_paused", "mailing__status", "mailing__end_at"
         )
         current = row.filter(pk=self.attempt.pk).first()
         if current is None:
             raise LeaseLost  # deleted, the deliveries with it
+        self._tell_decided(current)
         if current.cut_short:
             return _Wish(Stop.CUT_SHORT, DeliveryReason(current.cut_short))
         if current.mailing.is_paused:
@@ -238,6 +241,13 @@ class _Slice:
         # The end stops a run in its middle (rule 8 of the calendar); a retry goes on after it.
         over = current.mailing.why_over(timezone.now()) if self.attempt.trigger != Trigger.RETRY else None
         return _Wish(Stop.CUT_SHORT, over) if over else None
+
+    def _tell_decided(self, current: Attempt) -> None:
+        """So that a run that only holds its lease is not taken for one that gets on."""
+        done, now = current.audience - current.open, timezone.now()
+        if done != self.done and now - self.told_at >= TOLD_EVERY:
+            self.done, self.told_at = done, now
+            release.update_fenced(self.attempt, self.owner, decided_at=now)
 
     def _teller(self, progress: Telling | None) -> Callable[[Ledger], None]:
         before = {name: getattr(self.attempt, name) for name in COUNTERS}

@@ -17,6 +17,10 @@
         }
         panel.innerHTML = await answer.text();
         panel.classList.remove("stale");
+        const pill = panel.querySelector("template[data-pill]"), head = document.querySelector(".page-head > .pill");
+        if (pill && head) {
+          head.replaceWith(pill.content.cloneNode(true)); // the heading says no other state than the panel
+        }
         return answer.headers.get("X-Live") !== "done";
       } catch {
         panel.classList.add("stale"); // the last figures stay, dimmed

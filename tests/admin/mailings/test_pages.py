@@ -89,7 +89,7 @@ def test_send_now_begins_one_run_and_leaves_the_plan_alone(staff: Browser, maili
     page = staff.post(url(mailing, "send"), {"seen": latest(mailing).pk}, follow=True)
 
     attempt = latest(mailing)
-    assert f"Sending to 3 clients has begun: attempt {attempt.pk}." in said(page)
+    assert f"A run for 3 clients has begun: attempt {attempt.pk}." in said(page)
     assert (attempt.occurrence, attempt.audience, attempt.started_by.username) == (None, 3, "boss")
     assert Mailing.objects.get().next_run_at == mailing.next_run_at
 
@@ -170,7 +170,7 @@ def test_a_run_somebody_works_on_is_opened_and_not_started_again(staff: Browser,
 
     page = staff.get(url(mailing, "send")).content.decode()
 
-    assert f"It is being sent right now: attempt {attempt.pk}, 4 of 10." in page
+    assert f"Attempt {attempt.pk} is not over: being sent, 4 of 10 letters are sent." in page
     assert f'href="{PAGES}attempt/{attempt.pk}/change/"' in page
     assert 'name="seen"' not in page
 

@@ -132,12 +132,13 @@ def test_cards_follow_the_filter(staff: Browser) -> None:
 
 def test_a_row_shows_state_recipients_result_and_trend(staff: Browser) -> None:
     mailing = running(clients=3)
-    for status in ("failed", "succeeded"):
+    for status in ("partly", "succeeded"):
         AttemptFactory(mailing=mailing, status=status, audience=3, sent=2, failed=1)
 
     page = staff.get(LIST).content.decode()
 
-    assert "1 of the last 2" in page
+    assert "<span>without errors 1 of 2</span><span>accepted 66.7% of the letters</span>" in page
+    assert "run-partly" in page
     assert "2 of 3" in page
     assert "1 error" in page
     assert '<span class="num">3</span>' in page
@@ -194,11 +195,11 @@ def test_only_those_that_can_be_sent_are_counted_and_the_others_say_why_not(staf
     assert "5 letters will leave now" in page
     assert {row.mailing for row in asked.context["rows"]} == {waiting, ready}
     assert {row.mailing: row.hindrance for row in asked.context["hindered"]} == {
-        going: f"Already being sent: attempt {busy.pk}.",
+        going: f"Already begun: attempt {busy.pk}.",
         paused: "The mailing is paused. Resume it first.",
         empty: "Nobody to send to: add recipients.",
     }
-    assert f"<td>Already being sent: attempt {busy.pk}.</td>" in page
+    assert f"<td>Already begun: attempt {busy.pk}.</td>" in page
     assert page.count('name="_selected_action"') == 2
 
 
@@ -276,7 +277,7 @@ def test_a_mailing_that_is_being_sent_is_not_deleted(staff: Browser) -> None:
         staff.post(f"{LIST}{mailing.pk}/delete/", {"post": "yes"}, follow=True),
         press(staff, "delete_selected", mailing, post="yes"),
     ):
-        assert f"is being sent (attempt {attempt.pk})" in page.content.decode()
+        assert f"a run is not over (attempt {attempt.pk}: stands still" in page.content.decode()
     assert Mailing.objects.filter(pk=mailing.pk).exists()
 
 

@@ -153,3 +153,16 @@ def test_the_alert_rules_ask_for_what_is_there() -> None:
 
     assert asked
     assert asked <= known
+
+
+def test_a_run_that_an_upgrade_judged_anew_moves_no_counter_and_a_new_one_does() -> None:
+    """It was counted as failed when it ended: `deleted_runs` holds the difference."""
+    old = [ran(AttemptStatus.PARTLY, sent=9, failed=1) for _ in range(3)]
+    MailService.objects.update_or_create(pk=1, defaults={"deleted_runs": {"run_failed": 3, "run_partly": -3}})
+    assert (read()["samovar_runs_total", "failed"], read()["samovar_runs_total", "partly"]) == (3, 0)
+
+    lifecycle.delete(old[0].mailing)
+    assert (read()["samovar_runs_total", "failed"], read()["samovar_runs_total", "partly"]) == (3, 0)
+
+    ran(AttemptStatus.PARTLY, sent=9, failed=1)
+    assert (read()["samovar_runs_total", "failed"], read()["samovar_runs_total", "partly"]) == (3, 1)

@@ -49,7 +49,7 @@ def test_two_refused_one_lost_before_and_one_lost_after_the_dot_are_told_apart(s
         Fault("dot", "drop", to=unknown),
     )
     assert run(attempt).state is SliceState.FINISHED
-    assert attempt.status == AttemptStatus.FAILED
+    assert attempt.status == AttemptStatus.PARTLY
     assert counts(attempt) == (17, 2, 1, 0, 0)
     assert attempt.response == "550 5.1.1 no such user"
     groups = {group["reason"]: group for group in attempt.reasons}
@@ -154,7 +154,7 @@ def test_a_slice_takes_over_from_a_dead_worker(server: Server) -> None:
     run(attempt)
     assert counts(attempt) == (2, 0, 1, 0, 0)
     assert attempt.deliveries.get(pk=first.pk).reason == "worker_died"
-    assert attempt.status == AttemptStatus.FAILED
+    assert attempt.status == AttemptStatus.PARTLY
     assert attempt.interrupted_after == 1
     assert attempt.note_text == gettext(attempt_notes.INTERRUPTED) % {"done": 1, "audience": 3}
     assert first.email not in server.recipients
