@@ -66,7 +66,7 @@ def tables(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailing', '0009_files_in_pieces'),
+        ('mailing', '0012_servers_that_fail_at_chunking'),
     ]
 
     operations = [

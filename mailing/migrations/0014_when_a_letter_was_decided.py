@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailing', '0010_three_ends_of_a_run'),
+        ('mailing', '0013_three_ends_of_a_run'),
     ]
 
     operations = [
