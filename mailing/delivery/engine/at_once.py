@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from django.db import connection
 
@@ -20,6 +20,8 @@ from mailing.delivery.engine.queue import Queue
 from mailing.delivery.engine.records import Claim
 from mailing.errors import LeaseLost
 from mailing.models import Attempt
+
+STEP = 10  # rows
 
 
 class Taken(NamedTuple):
@@ -98,7 +100,7 @@ class OnSQLite:
 
 
 class OnPostgreSQL:
-    """One round trip instead of six: each costs a turn of the scheduler."""
+    """One round trip instead of six, each of which costs a turn of the scheduler, and planned once per connection."""
 
     def __init__(self, attempt: Attempt, owner: str, queue: Queue) -> None:
         self._owner, self._queue = owner, queue
@@ -106,10 +108,9 @@ class OnPostgreSQL:
     def exchange(self, accepted: Mapping[int, str], want: int, now: datetime) -> Taken | None:
         if want <= 0 or self._queue.place.is_read:
             return None
+        want = _in_steps(want)
         values = {"owner": self._owner, "now": now, "rows": json.dumps(accepted)}
-        with ledger_sql.cursor() as cursor:
-            cursor.execute(ledger_sql.AT_ONCE, self._queue.parameters(want) | values)
-            answer = cursor.fetchall()
+        answer = _prepared(ledger_sql.AT_ONCE.format(want=want), self._queue.parameters(want) | values)
         fence, done, taken, called_off, *_ = answer[0]
         found = [Waiting._make(row[4:]) for row in answer if row[4] is not None]
         claims = [Claim.of(row) for row in found if row.ordinary]
@@ -117,3 +118,18 @@ class OnPostgreSQL:
             raise LeaseLost
         self._queue.passed(found, want)
         return Taken(claims, [row for row in found if not row.ordinary], called_off)
+
+
+def _in_steps(want: int) -> int:
+    """So that there are few statements: each number of rows is one of its own."""
+    return want - want % STEP if want > STEP else want
+
+
+def _prepared(sql: str, values: dict[str, Any]) -> Any:
+    """All rows. Django's own cursor binds the values on our side: to the server each statement would be a new one."""
+    connection.ensure_connection()
+    backend: Any = connection  # its `Database` is psycopg, which SQLite's processes do not load
+    database = backend.connection
+    database.prepare_threshold = 1  # Django turns it off for its own cursor, which could not use it
+    with connection.wrap_database_errors, backend.Database.Cursor(database) as cursor:
+        return cursor.execute(sql, values, prepare=True).fetchall()

@@ -48,15 +48,15 @@ FROM (
     SELECT q.id, q.status, q.email, q.message_id, q.tries, q.refused_before, q.client_id
     FROM mailing_delivery q
     WHERE q.attempt_id = %(attempt)s AND q.status = {status} AND q.id > %(cursor)s {due}
-    ORDER BY q.id LIMIT %(want)s
+    ORDER BY q.id LIMIT {limit}
 ) d
 LEFT JOIN mailing_client c ON c.id = d.client_id
 LEFT JOIN mailing_suppression s ON s.email = c.email
 LEFT JOIN mailing_mailing_clients m ON m.mailing_id = %(mailing)s AND m.client_id = d.client_id
 ORDER BY d.id
 """
-READ_QUEUED = READ.format(status="'queued'", due="")
-READ_DEFERRED = READ.format(status="'deferred'", due="AND q.retry_at <= %(now)s")
+READ_QUEUED = READ.format(status="'queued'", due="", limit="%(want)s")
+READ_DEFERRED = READ.format(status="'deferred'", due="AND q.retry_at <= %(now)s", limit="%(want)s")
 
 # Whether somebody wants the run to stop: asked with every group, so that a pause holds within the letters in flight.
 CALLED_OFF = """{attempt}.cut_short <> '' OR (
@@ -75,7 +75,8 @@ RETURNING {CALLED_OFF.format(attempt="mailing_attempt", now="%s")}
 
 # --- The ordinary exchange ----------------------------------------------------------------------------
 
-# PostgreSQL: the counter moves by the rows that were really changed. Odd rows are only read.
+# PostgreSQL: the counter moves by the rows that were really changed. Odd rows are only read. How many stands in the
+# text, at `{want}`: a plan for an unknown number of rows would read whole tables.
 AT_ONCE = f"""
 WITH fence AS (
     SELECT a.id, {CALLED_OFF.format(attempt="a", now="%(now)s")} AS called_off FROM mailing_attempt a
@@ -89,7 +90,7 @@ WITH fence AS (
     RETURNING d.id
 ), counted AS (
     UPDATE mailing_attempt AS a SET sent = a.sent + (SELECT count(*) FROM done) FROM fence WHERE a.id = fence.id
-), next AS ({READ_QUEUED}
+), next AS ({READ.format(status="'queued'", due="", limit="{want}")}
 ), taken AS (
     UPDATE mailing_delivery AS d SET status = 'sending', updated_at = %(now)s
     FROM fence, next WHERE d.id = next.id AND next.ordinary
