@@ -66,7 +66,7 @@ def now() -> datetime:
 def carrier(monkeypatch: pytest.MonkeyPatch) -> MemoryTransport:
     """The mail server in memory; `accepted` are its letters."""
     memory = MemoryTransport()
-    monkeypatch.setattr("mailing.delivery.transports.configured.from_settings", lambda: memory)
+    monkeypatch.setattr("mailing.delivery.transports.configured.from_settings", lambda **options: memory)
     return memory
 
 

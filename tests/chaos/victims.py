@@ -92,14 +92,14 @@ def after_the_hand_over(kill: Kill) -> None:
 
 
 def after_claims_ran_low(kill: Kill) -> None:
-    """No claim was left, so this exchange took as many as it may."""
+    """Few claims were left, so this exchange took about as many as it may."""
     from mailing.delivery.engine.dispatcher import Dispatcher
     from mailing.delivery.engine.ledger import Ledger
 
     ran_low: list[bool] = []
 
     def look(wanted: int, dispatcher: Any) -> None:
-        if wanted > 0 and not dispatcher._claimed_ahead():
+        if wanted > 0 and dispatcher._claimed_ahead() <= dispatcher._low:
             ran_low.append(True)
 
     def then(claims: Any, ledger: Any) -> None:

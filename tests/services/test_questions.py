@@ -48,6 +48,7 @@ def test_asking_about_the_installation_writes_nothing(ask: Callable[[], object])
 def test_the_first_page_of_an_installation_writes_nothing(superuser: User) -> None:
     MailService.objects.all().delete()
     browser = Browser()
+    browser.get("/admin/login/")  # the middleware that begins a session is loaded with the first page
     browser.force_login(superuser)
 
     with only_reading():
