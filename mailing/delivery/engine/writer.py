@@ -146,11 +146,12 @@ class Writer:
         self._wanted.clear()  # before looking: what comes from now on wakes us again
 
     def _let_it_grow(self) -> None:
-        """The next group waits for more, unless claims run low."""
+        """The next group waits for more, unless claims run low and nobody else needs the file."""
+        rest = max(GROUP_WAIT, self._begun + self._commit_pause - time.monotonic())
         if self._commit_pause:
-            time.sleep(max(0.0, self._begun + self._commit_pause - time.monotonic()))
+            time.sleep(rest)
         else:
-            self._hurried.wait(GROUP_WAIT)
+            self._hurried.wait(rest)
         self._hurried.clear()
 
     def _beat(self) -> None:
