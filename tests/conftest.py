@@ -14,8 +14,10 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone, translation
+from pytest_django import DjangoDbBlocker
 
 from backoffice import screens  # noqa: F401  (rooms look at the admin's registry without opening a page)
+from tests import emptied
 from tests.delivery.transports.in_memory import MemoryTransport
 
 # Rooms whose tests would see the same in any database: `python -m tests` runs them on SQLite only.
@@ -54,6 +56,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
         return
     with tempfile.TemporaryDirectory(prefix="samovar-test-", dir=_quick_folder()) as folder:
         database.setdefault("TEST", {})["NAME"] = str(Path(folder) / "test.sqlite3")
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock(), emptied.quickly():
         yield
 
 
