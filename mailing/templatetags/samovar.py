@@ -8,6 +8,7 @@ from typing import Any
 from django import template
 
 from mailing import formatting
+from mailing.charts import Chart
 from mailing.furniture import Button, Card
 
 register = template.Library()
@@ -23,6 +24,12 @@ for _tag in (formatting.pill, formatting.icon, formatting.progress):
 def cards(items: Sequence[Card]) -> dict[str, Any]:
     """A row of figures."""
     return {"cards": items}
+
+
+@register.inclusion_tag("admin/includes/_chart.html")
+def chart(item: Chart) -> dict[str, Any]:
+    """A picture of numbers over time, and the same numbers as a table. Wants mailing/charts.css on its page."""
+    return {"chart": item}
 
 
 @register.inclusion_tag("admin/includes/_button.html", takes_context=True)
