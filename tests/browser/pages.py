@@ -10,7 +10,16 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, reverse
 
-FRAGMENTS = ("_live", "_plan", "_letter", "_html", "autocomplete", "jsi18n")  # parts of pages, not pages
+FRAGMENTS = (
+    "_live",
+    "_plan",
+    "message_letter",
+    "attempt_letter",
+    "mailbox_letter",
+    "_html",
+    "autocomplete",
+    "jsi18n",
+)  # parts of pages, not pages
 
 
 @dataclass(frozen=True)

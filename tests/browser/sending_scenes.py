@@ -146,7 +146,7 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_finish_running": partial(_mailing, _daily, "finish"),
     "scene_delete_running": partial(_mailing, _daily, "delete"),
     "scene_delete_mailing": partial(_mailing, _weekly, "delete"),
-    "scene_preview_text": lambda stage: stage.go(f"{MAILINGS}{_daily().pk}/preview/?shown=text"),
+    "scene_preview_text": lambda stage: stage.go(f"{MAILINGS}{_daily().pk}/letter/?shown=text"),
     "scene_rehearsed": partial(_pressed, _weekly, "dry-run"),
     "scene_tested": partial(_pressed, _weekly, "test"),
     "scene_send_several": partial(_act, "send_now"),

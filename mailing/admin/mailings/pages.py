@@ -17,7 +17,7 @@ from mailing.admin.common import delivery_text
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.pages import GET, POST, View, undo, user_of
 from mailing.admin.mailings import plan_text
-from mailing.admin.mailings.change_page import running_attempt
+from mailing.admin.mailings.tabs import running_attempt
 from mailing.choices import AttemptStatus
 from mailing.errors import NotStarted, RefusalCode
 from mailing.formatting import num
@@ -44,7 +44,6 @@ class MailingPages(SamovarModelAdmin[Mailing]):
             ("<int:pk>/copy/", self.copy_view),
             ("<int:pk>/dry-run/", self.dry_run_view),
             ("<int:pk>/live/", self.live_view),
-            ("<int:pk>/preview/", self.preview_view),
         ]
 
     # --- sending -------------------------------------------------------------------------------------
@@ -76,7 +75,7 @@ class MailingPages(SamovarModelAdmin[Mailing]):
         self, mailing: Mailing, refusal: NotStarted | None, attempt: Attempt | None
     ) -> Button | None:
         """The button that leads out of a refusal; what a person cannot mend here has none."""
-        dates = Button(_("Change the dates"), f"{self.url('change', mailing.pk)}#id_start_at_0")
+        dates = Button(_("Change the dates"), f"{self.url('schedule', mailing.pk)}#id_start_at_0")
         steps = {
             RefusalCode.PAUSED: Button(_("Resume"), self.url("resume", mailing.pk), method="post"),
             RefusalCode.NOT_BEGUN: dates,
@@ -143,11 +142,6 @@ class MailingPages(SamovarModelAdmin[Mailing]):
         permissions.require_send(user_of(request))
         shown = rehearsed(dry_run.run(mailing)) if request.method == "POST" else None
         return self.page(request, mailing, "dry_run", _("Rehearsal"), {"rehearsal": shown})
-
-    def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        mailing = self.find(request, pk)
-        letter = reverse("admin:mailing_message_letter", args=[mailing.message_id])
-        return self.page(request, mailing, "preview", _("Preview"), {"letter": letter})
 
     @GET
     def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -17,12 +17,14 @@ from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.filters import DateRangeFilter, MessageFilter, Suggesting
 from mailing.admin.common.pages import user_of
 from mailing.admin.mailings.actions import MailingActions
-from mailing.admin.mailings.change_page import MailingChangePage
 from mailing.admin.mailings.filters import AttentionFilter, StateFilter, by_urgency
-from mailing.admin.mailings.form import MailingSaving
-from mailing.admin.mailings.latest_attempts import LatestAttempts
+from mailing.admin.mailings.letter_tab import LetterTab
 from mailing.admin.mailings.listing import MailingList
+from mailing.admin.mailings.overview_tab import OverviewTab
 from mailing.admin.mailings.pages import MailingPages
+from mailing.admin.mailings.recipients_tab import RecipientsTab
+from mailing.admin.mailings.runs_tab import RunsTab
+from mailing.admin.mailings.schedule_tab import ScheduleTab
 from mailing.admin.messages.trial_letter import TrialLetterPages
 from mailing.formatting import when
 from mailing.forms.mailings import MailingForm
@@ -34,8 +36,11 @@ from mailing.services.mailings import recipients
 @admin.register(Mailing)
 class MailingAdmin(
     MailingActions,
-    MailingChangePage,
-    MailingSaving,
+    OverviewTab,
+    LetterTab,
+    RecipientsTab,
+    ScheduleTab,
+    RunsTab,
     MailingPages,
     TrialLetterPages[Mailing],
     Suggesting[Mailing],
@@ -58,7 +63,6 @@ class MailingAdmin(
     ordering = by_urgency()
 
     form = MailingForm
-    inlines = (LatestAttempts,)
     autocomplete_fields = ("message",)
     change_form_template = "admin/mailing/mailing/change_form.html"
     deletion_labels = {"mailing.Mailing_clients": gettext_lazy("places of recipients (the clients stay)")}
