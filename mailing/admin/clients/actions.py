@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from mailing.admin.clients.resources import ClientResource
-from mailing.admin.common.base import Context, SamovarModelAdmin
+from mailing.admin.common.base import Context, Result, SamovarModelAdmin
 from mailing.admin.common.export import EXPORT_FORMATS, exported
 from mailing.admin.common.pages import user_of
 from mailing.choices import SuppressionReason
@@ -71,7 +71,7 @@ class ClientActions(SamovarModelAdmin[Client]):
         form = self._mailing_form(request)
         mailing = form.cleaned_data["mailing"] if form.is_bound and form.is_valid() else None
         if mailing and "apply" in request.POST:
-            number = self._ask(recipients.remove_from_mailing, mailing, queryset, by=user_of(request))
+            number = self._ask(recipients.remove_from_mailing, mailing, queryset, by=user_of(request)).number
             words = ngettext(
                 "%(n)s client removed from “%(mailing)s”.", "%(n)s clients removed from “%(mailing)s”.", number
             )
@@ -152,7 +152,7 @@ class ClientActions(SamovarModelAdmin[Client]):
 
     # --- what they share ---------------------------------------------------------------------------------------
 
-    def _ask(self, service: Callable[..., int], *args: object, by: User) -> int:
+    def _ask(self, service: Callable[..., Result], *args: object, by: User) -> Result:
         try:
             return service(*args, by=by)
         except NotAllowed as refusal:
