@@ -28,7 +28,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Section:
-    """An entry of the navigation, after the product's own. `page` is the name of the address, `right` what it takes."""
+    """An entry of the navigation, after the product's own. `page` names the address, `right` is what it takes."""
 
     label: str
     page: str
