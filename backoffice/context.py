@@ -79,7 +79,11 @@ class Shell:
             self._list(_("Attempts"), "attempt", "history"),
         ]
         brought = [section for guest in guests.installed() for section in guest.sections()]
-        links += [self._page(section.label, section.page, section.icon, is_extra=True) for section in brought]
+        links += [
+            self._page(section.label, section.page, section.icon, is_extra=True)
+            for section in brought
+            if self.user and (not section.right or self.user.has_perm(section.right))
+        ]
         return [link for link in links if link]
 
     @cached_property

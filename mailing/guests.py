@@ -28,11 +28,12 @@ class Page:
 
 @dataclass(frozen=True)
 class Section:
-    """An entry of the navigation, after the product's own. `page` is the name of the address."""
+    """An entry of the navigation, after the product's own. `page` names the address, `right` is what it takes."""
 
     label: str
     page: str
     icon: str
+    right: str = ""
 
 
 @dataclass(frozen=True)

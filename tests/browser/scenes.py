@@ -232,6 +232,22 @@ def _menu(stage: Stage) -> None:
     stage.tab.click(".user-menu summary")
 
 
+def _found(stage: Stage, *, by_keys: str = "ма") -> None:
+    """The box behind Ctrl-K, with what was found."""
+    stage.go(LIST)
+    stage.tab.keyboard.press("Control+k")
+    stage.tab.locator("#finder [role=option]").first.wait_for()
+    if by_keys:
+        with stage.tab.expect_response(lambda answer: "/admin/find/" in answer.url):
+            stage.tab.keyboard.type(by_keys)
+    stage.tab.wait_for_timeout(300)
+
+
+def _keys(stage: Stage) -> None:
+    stage.go(LIST)
+    stage.tab.keyboard.press("?")
+
+
 SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_login_wrong": _wrong_password,
     "scene_locked_out": _locked_out,
@@ -264,6 +280,11 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_client_known": _known,
     "scene_group_saved": _saved_group,
     "scene_user_menu": _menu,
+    "scene_find_box": _found,
+    "scene_find_opened": lambda stage: _found(stage, by_keys=""),
+    "scene_find_nothing": lambda stage: stage.go("/admin/find/?q=xyzzy"),
+    "scene_find_page": lambda stage: stage.go("/admin/find/?q=xfq"),
+    "scene_find_keys": _keys,
     "scene_unsubscribe": _asked,
     "scene_unsubscribed": _left,
     "scene_unsubscribe_unknown": lambda stage: stage.go("/u/nonsense/"),

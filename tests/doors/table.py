@@ -115,6 +115,8 @@ NOT_DOORS = {
 
 SHELL = (
     get("index", STAFF),
+    get("find", STAFF, data={"q": "anna"}),
+    get("find", STAFF, data={"q": "", "part": "1"}, note="for the box"),
     get("login", EVERYBODY, answers=(200, 302)),
     get("password_change", STAFF),
     get("password_change_done", STAFF),
@@ -274,7 +276,9 @@ MAILINGS = (
     post("mailing_mailing_delete", SENDERS, "active", data={"post": "yes"}),
     get("mailing_mailing_send", SENDERS, "active"),
     post("mailing_mailing_send", SENDERS, "active", data={"seen": "{attempt}"}),
+    get("mailing_mailing_pause", SENDERS, "active"),
     post("mailing_mailing_pause", SENDERS, "active"),
+    get("mailing_mailing_resume", SENDERS, "draft"),
     post("mailing_mailing_resume", SENDERS, "draft"),
     get("mailing_mailing_finish", SENDERS, "active"),
     post("mailing_mailing_finish", SENDERS, "active"),

@@ -89,9 +89,13 @@ class MailingPages(SamovarModelAdmin[Mailing]):
             return replace(opened, primary=runs.is_worked_on(attempt))
         return replace(step, primary=True) if step else None
 
-    @POST
     def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The button posts; GET asks first, for whoever comes by the name of the mailing (Ctrl-K)."""
         mailing = self.find(request, pk)
+        permissions.require_send(user_of(request))
+        if request.method != "POST":
+            title = pgettext("mailing", "Pause")
+            return self.page(request, mailing, "pause", title, {"running": running_attempt(mailing)})
 
         def said(_paused: Mailing) -> str:
             return format_html("{} {}", paused(mailing), undo(request, _("Resume"), self.url("resume", pk)))
@@ -99,9 +103,12 @@ class MailingPages(SamovarModelAdmin[Mailing]):
         act = partial(lifecycle.pause, mailing, by=user_of(request))
         return self.perform(request, act, said=said, back=self.url("change", pk))
 
-    @POST
     def resume_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """As `pause_view`."""
         mailing = self.find(request, pk)
+        permissions.require_send(user_of(request))
+        if request.method != "POST":
+            return self.page(request, mailing, "resume", _("Resume"), {"running": running_attempt(mailing)})
 
         def said(resumed: Mailing) -> str:
             back = undo(request, pgettext("mailing", "Pause"), self.url("pause", pk))
