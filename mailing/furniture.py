@@ -38,6 +38,16 @@ class Button:
 
 
 @dataclass(frozen=True)
+class RowAction:
+    """What can be done with ticked rows, as a button; `danger` stands apart from the others."""
+
+    name: str
+    label: Words
+    icon: str = ""
+    danger: bool = False
+
+
+@dataclass(frozen=True)
 class Card:
     """A figure: a number, shown in groups of three, or a text; with an address the whole card is a link there."""
 

@@ -24,6 +24,7 @@ from mailing import links
 from mailing.choices import AccessKind
 from mailing.models import AccessEvent, Client, Delivery, Suppression
 from mailing.services.clients import suppression
+from tests.browser.chromium import find_action
 
 HALF_WRONG = (
     "\ufeffПочта;ФИО;Комментарий;Скидка\n"
@@ -64,8 +65,10 @@ class Stage:
         self.go(LIST)
         for box in self.tab.locator(".action-select").all()[:3]:
             box.check()
-        self.tab.select_option(".actions select", action)
-        self.click(".actions button")
+        button = find_action(self.tab, action)
+        with self.tab.expect_navigation():
+            button.click()
+        self.tab.wait_for_load_state("networkidle")
 
     def upload(self, page: str, text: str) -> None:
         self.go(page)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from mailing.choices import AttemptStatus, DeliveryStatus, MailingStatus, Periodicity, WaitsFor
 from mailing.models import Attempt, Delivery, Heartbeat, Mailing, Message
 from mailing.services.mailings import lifecycle
+from tests.browser.chromium import find_action
 from tests.browser.scenes import Stage
 
 MAILINGS, ATTEMPTS = "/admin/mailing/mailing/", "/admin/mailing/attempt/"
@@ -94,8 +95,10 @@ def _act(action: str, stage: Stage) -> None:
     for box in stage.tab.locator(".action-select").all()[:3]:
         box.check()
     if action:
-        stage.tab.select_option(".actions select", action)
-        stage.click(".actions button")
+        button = find_action(stage.tab, action)
+        with stage.tab.expect_navigation():
+            button.click()
+        stage.tab.wait_for_load_state("networkidle")
 
 
 def _open_filter(stage: Stage) -> None:

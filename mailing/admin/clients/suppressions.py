@@ -27,6 +27,7 @@ from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.export import StreamedExport
 from mailing.admin.common.filters import DateRangeFilter, Screen
 from mailing.admin.common.pages import View, taking_file, user_of
+from mailing.admin.common.row_actions import pictured
 from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num, person, when
 from mailing.forms.clients import SuppressionFileForm, SuppressionForm
@@ -165,6 +166,7 @@ class SuppressionLifting(SamovarModelAdmin[Suppression]):
         entry = self.find(request, pk)
         return self._lift(request, Suppression.objects.filter(pk=entry.pk))
 
+    @pictured("return")
     @admin.action(permissions=["lift"], description=gettext_lazy("Take off the list"))
     def lift_selected(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
         self._lift(request, queryset)

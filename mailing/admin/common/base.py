@@ -35,8 +35,9 @@ from mailing import unchecked
 from mailing.admin.common import deletion, parameters
 from mailing.admin.common.lists import Column, SamovarList
 from mailing.admin.common.pages import View, forbidding, user_of
+from mailing.admin.common.row_actions import ActionBar, arranged, look_of
 from mailing.errors import NotAllowed, NotUnderstood, Refused
-from mailing.furniture import Button, ChangePage, Words
+from mailing.furniture import Button, ChangePage, RowAction, Words
 from mailing.services.access import audit_log
 
 if TYPE_CHECKING:
@@ -103,11 +104,11 @@ class SamovarModelAdmin(ModelAdmin[Row]):
         """Django's own answer lets anybody compare any column with any regular expression."""
         return lookup in self.link_parameters or lookup in parameters.filter_names(self, request)
 
-    def get_action_choices(
-        self, request: HttpRequest, default_choices: list[tuple[str, str]] | None = None
-    ) -> list[tuple[str, str]]:
-        """Says what the box is for where Django shows dashes."""
-        return super().get_action_choices(request, default_choices or [("", gettext("Choose an action"))])
+    def get_action_bar(self, request: HttpRequest) -> ActionBar:
+        """A button for each action this person may take, in the order of `actions`."""
+        words = dict(self.get_action_choices(request, []))
+        actions = [action for action in self.get_actions(request).values() if action]
+        return arranged(RowAction(name, words[name], *look_of(action)) for action, name, _words in actions)
 
     def response_action(  # type: ignore[override]  # the stubs are of a later Django
         self, request: HttpRequest, queryset: QuerySet[Row]
@@ -147,6 +148,7 @@ class SamovarModelAdmin(ModelAdmin[Row]):
             "is_empty": empty,
             "cards": [] if popup or empty else cl.cards(request),
             "list_buttons": [] if empty else self.get_list_buttons(request),
+            "action_bar": None if popup or empty else self.get_action_bar(request),
             "empty_title": self.empty_title,
             "empty_text": self.empty_text,
             "empty_buttons": self.get_empty_buttons(request) if empty else [],
