@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -23,7 +23,7 @@ class Page:
 
     route: str
     name: str
-    view: Callable[..., HttpResponse]
+    view: Callable[..., HttpResponseBase]
 
 
 @dataclass(frozen=True)

@@ -323,6 +323,7 @@ DEMO = (
     get("mailing_mailbox", LOOKERS),
     get("mailing_mailbox_letter", LOOKERS, "letter"),
     get("mailing_mailbox_html", LOOKERS, "letter"),
+    get("mailing_mailbox_file", LOOKERS, "letter"),
     post("mailing_mailbox_clear", SENDERS, changes=False),
     post("mailing_mailbox_fault", SENDERS, data={"fault": "none"}, changes=False),
 )
