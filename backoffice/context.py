@@ -6,7 +6,7 @@ Nothing is computed, and no query made, before a template asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -76,7 +76,7 @@ class Shell:
             self._list(_("Messages"), "message", "mail"),
             self._list(_("Clients"), "client", "users"),
             self._list(_("Stop list"), "suppression", "stop", is_sub=True),
-            self._list(_("Attempts"), "attempt", "history"),
+            self._list(_("Attempts"), "attempt", "history", also=("admin:mailing_delivery_changelist",)),
         ]
         brought = [section for guest in guests.installed() for section in guest.sections()]
         links += [
@@ -153,7 +153,9 @@ class Shell:
         *,
         badge: Callable[[], int] | None = None,
         is_sub: bool = False,
+        also: Sequence[str] = (),
     ) -> Link | None:
+        """`also`: other lists that belong to this section."""
         app = model._meta.app_label if model else "mailing"
         if not self.is_staff or not self.user or not self.user.has_perm(f"{app}.view_{model_name}"):
             return None
@@ -161,6 +163,6 @@ class Shell:
             url = reverse(f"admin:{app}_{model_name}_changelist")
         except NoReverseMatch:
             return None
-        current = self.request.path.startswith(url)
+        current = self.request.path.startswith((url, *(reverse(name) for name in also)))
         label = label[:1].upper() + label[1:]
         return Link(label, url, icon, is_current=current, badge=badge() if badge else 0, is_sub=is_sub)

@@ -214,6 +214,8 @@ EXCHANGE = (
     Door("admin:mailing_client_export", PREPARERS, method="POST", data={"format": "0"}),
     get("mailing_suppression_export", PREPARERS),
     Door("admin:mailing_suppression_export", PREPARERS, method="POST", data={"format": "0"}),
+    get("mailing_delivery_export", PREPARERS),
+    Door("admin:mailing_delivery_export", PREPARERS, method="POST", data={"format": "0"}),
     get("mailing_attempt_export", PREPARERS),
     get("mailing_attempt_report", LOOKERS),
     get("mailing_attempt_report", PREPARERS, data={"format": "csv"}, note="as a file"),
