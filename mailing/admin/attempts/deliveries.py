@@ -62,6 +62,7 @@ class DeliveryAdmin(Unchangeable, SamovarModelAdmin[Delivery]):
     list_title = gettext_lazy("Deliveries")
     empty_title = gettext_lazy("No deliveries")
     empty_text = gettext_lazy("The deliveries of an attempt are deleted some months after it; its numbers stay.")
+    list_terms = ("deferred", "refused", "unconfirmed", "skipped")
     changelist = DeliveryList
     link_parameters = (ONE_ATTEMPT,)
     actions = None

@@ -71,6 +71,7 @@ class AttemptAdmin(AttemptChangePage, AttemptPages, Suggesting[Attempt], Unchang
     list_title = gettext_lazy("Attempts")
     empty_title = gettext_lazy("Nothing has been sent yet")
     empty_text = gettext_lazy("Every run of every mailing will stand here: who got a letter, who did not, and why.")
+    list_terms = ("partly", "failed", "missed", "unconfirmed", "skipped")
     changelist = AttemptList
     actions = None
     list_display = (

@@ -52,6 +52,7 @@ class ClientAdmin(
     add_label = gettext_lazy("New client")
     empty_title = gettext_lazy("Your clients will be here")
     empty_text = gettext_lazy("Load the file you have: Excel or CSV, as it is. Or add the first client by hand.")
+    form_terms = ("greeting", "stop-list")
     changelist = ClientList
     list_display = (
         *("name", "address", ClientList.receives, ClientList.mailings_number),

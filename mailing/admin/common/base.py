@@ -60,6 +60,7 @@ LOGGED_ONE_BY_ONE = 100  # deletions beyond that leave one line in the log inste
 class SamovarModelAdmin(ModelAdmin[Row]):
     """`list_title` and `add_label` are whole words ("Mailings", "New mailing"): Russian cannot decline "Add %s".
 
+    `list_terms`, `form_terms`: words that are explained under the list and the form, by their keys in `guide.terms`.
     `deletion_labels`: words for the counts on the delete page, by model label.
     """
 
@@ -67,6 +68,8 @@ class SamovarModelAdmin(ModelAdmin[Row]):
     add_label: ClassVar[Words] = ""
     empty_title: ClassVar[Words] = _("Nothing here yet")
     empty_text: ClassVar[Words] = ""
+    list_terms: ClassVar[Sequence[str]] = ()
+    form_terms: ClassVar[Sequence[str]] = ()
     deletion_labels: ClassVar[dict[str, Words]] = {}
     has_history: ClassVar[bool] = True
 
@@ -175,7 +178,7 @@ class SamovarModelAdmin(ModelAdmin[Row]):
         form_url: str = "",
         obj: Row | None = None,
     ) -> HttpResponse:
-        context |= {"list_title": self.list_title, "subtitle": None}
+        context |= {"list_title": self.list_title, "subtitle": None, "form_terms": self.form_terms}
         if obj is None or add:
             context["title"] = self.add_label or context["title"]
         else:
@@ -188,6 +191,7 @@ class SamovarModelAdmin(ModelAdmin[Row]):
         return {
             "title": page.title,
             "title_pill": page.pill,
+            "title_term": page.term,
             "cards": page.cards,
             "notices": page.notices,
             "object_buttons": [*page.buttons, history] if self.has_history else page.buttons,

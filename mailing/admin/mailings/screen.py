@@ -46,6 +46,8 @@ class MailingAdmin(
     empty_title = gettext_lazy("No mailings yet")
     empty_text = gettext_lazy("A mailing sends one message to many clients, once or again and again.")
 
+    list_terms = ("draft", "paused", "stalled", "overdue", "partly")
+    form_terms = ("audience", "periodicity", "draft", "rehearsal")
     changelist = MailingList
     list_display = (
         *("title", MailingList.state, "periodicity", "next_send"),

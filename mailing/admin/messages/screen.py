@@ -61,6 +61,7 @@ class MessageAdmin(MessagePages, TrialLetterPages[Message], TrialLimitPage, Samo
     empty_text = gettext_lazy(
         "A message is the subject and the body of a letter. One message may stand in many mailings."
     )
+    form_terms = ("message", "letter", "test-letter")
     change_form_template = "admin/mailing/message/change_form.html"
     list_display = ("title", "usage", "changed", "kind")
     list_filter = (UsedFilter, ("updated_at", DateRangeFilter))
