@@ -314,6 +314,7 @@ ATTEMPTS = (
 )
 
 DEMO = (
+    post("first_steps", STAFF, changes=False),
     get("help", STAFF),
     get("help_words", STAFF),
     get("help_page", STAFF, "overview"),
