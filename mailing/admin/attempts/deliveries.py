@@ -12,6 +12,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from mailing import addresses, unchecked
@@ -21,7 +22,7 @@ from mailing.admin.common.base import SamovarModelAdmin, Unchangeable
 from mailing.admin.common.lists import SamovarList
 from mailing.admin.common.pagination import CappedPaginator
 from mailing.formatting import when
-from mailing.furniture import ChangePage, Words
+from mailing.furniture import Button, ChangePage, Words
 from mailing.models import Attempt, Delivery
 
 
@@ -61,7 +62,10 @@ def _sentence(delivery: Delivery, attempt: Attempt | None) -> Words:
 class DeliveryAdmin(Unchangeable, SamovarModelAdmin[Delivery]):
     list_title = gettext_lazy("Deliveries")
     empty_title = gettext_lazy("No deliveries")
-    empty_text = gettext_lazy("The deliveries of an attempt are deleted some months after it; its numbers stay.")
+    empty_text = gettext_lazy(
+        "What became of the letter to each client, run by run, stands here. After some months it is deleted; the "
+        "numbers of the attempts stay."
+    )
     list_terms = ("deferred", "refused", "unconfirmed", "skipped")
     changelist = DeliveryList
     link_parameters = (ONE_ATTEMPT,)
@@ -85,6 +89,11 @@ class DeliveryAdmin(Unchangeable, SamovarModelAdmin[Delivery]):
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return ("pk",) if ONE_ATTEMPT in request.GET else ("-pk",)
+
+    def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
+        if not request.user.has_perm("mailing.view_attempt"):
+            return []
+        return [Button(_("To the attempts"), reverse("admin:mailing_attempt_changelist"), primary=True)]
 
     def get_change_page(self, request: HttpRequest, obj: Delivery) -> ChangePage:
         return ChangePage(str(obj), pill=pills.delivery(obj))

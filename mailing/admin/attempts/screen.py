@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -71,6 +72,10 @@ class AttemptAdmin(AttemptChangePage, AttemptPages, Suggesting[Attempt], Unchang
     list_title = gettext_lazy("Attempts")
     empty_title = gettext_lazy("Nothing has been sent yet")
     empty_text = gettext_lazy("Every run of every mailing will stand here: who got a letter, who did not, and why.")
+    empty_text_for_lookers = gettext_lazy(
+        "Every run of every mailing will stand here: who got a letter, who did not, and why. A Manager sets a "
+        "mailing going."
+    )
     list_terms = ("partly", "failed", "missed", "unconfirmed", "skipped")
     changelist = AttemptList
     actions = None
@@ -146,6 +151,11 @@ class AttemptAdmin(AttemptChangePage, AttemptPages, Suggesting[Attempt], Unchang
         words = (attempt.response or attempt.note_text).strip()
         first = Truncator(ADDRESS.sub("", words.split("\n")[0])).chars(70)
         return format_html('<span class="muted" title="{}">{}</span>', words, first) if words else "—"
+
+    def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
+        if not request.user.has_perm("mailing.change_mailing"):
+            return []
+        return [Button(_("To the mailings"), reverse("admin:mailing_mailing_changelist"), primary=True)]
 
     # --- above the list ---------------------------------------------------------------------------------
 
