@@ -38,11 +38,17 @@ class SamovarAdminSite(admin.AdminSite):
     enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
+        from mailing.admin.site import first_steps, guide
+
         own = [
             path("confirm-site/", self.admin_view(require_POST(confirm_site)), name="confirm_site"),
             path("find/", self.admin_view(find_page), name="find"),
         ]
-        brought = [page for guest in guests.installed() for page in guest.pages()]
+        brought = [
+            *guide.PAGES,
+            *first_steps.PAGES,
+            *(page for guest in guests.installed() for page in guest.pages()),
+        ]
         pages = [path(page.route, self.admin_view(page.view), name=page.name) for page in brought]
         # Nothing here has a public page.
         stock = [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]

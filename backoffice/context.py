@@ -22,6 +22,7 @@ from django.utils.translation import gettext_noop, pgettext
 from mailing import guests
 from mailing.furniture import Notice
 from mailing.guests import Mode, Offer
+from mailing.guide import pages as guide
 from mailing.models import AccessEvent, Attempt
 from mailing.services.access import second_factor
 from mailing.services.operations import health
@@ -127,6 +128,12 @@ class Shell:
         if of_guest := next(filter(None, (guest.mode() for guest in guests.installed())), None):
             return of_guest
         return Mode(pgettext("mode", "Test"), "amber") if settings.DEBUG else None
+
+    @property
+    def help(self) -> str:
+        """Where the guide tells about this page."""
+        found = self.request.resolver_match
+        return guide.for_screen((found.url_name if found else None) or "")
 
     @cached_property
     def offers(self) -> list[Offer]:

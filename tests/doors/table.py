@@ -321,6 +321,11 @@ ATTEMPTS = (
 )
 
 DEMO = (
+    post("first_steps", STAFF, changes=False),
+    get("help", STAFF),
+    get("help_words", STAFF),
+    get("help_page", STAFF, "overview"),
+    get("help_page", NOBODY, "no-such-page", answers=(), refusals=(404,)),
     post("fill_with_examples", ROOT),
     get("mailing_mailbox", LOOKERS),
     get("mailing_mailbox_letter", LOOKERS, "letter"),

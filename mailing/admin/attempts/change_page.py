@@ -16,12 +16,15 @@ from mailing.admin.common.pages import user_of
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
 from mailing.formatting import Tone, duration, num, percent
 from mailing.furniture import Button, Card, ChangePage, Notice, Words
+from mailing.guide import terms
 from mailing.models import Attempt, RefusalGroup
 from mailing.services import states
 from mailing.services.access import permissions
 from mailing.services.clients import suppression
 from mailing.services.reports import statistics
 from mailing.services.states import Told
+
+EXPLAINED = (DeliveryStatus.UNCONFIRMED, DeliveryStatus.SKIPPED)  # the words people ask about
 
 
 class AttemptChangePage(SamovarModelAdmin[Attempt]):
@@ -30,6 +33,7 @@ class AttemptChangePage(SamovarModelAdmin[Attempt]):
         return ChangePage(
             title=attempt_title(obj),
             pill=pills.state(told),
+            term=told.state.value,
             cards=_cards(obj),
             notices=_notices(obj, told),
             buttons=self._buttons(request, obj, told),
@@ -115,7 +119,8 @@ def _card(obj: Attempt, label: str, status: DeliveryStatus, tone: Tone = "") -> 
     number: int = getattr(obj, status)
     if not number:
         return Card(label, number)
-    return Card(label, number, percent(number, obj.audience), tone, deliveries_url(obj, status=status))
+    term = terms.of_delivery(status).key if status in EXPLAINED else ""
+    return Card(label, number, percent(number, obj.audience), tone, deliveries_url(obj, status=status), term)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -84,6 +85,11 @@ class AttemptAdmin(AttemptChangePage, AttemptPages, Suggesting[Attempt], Unchang
     list_title = gettext_lazy("Attempts")
     empty_title = gettext_lazy("Nothing has been sent yet")
     empty_text = gettext_lazy("Every run of every mailing will stand here: who got a letter, who did not, and why.")
+    empty_text_for_lookers = gettext_lazy(
+        "Every run of every mailing will stand here: who got a letter, who did not, and why. A Manager sets a "
+        "mailing going."
+    )
+    list_terms = ("partly", "failed", "missed", "unconfirmed", "skipped")
     changelist = AttemptList
     actions = None
     list_display = (
@@ -139,6 +145,11 @@ class AttemptAdmin(AttemptChangePage, AttemptPages, Suggesting[Attempt], Unchang
         """What the trouble was, in our words; the server's own where the mouse rests."""
         told = delivery_text.in_short(attempt)
         return format_html('<span class="muted" title="{}">{}</span>', attempt.response, told) if told else "—"
+
+    def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
+        if not request.user.has_perm("mailing.change_mailing"):
+            return []
+        return [Button(_("To the mailings"), reverse("admin:mailing_mailing_changelist"), primary=True)]
 
     # --- above the list ---------------------------------------------------------------------------------
 

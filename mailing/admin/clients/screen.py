@@ -51,7 +51,14 @@ class ClientAdmin(
     list_title = gettext_lazy("Clients")
     add_label = gettext_lazy("New client")
     empty_title = gettext_lazy("Your clients will be here")
-    empty_text = gettext_lazy("Load the file you have: Excel or CSV, as it is. Or add the first client by hand.")
+    empty_text = gettext_lazy(
+        "Clients are the people who get letters. Load the file you have: Excel or CSV, as it is. Or add the first "
+        "client by hand."
+    )
+    empty_text_for_lookers = gettext_lazy(
+        "Clients are the people who get letters. A Manager or an Editor loads them from a file."
+    )
+    form_terms = ("greeting", "stop-list")
     changelist = ClientList
     list_display = (
         *("name", "address", ClientList.receives, ClientList.mailings_number),

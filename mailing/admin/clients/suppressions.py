@@ -230,6 +230,10 @@ class SuppressionAdmin(
         "Addresses that must never be written to stand here: who unsubscribed, whose mailbox does not exist, "
         "and whom you add yourself."
     )
+    empty_text_for_lookers = gettext_lazy(
+        "Addresses that must never be written to stand here: who unsubscribed, whose mailbox does not exist, and "
+        "whom a Manager or an Editor adds."
+    )
     list_display = ("address", "why", "since", "origin", "short_note")
     list_filter = ("reason", ("created_at", DateRangeFilter), AttemptFilter)
     search_fields = ("email",)

@@ -50,7 +50,12 @@ class MailingAdmin(
     add_label = gettext_lazy("New mailing")
     empty_title = gettext_lazy("No mailings yet")
     empty_text = gettext_lazy("A mailing sends one message to many clients, once or again and again.")
+    empty_text_for_lookers = gettext_lazy(
+        "A mailing sends one message to many clients, once or again and again. A Manager or an Editor prepares it."
+    )
 
+    list_terms = ("draft", "paused", "stalled", "overdue", "partly")
+    form_terms = ("audience", "periodicity", "draft", "rehearsal")
     changelist = MailingList
     list_display = (
         *("title", MailingList.state, "periodicity", "next_send"),
@@ -89,6 +94,8 @@ class MailingAdmin(
 
     def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
         """Whoever has no clients or messages yet begins with them."""
+        if not self.has_add_permission(request):
+            return []
         steps = [
             (Client, _("First load your clients"), "admin:mailing_client_changelist"),
             (Message, _("First write a message"), "admin:mailing_message_add"),
