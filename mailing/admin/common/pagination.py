@@ -186,7 +186,8 @@ class NarrowedPaginator(FarPaginator):
         rows, order = self.object_list.model._default_manager, self.object_list.query.order_by
         if self.count <= FEW:
             return list(rows.filter(pk__in=self._few).order_by(*order).values_list("pk", flat=True)[bottom:top])
-        looked = list(rows.order_by(*order).values_list("pk", flat=True)[:LOOKED_THROUGH])
+        first = min(20 * top, LOOKED_THROUGH)
+        looked = list(rows.order_by(*order).values_list("pk", flat=True)[:first])
         fit = set(self.object_list.order_by().filter(pk__in=looked).values_list("pk", flat=True))
         early = [pk for pk in looked if pk in fit][:top]
         return early[bottom:] if len(early) == top else super().ids(bottom, top)

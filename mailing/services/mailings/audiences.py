@@ -156,7 +156,7 @@ def standings(clients: Collection[Client], latest: LatestRun | None) -> dict[int
     """How each of these recipients stands, by id, in two queries."""
     emails = [client.email for client in clients]
     stopped = dict(Suppression.objects.filter(email__in=emails).values_list("email", "reason"))
-    rows = latest.deliveries().filter(email__in=emails).select_related("attempt") if latest else ()
+    rows = latest.deliveries().filter(email__in=emails).defer("response", "message_id") if latest else ()
     known = {delivery.email: delivery for delivery in rows}
     return {
         client.pk: _standing(client.email, stopped.get(client.email), latest, known.get(client.email))
