@@ -21,7 +21,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from mailing import unchecked
 from mailing.admin.common import pills
@@ -159,7 +159,7 @@ class RecipientList(MailingClientList):
         standing = self.standings[client.pk]
         if standing.skipped:
             return _with_reason(pill(_("will be skipped"), "amber"), audience_text.why_skipped(standing))
-        return pill(_("new"), "blue") if standing.is_new else _("will get it")
+        return pill(pgettext("recipient", "new"), "blue") if standing.is_new else _("will get it")
 
     @admin.display(description=gettext_lazy("last letter"))
     def last_letter(self, client: Client) -> SafeString | str:
