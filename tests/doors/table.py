@@ -42,7 +42,7 @@ class Door:
     @property
     def is_action(self) -> bool:
         """An action of a list: who may not is not offered it; the list is shown again and nothing happens."""
-        return "action" in self.data
+        return "action" in self.data and not self.args
 
     def address(self, ids: dict[str, Any]) -> str:
         return reverse(self.name, args=[ids.get(argument, argument) for argument in self.args])
@@ -306,6 +306,38 @@ MAILINGS = (
     act("mailing", "delete_selected", SENDERS, "active", data={"post": "yes"}),
 )
 
+REMOVE, ADD = ({"action": f"{what}_recipients", "index": "0"} for what in ("remove", "add"))
+OFFERED_NOTHING = (200, 302, 403)  # the list is shown again, and nothing happens
+
+RECIPIENTS = (
+    *(
+        door
+        for may, mailing in ((PREPARERS, "draft"), (SENDERS, "active"))
+        for door in (
+            get("mailing_mailing_add-recipients", may, mailing),
+            get("mailing_mailing_paste-recipients", may, mailing),
+            post(
+                "mailing_mailing_recipients",
+                may,
+                mailing,
+                data=REMOVE | {ACTION_CHECKBOX_NAME: "{client}"},
+                refusals=OFFERED_NOTHING,
+                note="ticked",
+            ),
+            post(
+                "mailing_mailing_recipients",
+                may,
+                mailing,
+                data=REMOVE | {ACTION_CHECKBOX_NAME: "0", "select_across": "1", "apply": "1"},
+                refusals=OFFERED_NOTHING,
+                note="all",
+            ),
+            post("mailing_mailing_add-recipients", may, mailing, data=ADD | {ACTION_CHECKBOX_NAME: "{loose}"}),
+            post("mailing_mailing_paste-recipients", may, mailing, data={"addresses": "boris@mail.example"}),
+        )
+    ),
+)
+
 ATTEMPTS = (
     *look("attempt", LOOKERS, "attempt"),
     get("mailing_attempt_add", NOBODY),
@@ -387,6 +419,17 @@ SYSTEM = (
     Door("admin:mailing_accessevent_export", ROOT, method="POST", data={"format": "0", "resource": "0"}),
 )
 
-DOORS: tuple[Door, ...] = (*SHELL, *CLIENTS, *EXCHANGE, *STOP_LIST, *MESSAGES, *MAILINGS, *ATTEMPTS, *DEMO, *SYSTEM)
+DOORS: tuple[Door, ...] = (
+    *SHELL,
+    *CLIENTS,
+    *EXCHANGE,
+    *STOP_LIST,
+    *MESSAGES,
+    *MAILINGS,
+    *RECIPIENTS,
+    *ATTEMPTS,
+    *DEMO,
+    *SYSTEM,
+)
 # Whoever may not open a list gets 403 for its actions, too; the others find them gone.
 LISTS: dict[str, str] = {door.name: door.may for door in DOORS if door.method == "GET" and not door.args}

@@ -114,30 +114,37 @@ def links(mailing: Mailing) -> QuerySet[Any]:
     return Mailing.clients.through.objects.filter(mailing=mailing.pk)
 
 
-def recipients(mailing: Mailing) -> ClientQuerySet:
-    """All of them. Who is on the stop list belongs to a list that names them, and not to “everyone”."""
+def recipients(mailing: Mailing, *, many: bool = False) -> ClientQuerySet:
+    """All of them. Who is on the stop list belongs to a list that names them, and not to “everyone”.
+
+    `many`: most clients are, so a database had better look for each of them than begin with those who are.
+    """
     if mailing.audience == Audience.EVERYONE:
         return Client.objects.receiving()
+    if many:
+        return Client.objects.filter(Exists(links(mailing).filter(client=OuterRef("pk"))))
     return Client.objects.filter(pk__in=links(mailing).values("client_id"))
 
 
 def of_part(mailing: Mailing, part: RecipientPart, latest: LatestRun | None, figures: Figures) -> ClientQuerySet:
     """The recipients in this part of them."""
+    clients = recipients(mailing, many=figures.all >= MANY)
     if part is RecipientPart.SKIPPED:
         stopped = Q(email__in=Suppression.objects.values("email"))
-        return recipients(mailing).filter(stopped | Q(pk__in=figures.unusable))
-    return _compared(mailing, part, latest) if latest else Client.objects.none()
-
-
-def _compared(mailing: Mailing, part: RecipientPart, latest: LatestRun) -> ClientQuerySet:
-    clients = recipients(mailing)
+        return clients.filter(stopped | Q(pk__in=figures.unusable) if figures.unusable else stopped)
+    if latest is None:
+        return clients.none()
     if part is RecipientPart.NEW:
-        return clients.receiving().filter(~_among(latest.meant_for()))
+        return _newcomers(mailing, latest, figures.all)
     if part is RecipientPart.GOT:
         return clients.filter(_among(latest.deliveries().filter(status=DeliveryStatus.SENT)))
     if not latest.not_sent:
         return clients.none()
     return clients.filter(email__in=latest.deliveries().filter(status__in=MISSED).values("email"))
+
+
+def _newcomers(mailing: Mailing, latest: LatestRun, number: int) -> ClientQuerySet:
+    return recipients(mailing, many=number >= MANY).receiving().filter(~_among(latest.meant_for()))
 
 
 def _among(rows: QuerySet[Delivery]) -> Exists:
@@ -149,7 +156,7 @@ def standings(clients: Collection[Client], latest: LatestRun | None) -> dict[int
     """How each of these recipients stands, by id, in two queries."""
     emails = [client.email for client in clients]
     stopped = dict(Suppression.objects.filter(email__in=emails).values_list("email", "reason"))
-    rows = latest.deliveries().filter(email__in=emails).select_related("attempt") if latest else ()
+    rows = latest.deliveries().filter(email__in=emails).defer("response", "message_id") if latest else ()
     known = {delivery.email: delivery for delivery in rows}
     return {
         client.pk: _standing(client.email, stopped.get(client.email), latest, known.get(client.email))
@@ -197,15 +204,43 @@ def _counted(mailing: Mailing, latest: LatestRun | None, number: int, letters: i
     if latest is None or latest.attempt.audience > COMPARED:
         return found
     new, left = came_and_left(mailing, latest, letters)
-    got = _compared(mailing, RecipientPart.GOT, latest).count()
-    missed = _compared(mailing, RecipientPart.MISSED, latest).count()
+    not_sent = _not_sent(mailing, latest)
+    missed = sum(number for status, number in not_sent.items() if status in MISSED)
+    got = number - _without_a_word(mailing, latest, new) - sum(not_sent.values())
     return replace(found, new=new, left=left, got=got, missed=missed)
 
 
-def came_and_left(mailing: Mailing, latest: LatestRun, recipients: int) -> tuple[int, int]:
-    """How many of these recipients (all who may be written to) it was not meant for, and how many left since."""
-    new = _compared(mailing, RecipientPart.NEW, latest).count()
-    return new, latest.meant_for().count() - (recipients - new)
+def came_and_left(mailing: Mailing, latest: LatestRun, letters: int) -> tuple[int, int]:
+    """How many of those who may be written to (so many) it was not meant for, and how many left since."""
+    new = _newcomers(mailing, latest, letters).count()
+    return new, latest.meant_for().count() - (letters - new)
+
+
+def _not_sent(mailing: Mailing, latest: LatestRun) -> dict[str, int]:
+    """What became of the recipients whose letter was not accepted; from the side of the run, where they are few."""
+    if not latest.not_sent:
+        return {}
+    rows = latest.deliveries().exclude(status=DeliveryStatus.SENT).filter(_with_the_address(mailing))
+    return dict(rows.order_by().values_list("status").annotate(Count("pk")))
+
+
+def _without_a_word(mailing: Mailing, latest: LatestRun, new: int) -> int:
+    """Whose address the run did not hold: the new ones whom it did not skip, and who came and is unwanted now."""
+    known = stopped = 0
+    if latest.skipped:
+        unwanted = latest.deliveries().filter(reason__in=UNWANTED)
+        on_the_list = Exists(Suppression.objects.filter(email=OuterRef("email")))
+        known = unwanted.filter(_with_the_address(mailing), ~on_the_list).count()
+    if mailing.audience == Audience.SELECTED:
+        stopped = Suppression.objects.filter(_with_the_address(mailing), ~_among(latest.deliveries())).count()
+    return new - known + stopped
+
+
+def _with_the_address(mailing: Mailing) -> Exists:
+    """Whether a recipient has the `email` of the row."""
+    if mailing.audience == Audience.EVERYONE:
+        return Exists(Client.objects.receiving().filter(email=OuterRef("email")))
+    return Exists(links(mailing).filter(client__email=OuterRef("email")))
 
 
 def _on_the_stop_list(mailing: Mailing) -> dict[DeliveryReason, int]:
@@ -213,9 +248,8 @@ def _on_the_stop_list(mailing: Mailing) -> dict[DeliveryReason, int]:
     found: dict[DeliveryReason, int] = {}
     if mailing.audience == Audience.EVERYONE:
         return found
-    chosen = links(mailing).filter(client__email=OuterRef("email"))
-    entries = Suppression.objects.order_by().filter(Exists(chosen)).values_list("reason").annotate(Count("pk"))
-    for reason, number in entries:
+    entries = Suppression.objects.order_by().filter(_with_the_address(mailing))
+    for reason, number in entries.values_list("reason").annotate(Count("pk")):
         why = SuppressionReason.as_skip(reason)
         found[why] = found.get(why, 0) + number
     return found
@@ -226,8 +260,8 @@ def _unusable(mailing: Mailing, number: int) -> tuple[int, ...]:
 
     No database can judge an address: they are all read, of very many once an hour, and the wrong ones every time.
     """
-    clients = recipients(mailing).receiving() if mailing.audience == Audience.SELECTED else recipients(mailing)
-    key = f"mailing:unusable:{mailing.pk}:{mailing.audience}:{number}"
+    clients = mailing.audience_clients()
+    key = f"mailing:unusable:{mailing.pk}:{mailing.audience}"
     known: list[int] | None = cache.get(key) if number >= MANY else None
     if known is not None:
         clients = clients.filter(pk__in=known)

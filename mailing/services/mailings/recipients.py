@@ -25,7 +25,7 @@ SEPARATORS = re.compile(r"[\n\r,;]+")
 PASTED_AT_ONCE = 5_000  # addresses; more of them are a file
 REMEMBERED = 1_000  # clients taken out at once, whose removal can be undone
 BATCH = 500
-TOO_MANY = _("That are more than %(limit)s addresses. Load them as a file: the import adds them to a mailing, too.")
+TOO_MANY = _("These are more than %(limit)s addresses. Load them as a file: the import adds them to a mailing, too.")
 
 if TYPE_CHECKING:
     from mailing.models.clients import ClientQuerySet
