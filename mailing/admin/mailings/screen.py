@@ -17,6 +17,7 @@ from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.filters import DateRangeFilter, MessageFilter, Suggesting
 from mailing.admin.common.pages import user_of
 from mailing.admin.mailings.actions import MailingActions
+from mailing.admin.mailings.calendar import MailingCalendar
 from mailing.admin.mailings.change_page import MailingChangePage
 from mailing.admin.mailings.filters import AttentionFilter, StateFilter, by_urgency
 from mailing.admin.mailings.form import MailingSaving
@@ -37,6 +38,7 @@ class MailingAdmin(
     MailingChangePage,
     MailingSaving,
     MailingPages,
+    MailingCalendar,
     TrialLetterPages[Mailing],
     Suggesting[Mailing],
     SamovarModelAdmin[Mailing],
