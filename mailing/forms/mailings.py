@@ -5,7 +5,7 @@ Rules live in `services.lifecycle`; here is only what one page can know.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -37,8 +37,14 @@ ADD_AT_ONCE = 50  # a search box is no place for more; the client list and the i
 
 def tomorrow_morning() -> datetime:
     """Ten o'clock tomorrow: a first send nobody regrets when it was left untouched."""
-    morning = timezone.localtime().replace(hour=10, minute=0, second=0, microsecond=0, tzinfo=None)
-    return timezone.make_aware(morning + timedelta(days=1))
+    return morning_of(timezone.localdate() + timedelta(days=1))
+
+
+def morning_of(day: date) -> datetime:
+    """Ten o'clock on that day; the next full hour, where that is over."""
+    morning = timezone.make_aware(datetime.combine(day, time(10)))
+    next_hour = timezone.localtime().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return max(morning, next_hour)
 
 
 class MomentField(forms.SplitDateTimeField):

@@ -17,6 +17,7 @@ from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.filters import DateRangeFilter, MessageFilter, Suggesting
 from mailing.admin.common.pages import user_of
 from mailing.admin.mailings.actions import MailingActions
+from mailing.admin.mailings.calendar import MailingCalendar
 from mailing.admin.mailings.filters import AttentionFilter, StateFilter, by_urgency
 from mailing.admin.mailings.letter_tab import LetterTab
 from mailing.admin.mailings.listing import MailingList
@@ -42,6 +43,7 @@ class MailingAdmin(
     ScheduleTab,
     RunsTab,
     MailingPages,
+    MailingCalendar,
     TrialLetterPages[Mailing],
     Suggesting[Mailing],
     SamovarModelAdmin[Mailing],
