@@ -21,7 +21,7 @@ def fill(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("mailing", "0014_when_a_letter_was_decided"),
+        ("mailing", "0015_what_became_of_a_test_letter"),
     ]
 
     operations = [migrations.RunPython(leave_room, fill)]
