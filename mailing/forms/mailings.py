@@ -5,7 +5,7 @@ Rules live in `services.lifecycle`; here is only what one page can know.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -18,11 +18,13 @@ from django.utils.translation import gettext_lazy as _
 
 from mailing import addresses, texts
 from mailing.choices import Audience, State
+from mailing.errors import Refused
 from mailing.forms.rows import ManyRows, SuggestedRow, SuggestedRows
 from mailing.forms.widgets import MomentWidget
 from mailing.furniture import Words
 from mailing.models import Client, Mailing
-from mailing.services.mailings import occurrences
+from mailing.services.mailings import occurrences, recipients
+from mailing.services.mailings.recipients import Pasted
 from mailing.services.reports import statistics
 
 if TYPE_CHECKING:
@@ -35,8 +37,14 @@ ADD_AT_ONCE = 50  # a search box is no place for more; the client list and the i
 
 def tomorrow_morning() -> datetime:
     """Ten o'clock tomorrow: a first send nobody regrets when it was left untouched."""
-    morning = timezone.localtime().replace(hour=10, minute=0, second=0, microsecond=0, tzinfo=None)
-    return timezone.make_aware(morning + timedelta(days=1))
+    return morning_of(timezone.localdate() + timedelta(days=1))
+
+
+def morning_of(day: date) -> datetime:
+    """Ten o'clock on that day; the next full hour, where that is over."""
+    morning = timezone.make_aware(datetime.combine(day, time(10)))
+    next_hour = timezone.localtime().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return max(morning, next_hour)
 
 
 class MomentField(forms.SplitDateTimeField):
@@ -174,6 +182,25 @@ class MailingForm(ModelForm):
 
     def _to_everyone(self) -> bool:
         return self.instance.audience == Audience.EVERYONE
+
+
+class PastedForm(forms.Form):
+    """A list of addresses as people have it; comes back as `recipients.Pasted`."""
+
+    addresses = forms.CharField(
+        label=_("Addresses"),
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "autocapitalize": "off"}),
+        help_text=_("One a line, or with commas between them. “Anna <anna@example.com>” is fine, too."),
+    )
+
+    def clean_addresses(self) -> Pasted:
+        try:
+            found = recipients.pasted(self.cleaned_data["addresses"])
+        except Refused as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+        if not (found.known or found.unknown or found.wrong):
+            raise forms.ValidationError(_("There is no address in it."))
+        return found
 
 
 STARTED_MEANWHILE = _("While you were editing, the mailing started. Nothing is lost: check it and save once more.")
