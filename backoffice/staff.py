@@ -264,7 +264,7 @@ class StaffAdmin(OurRights[User], LettingIn, UserScreen):
 class GroupList(SamovarList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         """By the names that the reader sees, not by those that are stored."""
-        shown = {"name": "shown_name", "-name": "-shown_name"}
+        shown: dict[Any, str] = {"name": "shown_name", "-name": "-shown_name"}
         return [shown.get(name, name) for name in super().get_ordering(request, queryset)]
 
 
