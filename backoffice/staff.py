@@ -264,8 +264,8 @@ class StaffAdmin(OurRights[User], LettingIn, UserScreen):
 class GroupList(SamovarList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         """By the names that the reader sees, not by those that are stored."""
-        shown = {"name": "shown_name", "-name": "-shown_name"}
-        return [shown.get(str(name), name) for name in super().get_ordering(request, queryset)]
+        shown: dict[Any, str] = {"name": "shown_name", "-name": "-shown_name"}
+        return [shown.get(name, name) for name in super().get_ordering(request, queryset)]
 
 
 class StaffGroupAdmin(OurRights[Group], AskingForMore, StockGroupAdmin):  # type: ignore[misc]  # the stubs leave `request` optional

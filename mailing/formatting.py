@@ -180,10 +180,11 @@ def bar(*parts: tuple[int, str], total: int) -> SafeString:
 
 
 def zone_name() -> str:
-    """The installation's time zone as people need it: "Europe/Moscow, UTC+3"."""
+    """The installation's time zone as people need it: "Moscow time, UTC+3", or the name it has in the settings."""
+    name = gettext("Moscow time") if settings.TIME_ZONE == "Europe/Moscow" else settings.TIME_ZONE
     offset = timezone.localtime().strftime("%z")
     hours, minutes = int(offset[1:3]), offset[3:5]
-    return f"{settings.TIME_ZONE}, UTC{offset[0]}{hours}{'' if minutes == '00' else ':' + minutes}"
+    return f"{name}, UTC{offset[0]}{hours}{'' if minutes == '00' else ':' + minutes}"
 
 
 def day_and_time(moment: datetime) -> str:

@@ -243,6 +243,11 @@ def _ticked(stage: Stage) -> None:
     stage.tab.locator(".action-select").first.check()
 
 
+def _save_menu(stage: Stage) -> None:
+    stage.go(f"{LIST}add/")
+    stage.tab.click(".saving summary")
+
+
 def _twice(stage: Stage) -> None:
     stage.go(f"{LIST}add/")
     stage.tab.fill("#id_email", known())
@@ -258,6 +263,7 @@ def _known(stage: Stage) -> None:
 
 def _saved_group(stage: Stage) -> None:
     stage.go(f"/admin/auth/group/{Group.objects.get(name='Manager').pk}/change/")
+    stage.tab.click(".saving summary")
     stage.click("[name=_continue]")
 
 
@@ -317,6 +323,7 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_client_twice": _twice,
     "scene_client_known": _known,
     "scene_group_saved": _saved_group,
+    "scene_save_menu": _save_menu,
     "scene_user_menu": _menu,
     "scene_find_box": _found,
     "scene_find_opened": lambda stage: _found(stage, by_keys=""),

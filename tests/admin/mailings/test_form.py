@@ -137,7 +137,7 @@ def test_the_zone_is_printed_and_each_picker_has_a_name(staff: Browser) -> None:
     """Rule 1 of the calendar."""
     page = staff.get(f"{LIST}add/").content.decode()
 
-    assert "Europe/Moscow, UTC+3" in page
+    assert "Moscow time, UTC+3" in page
     for name in ("First send: date", "First send: time", "End: date", "End: time"):
         assert f'aria-label="{name}"' in page
 
