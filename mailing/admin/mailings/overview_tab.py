@@ -16,11 +16,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from mailing import texts
-from mailing.admin.attempts import links
+from mailing.admin.attempts.links import deliveries_url
 from mailing.admin.common import delivery_text
 from mailing.admin.common.base import Context
 from mailing.admin.mailings import plan_text
-from mailing.admin.mailings.tabs import MailingTabs, Standing, how_it_stands
+from mailing.admin.mailings.tabs import HowItStands, MailingTabs, how_it_stands
 from mailing.choices import AttemptStatus, Audience, DeliveryStatus, State
 from mailing.formatting import Tone, num, spoken
 from mailing.furniture import Notice, Words
@@ -83,20 +83,20 @@ class OverviewTab(MailingTabs):
             return super().change_view(request, object_id, form_url, extra_context)  # says so
         if not self.has_view_permission(request, mailing):
             raise PermissionDenied
-        standing = how_it_stands(mailing)
-        return self.tab(request, mailing, "change", _contents(mailing, standing), standing)
+        stands = how_it_stands(mailing)
+        return self.tab(request, mailing, "change", _contents(mailing, stands), stands)
 
 
-def _contents(mailing: Mailing, standing: Standing) -> Context:
+def _contents(mailing: Mailing, stands: HowItStands) -> Context:
     now = timezone.now()
     recipients = statistics.recipients(mailing)
     sends = occurrences.ahead(mailing, now, COMING)
     changed = forecast.changes(mailing, recipients=recipients) if sends else None
     past = list(mailing.attempts.defer("html_body", "text_body", "reasons")[:PAST])
     return {
-        "notices": _notices(mailing, standing.told, sends),
-        "result": _result(mailing, standing),
-        "line": [*_past(mailing, past, standing), *_coming(sends, standing.told)],
+        "notices": _notices(mailing, stands.told, sends),
+        "result": _result(mailing, stands),
+        "line": [*_past(mailing, past, stands), *_coming(sends, stands.told)],
         "plan": plan_text.as_saved(mailing, sends, now),
         "recipients": recipients,
         "recipients_changed": _recipients_changed(changed) if changed else "",
@@ -109,29 +109,27 @@ def _contents(mailing: Mailing, standing: Standing) -> Context:
 # --- sends ---------------------------------------------------------------------------------------------
 
 
-def _result(mailing: Mailing, standing: Standing) -> Result | None:
+def _result(mailing: Mailing, stands: HowItStands) -> Result | None:
     """Of the newest run; of one that is not over the live panel tells."""
-    last = standing.last
-    if last is None or standing.running:
+    last = stands.last
+    if last is None or stands.running:
         return None
-    told = standing.told_of(last, mailing)
+    told = stands.told_of(last, mailing)
     numbers = [
         (_("refused"), last.failed, DeliveryStatus.FAILED),
         (_("unconfirmed"), last.unconfirmed, DeliveryStatus.UNCONFIRMED),
         (_("skipped"), last.skipped, DeliveryStatus.SKIPPED),
     ]
-    figures = [
-        (label, number, links.deliveries_url(last, status=status)) for label, number, status in numbers if number
-    ]
+    figures = [(label, number, deliveries_url(last, status=status)) for label, number, status in numbers if number]
     is_bad = last.status in {AttemptStatus.PARTLY, AttemptStatus.FAILED}
     return Result(last, told, figures, delivery_text.about_attempt(last) if is_bad else "")
 
 
-def _past(mailing: Mailing, attempts: Sequence[Attempt], standing: Standing) -> list[Send]:
+def _past(mailing: Mailing, attempts: Sequence[Attempt], stands: HowItStands) -> list[Send]:
     """Oldest first: they lead on to those that come."""
     found = []
     for attempt in reversed(attempts):
-        told = standing.told_of(attempt, mailing)
+        told = stands.told_of(attempt, mailing)
         found.append(Send(timezone.localtime(attempt.started_at), told.words, told.tone, attempt))
     return found
 

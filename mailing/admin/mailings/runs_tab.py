@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from mailing import unchecked
 from mailing.admin.common import delivery_text
 from mailing.admin.common.pages import GET, View
-from mailing.admin.mailings.tabs import MailingTabs, Standing, how_it_stands
+from mailing.admin.mailings.tabs import HowItStands, MailingTabs, how_it_stands
 from mailing.choices import AttemptStatus
 from mailing.formatting import duration
 from mailing.furniture import Words
@@ -62,15 +62,15 @@ class RunsTab(MailingTabs):
         if result not in {"", *ENDS} or number not in pages.page_range:
             messages.warning(request, _("There is no such part of the list: this is all of it."))
             return HttpResponseRedirect(self.url("runs", mailing.pk))
-        standing = how_it_stands(mailing)
+        stands = how_it_stands(mailing)
         page = pages.page(number or 1)
         context = {
-            "runs": _rows(page, mailing, standing),
+            "runs": _rows(page, mailing, stands),
             "page": page,
             "result": result,
             "choices": _choices(numbers, result),
         }
-        return self.tab(request, mailing, "runs", context, standing)
+        return self.tab(request, mailing, "runs", context, stands)
 
 
 class _Counted(Paginator):  # type: ignore[type-arg]  # Django's own takes no parameter at run time
@@ -86,9 +86,9 @@ def _numbers(mailing: Mailing) -> dict[str, int]:
     return dict(mailing.attempts.order_by().values_list("status").annotate(Count("pk")))
 
 
-def _rows(page: Page[Attempt], mailing: Mailing, standing: Standing) -> Sequence[Run]:
+def _rows(page: Page[Attempt], mailing: Mailing, stands: HowItStands) -> Sequence[Run]:
     rows = page.object_list.select_related("started_by").defer("html_body", "text_body")  # type: ignore[attr-defined]
-    return [_row(attempt, standing.told_of(attempt, mailing)) for attempt in rows]
+    return [_row(attempt, stands.told_of(attempt, mailing)) for attempt in rows]
 
 
 def _row(attempt: Attempt, told: Told) -> Run:

@@ -60,24 +60,24 @@ class MailingTabs(SamovarModelAdmin[Mailing]):
     """What all tabs share; each of them stands on this."""
 
     def tab(
-        self, request: HttpRequest, mailing: Mailing, name: str, context: Context, standing: Standing | None = None
+        self, request: HttpRequest, mailing: Mailing, name: str, context: Context, stands: HowItStands | None = None
     ) -> TemplateResponse:
         """The page of a tab. Its template finds the head, `mailing`, `told`, `last` (run), `running` (not over).
 
-        `standing` where it is known already, to save its queries.
+        `stands` where it is known already, to save its queries.
         """
         tab = next(tab for tab in TABS if tab.name == name)
         if not _may_see(request, tab):
             raise PermissionDenied
-        around = self._around(request, mailing, standing or how_it_stands(mailing))
+        around = self._around(request, mailing, stands or how_it_stands(mailing))
         head = self._furnish_form(around, mailing)
         return self.page(request, mailing, f"tab_{name}", str(mailing), head | {"mailing": mailing} | context)
 
     def get_change_page(self, request: HttpRequest, obj: Mailing) -> ChangePage:
         return self._around(request, obj, how_it_stands(obj))
 
-    def _around(self, request: HttpRequest, obj: Mailing, standing: Standing) -> ChangePage:
-        current, told, running = current_tab(request), standing.told, standing.running
+    def _around(self, request: HttpRequest, obj: Mailing, stands: HowItStands) -> ChangePage:
+        current, told, running = current_tab(request), stands.told, stands.running
         return ChangePage(
             title=str(obj),
             pill=pills.state(told),
@@ -92,7 +92,7 @@ class MailingTabs(SamovarModelAdmin[Mailing]):
                 "subtitle": current.label if current is not TABS[0] else None,
                 "told": told,
                 "running": running,
-                "last": standing.last,
+                "last": stands.last,
             },
         )
 
@@ -135,7 +135,9 @@ class MailingTabs(SamovarModelAdmin[Mailing]):
 def _before_changing(request: HttpRequest, obj: Mailing, running: Attempt | None) -> list[Notice]:
     found = []
     if running:
-        words = _("A run is not over. Changes reach the next run; clients you remove are skipped at once.")
+        words = _("A run is not over. Changes reach the next run.")
+        if current_tab(request).name == "recipients":
+            words = _("A run is not over. Changes reach the next run; clients you remove are skipped at once.")
         found.append(Notice(words, "amber"))
     if not permissions.may_change_mailing(user_of(request), obj):
         found.append(Notice(_("It sends by itself: only a Manager may change it.")))
@@ -154,7 +156,7 @@ def _may_see(request: HttpRequest, tab: Tab) -> bool:
 
 
 @dataclass(frozen=True)
-class Standing:
+class HowItStands:
     """The run that is not over, the newest run, and the state that follows."""
 
     running: Attempt | None
@@ -167,11 +169,11 @@ class Standing:
         return states.of_run(attempt, self.signs, mailing=mailing)
 
 
-def how_it_stands(mailing: Mailing) -> Standing:
+def how_it_stands(mailing: Mailing) -> HowItStands:
     running, signs = running_attempt(mailing), Signs()
     last = mailing.attempts.defer("html_body", "text_body", "reasons").first()
     told = states.of_mailing(mailing, [run for run in (running, last) if run], signs)
-    return Standing(running, last, told, signs)
+    return HowItStands(running, last, told, signs)
 
 
 def running_attempt(mailing: Mailing) -> Attempt | None:
