@@ -323,7 +323,8 @@ def pages(ids: dict[str, int]) -> Iterator[tuple[str, str, dict[str, str] | None
     yield "Mailings that need attention", f"{mailing}?attention=failing", None
     yield "Mailings, search", f"{mailing}?q=Рассылка", None
     yield "New mailing", f"{mailing}add/", None
-    yield "Mailing", f"{mailing}{ids['mailing']}/change/", None
+    for tab in ("change", "letter", "recipients", "schedule", "runs"):
+        yield f"Mailing: {'overview' if tab == 'change' else tab}", f"{mailing}{ids['mailing']}/{tab}/", None
     yield "Send now, question", f"{mailing}{ids['mailing']}/send/", None
     yield "Delete mailing, question", f"{mailing}{ids['mailing']}/delete/", None
     yield "Attempts", "/admin/mailing/attempt/", None

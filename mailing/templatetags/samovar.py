@@ -15,7 +15,7 @@ from mailing.guide import terms
 register = template.Library()
 
 _FILTERS = (formatting.num, formatting.percent, formatting.when, formatting.duration)
-for _filter in (*_FILTERS, formatting.person, formatting.initials):
+for _filter in (*_FILTERS, formatting.person, formatting.initials, formatting.nested):
     register.filter(_filter)
 for _tag in (formatting.pill, formatting.icon, formatting.progress):
     register.simple_tag(_tag)
