@@ -15,7 +15,14 @@ from django.utils import timezone
 from mailing.choices import AttemptStatus, Audience, MailingStatus, Periodicity
 from mailing.models import Attempt, Mailing
 from mailing.services.mailings import lifecycle
-from tests.factories import AttemptFactory, ClientFactory, MailingFactory, MessageFactory, UserFactory
+from tests.factories import (
+    AttemptFactory,
+    ClientFactory,
+    MailingFactory,
+    MessageFactory,
+    SuppressionFactory,
+    UserFactory,
+)
 from tests.forms import filled
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -366,4 +373,11 @@ def test_the_delete_page_counts_the_recipients_and_says_that_the_clients_stay(st
     page = staff.get(f"{LIST}{mailing.pk}/delete/")
 
     assert page.context["model_count"] is not None
+    assert len(page.context["model_count"]) == 1
     assert ("places of recipients (the clients stay)", 3) in list(page.context["model_count"])
+
+    SuppressionFactory(email=mailing.clients.first().email)
+    assert list(staff.get(f"{LIST}{mailing.pk}/delete/").context["model_count"]) == [
+        ("places of recipients (the clients stay)", 3),
+        ("of them on the stop list: they got no letters", 1),
+    ]
