@@ -248,6 +248,9 @@ def pages(ids: dict[str, int]) -> Iterator[tuple[str, str, dict[str, str] | None
     yield "Mailings", mailing, None
     yield "New mailing", f"{mailing}add/", None
     yield "Mailing", f"{mailing}{ids['mailing']}/change/", None
+    for words, query in (("", ""), (", new", "?part=new"), (", got it", "?part=got"), (", search", "?q=мор")):
+        yield f"Recipients of the mailing{words}", f"{mailing}{ids['mailing']}/recipients/{query}", None
+    yield "Recipients to add", f"{mailing}{ids['mailing']}/add-recipients/", None
     yield "Send now, question", f"{mailing}{ids['mailing']}/send/", None
     yield "Delete mailing, question", f"{mailing}{ids['mailing']}/delete/", None
     yield "Attempts", "/admin/mailing/attempt/", None
