@@ -25,9 +25,9 @@ from playwright.sync_api import Page as Tab
 
 from backoffice.views import server_error
 from mailing import demo, links
-from mailing.choices import AccessKind
+from mailing.choices import AccessKind, Audience
 from mailing.demo.maildir import MAILDIR, StoredLetters
-from mailing.models import AccessEvent, Client, Delivery, Suppression
+from mailing.models import AccessEvent, Client, Delivery, Mailing, Message, Suppression
 from mailing.services.clients import suppression
 from tests.browser.chromium import find_action
 
@@ -261,6 +261,41 @@ def _known(stage: Stage) -> None:
     stage.click("form[action$='/known/'] button")
 
 
+def _recipients(page: str = "recipients") -> str:
+    """Of the mailing that repeats and has a list of its own."""
+    chosen = Mailing.objects.unfinished().filter(audience=Audience.SELECTED, attempts__isnull=False)
+    return f"/admin/mailing/mailing/{chosen.order_by('pk')[0].pk}/{page}/"
+
+
+def _recipients_ticked(stage: Stage) -> None:
+    stage.go(_recipients())
+    stage.tab.locator(".action-select").first.check()
+
+
+def _all_recipients_removed(stage: Stage) -> None:
+    data = {"action": "remove_recipients", "index": "0", "_selected_action": "0", "select_across": "1"}
+    stage.show(stage.answered(_recipients(), data=data, user="manager"))
+
+
+def _pasted(stage: Stage) -> None:
+    stage.go(_recipients("paste-recipients"))
+    stage.tab.fill("textarea", f"{known()}\nnobody@mail.example, Иван Петров")
+    stage.click("main .panel .btn-primary")
+
+
+def _recipients_of_everyone(stage: Stage) -> None:
+    pk = Mailing.objects.filter(audience=Audience.EVERYONE).order_by("pk")[0].pk
+    stage.go(f"/admin/mailing/mailing/{pk}/recipients/")
+
+
+def _nobody_yet(stage: Stage) -> None:
+    message = Message.objects.order_by("pk")[0]
+    empty, _made = Mailing.objects.get_or_create(
+        name="Empty", defaults={"message": message, "start_at": timezone.now(), "is_paused": True}
+    )
+    stage.go(f"/admin/mailing/mailing/{empty.pk}/recipients/")
+
+
 def _saved_group(stage: Stage) -> None:
     stage.go(f"/admin/auth/group/{Group.objects.get(name='Manager').pk}/change/")
     stage.tab.click(".saving summary")
@@ -322,6 +357,14 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_clients_ticked": _ticked,
     "scene_client_twice": _twice,
     "scene_client_known": _known,
+    "scene_recipients": lambda stage: stage.go(_recipients()),
+    "scene_recipients_skipped": lambda stage: stage.go(f"{_recipients()}?part=skipped"),
+    "scene_recipients_ticked": _recipients_ticked,
+    "scene_recipients_all_removed": _all_recipients_removed,
+    "scene_recipients_add": lambda stage: stage.go(_recipients("add-recipients")),
+    "scene_recipients_pasted": _pasted,
+    "scene_recipients_of_everyone": _recipients_of_everyone,
+    "scene_recipients_nobody": _nobody_yet,
     "scene_group_saved": _saved_group,
     "scene_save_menu": _save_menu,
     "scene_user_menu": _menu,

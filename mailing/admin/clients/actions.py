@@ -16,6 +16,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -59,7 +60,7 @@ class ClientActions(SamovarModelAdmin[Client]):
     def add_to_mailing(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         form = self._mailing_form(request)
         mailing = form.cleaned_data["mailing"] if form.is_bound and form.is_valid() else None
-        if mailing and "apply" in request.POST:
+        if mailing and _is_answer(request, mailing):
             number = self._ask(recipients.add_to_mailing, mailing, queryset, by=user_of(request))
             words = ngettext("%(n)s client added to “%(mailing)s”.", "%(n)s clients added to “%(mailing)s”.", number)
             self._say(request, words, number, mailing)
@@ -73,7 +74,7 @@ class ClientActions(SamovarModelAdmin[Client]):
     def remove_from_mailing(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         form = self._mailing_form(request)
         mailing = form.cleaned_data["mailing"] if form.is_bound and form.is_valid() else None
-        if mailing and "apply" in request.POST:
+        if mailing and _is_answer(request, mailing):
             number = self._ask(recipients.remove_from_mailing, mailing, queryset, by=user_of(request)).number
             words = ngettext(
                 "%(n)s client removed from “%(mailing)s”.", "%(n)s clients removed from “%(mailing)s”.", number
@@ -167,7 +168,7 @@ class ClientActions(SamovarModelAdmin[Client]):
     def _say(self, request: HttpRequest, words: str, number: int, mailing: Mailing | None = None) -> None:
         text = words % {"n": num(number), "mailing": mailing}
         if mailing:
-            url = f"{self.url('changelist')}?mailing={mailing.pk}"
+            url = reverse("admin:mailing_mailing_recipients", args=[mailing.pk])
             text = format_html('{} <a href="{}">{}</a>', text, url, _("Show the recipients"))
         messages.success(request, text)
 
@@ -185,3 +186,8 @@ class ClientActions(SamovarModelAdmin[Client]):
             "back": request.get_full_path(),
         }
         return TemplateResponse(request, f"admin/mailing/client/{name}.html", shell | context)
+
+
+def _is_answer(request: HttpRequest, mailing: Mailing) -> bool:
+    """Whether the question was answered, and asked about this mailing: another one is counted first."""
+    return "apply" in request.POST and request.POST.get("counted", str(mailing.pk)) == str(mailing.pk)

@@ -114,17 +114,11 @@ class ClientChangePage(SamovarModelAdmin[Client]):
     @admin.display(description=gettext_lazy("recipient of"))
     def mailings_list(self, client: Client) -> SafeString | str:
         if not client.number_of_mailings:
-            if _gets_what_goes_to_everyone(client):
-                return _("Not chosen for any mailing; what goes to everyone arrives all the same")
-            return _("Not a recipient of any mailing yet")
+            return _to_everyone(client) or _("Not a recipient of any mailing yet")
         shown = _newest_mailings(client)
-        links = [(reverse("admin:mailing_mailing_change", args=[row.pk]), row) for row in shown]
-        listed = format_html_join(", ", '<a href="{}">{}</a>', links)
         rest = client.number_of_mailings - len(shown)
-        if not rest:
-            return listed
-        words = ngettext("and %(n)s more", "and %(n)s more", rest) % {"n": num(rest)}
-        return format_html("{} {}", listed, words)
+        more = ngettext("and %(n)s more", "and %(n)s more", rest) % {"n": num(rest)} if rest else ""
+        return format_html("{} {}", _linked(shown), more)
 
     @admin.display(description=gettext_lazy("changed"))
     def changed(self, client: Client) -> SafeString | str:
@@ -236,9 +230,22 @@ def _newest_mailings(client: Client) -> list[Mailing]:
     return list(_light(Mailing.objects.filter(clients=client).order_by("-created_at", "-pk"))[:LISTED])
 
 
-def _gets_what_goes_to_everyone(client: Client) -> bool:
-    """Whether something goes to everyone, and so to them as well."""
-    return client.suppression is None and _planned().filter(audience=Audience.EVERYONE).exists()
+def _to_everyone(client: Client) -> SafeString | str:
+    """What goes to everyone, and so to them as well; names the next few."""
+    if client.suppression is not None:
+        return ""
+    found = _planned().filter(audience=Audience.EVERYONE).order_by("next_run_at")
+    shown = list(_light(found)[: COMING + 1])
+    if not shown:
+        return ""
+    number = len(shown) if len(shown) <= COMING else found.count()
+    words = _("Not added anywhere by name. Gets what goes to everyone (%(n)s):") % {"n": num(number)}
+    return format_html("{} {}", words, _linked(shown[:COMING]))
+
+
+def _linked(mailings: list[Mailing]) -> SafeString:
+    links = [(reverse("admin:mailing_mailing_change", args=[row.pk]), row) for row in mailings]
+    return format_html_join(", ", '<a href="{}">{}</a>', links)
 
 
 def _deliveries(client: Client) -> list[Delivery]:

@@ -22,6 +22,7 @@ from mailing.admin.clients.filters import links_of
 from mailing.admin.common import pills
 from mailing.admin.common.lists import SamovarList
 from mailing.admin.common.pagination import FARTHEST, ChoicePaginator, SearchPaginator, more_than
+from mailing.choices import Audience
 from mailing.formatting import num
 from mailing.furniture import Card
 from mailing.models import Client, Mailing, Suppression
@@ -100,9 +101,19 @@ class ClientList(SamovarList):
     def receives(self, client: Client) -> SafeString:
         return pills.receives(self.stopped.get(client.email))
 
+    @cached_property
+    def to_everyone(self) -> int:
+        """How many mailings go to whoever receives mail."""
+        return Mailing.objects.active().filter(next_run_at__isnull=False, audience=Audience.EVERYONE).count()
+
     @admin.display(description=gettext_lazy("in mailings"))
     def mailings_number(self, client: Client) -> SafeString:
-        return format_html('<span class="num">{}</span>', num(self.mailings.get(client.pk, 0)))
+        """Nobody who gets letters is in none."""
+        number = self.mailings.get(client.pk, 0)
+        if number or client.email in self.stopped or not self.to_everyone:
+            return format_html('<span class="num">{}</span>', num(number))
+        words = _("to everyone: %(n)s") % {"n": num(self.to_everyone)}
+        return format_html('<span class="quiet">{}</span>', words)
 
 
 def choices(term: str, clients: QuerySet[Client], per_page: int) -> ChoicePaginator:

@@ -244,8 +244,9 @@ class CandidateList(MailingClientList):
         self.stopped = dict(Suppression.objects.filter(email__in=emails).values_list("email", "reason"))
 
     @admin.display(description=gettext_lazy("receives mail"))
-    def receives(self, client: Client) -> SafeString:
-        return pills.receives(self.stopped.get(client.email))
+    def receives(self, client: Client) -> SafeString | str:
+        stopped = self.stopped.get(client.email)
+        return pills.receives(stopped) if stopped else _("yes")
 
 
 class CandidateScreen(MailingClients, SamovarModelAdmin[Client]):

@@ -109,6 +109,7 @@ class RecipientsTab(MailingTabs):
         head = self._furnish_form(self.get_change_page(request, mailing), mailing)
         own = self.url("recipients", mailing.pk)
         head["tabs"] = [replace(link, is_current=link.url == own) for link in head["tabs"]]
+        head["object_buttons"] = [replace(button, primary=False) for button in head["object_buttons"]]
         return head | {"subtitle": _("Recipients"), "original": mailing, "mailing": mailing}
 
     def _around_list(self, request: HttpRequest, mailing: Mailing) -> Context:
