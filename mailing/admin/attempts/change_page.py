@@ -14,7 +14,7 @@ from mailing.admin.common import delivery_text, pills, steps
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.pages import user_of
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
-from mailing.formatting import Tone, duration, num, percent
+from mailing.formatting import Tone, duration, num, shares
 from mailing.furniture import Button, Card, ChangePage, Notice, Words
 from mailing.models import Attempt, RefusalGroup
 from mailing.services import states
@@ -86,21 +86,21 @@ def _notices(obj: Attempt, told: Told) -> list[Notice]:
 def _cards(obj: Attempt) -> list[Card]:
     if obj.status == AttemptStatus.MISSED:
         return []
+    statuses = (DeliveryStatus.SENT, DeliveryStatus.FAILED, DeliveryStatus.UNCONFIRMED, DeliveryStatus.SKIPPED)
+    sent, failed, unconfirmed, skipped, _open = shares([*(getattr(obj, status) for status in statuses), obj.open])
     return [
         Card(_("Recipients"), obj.audience),
-        _card(obj, _("Accepted"), DeliveryStatus.SENT, "green"),
-        _card(obj, _("Refused"), DeliveryStatus.FAILED, "red"),
-        _card(obj, _("Unconfirmed"), DeliveryStatus.UNCONFIRMED, "amber"),
-        _card(obj, _("Skipped"), DeliveryStatus.SKIPPED),
+        _card(obj, _("Accepted"), DeliveryStatus.SENT, sent, "green"),
+        _card(obj, _("Refused"), DeliveryStatus.FAILED, failed, "red"),
+        _card(obj, _("Unconfirmed"), DeliveryStatus.UNCONFIRMED, unconfirmed, "amber"),
+        _card(obj, _("Skipped"), DeliveryStatus.SKIPPED, skipped),
         Card(_("Not sent yet"), obj.open),
     ]
 
 
-def _card(obj: Attempt, label: str, status: DeliveryStatus, tone: Tone = "") -> Card:
+def _card(obj: Attempt, label: str, status: DeliveryStatus, share: str, tone: Tone = "") -> Card:
     number: int = getattr(obj, status)
-    if not number:
-        return Card(label, number)
-    return Card(label, number, percent(number, obj.audience), tone, deliveries_url(obj, status=status))
+    return Card(label, number, share, tone, deliveries_url(obj, status=status)) if number else Card(label, number)
 
 
 @dataclass(frozen=True)
