@@ -16,6 +16,7 @@ from mailing.admin.common.base import Unchangeable
 from mailing.admin.common.export import StreamedExport, StreamedResource
 from mailing.admin.common.filters import DateRangeFilter, QuestionFilter, Questions, Titled
 from mailing.admin.common.pages import user_of
+from mailing.admin.common.row_actions import pictured
 from mailing.choices import AccessKind
 from mailing.formatting import num, pill, when
 from mailing.furniture import Button, ChangePage
@@ -100,6 +101,7 @@ class AccessLogAdmin(Unchangeable, StreamedExport[AccessEvent]):
     def agent(self, row: AccessEvent) -> str:
         return Truncator(row.browser or "—").chars(BROWSER_SHOWN)
 
+    @pictured("key")
     @admin.action(permissions=["unlock"], description=gettext_lazy("Unlock"))
     def unlock(self, request: HttpRequest, queryset: QuerySet[AccessEvent]) -> None:
         """Those of the chosen entries may try again at once; what happened stays written."""

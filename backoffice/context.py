@@ -6,7 +6,7 @@ Nothing is computed, and no query made, before a template asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,7 @@ from django.utils.translation import gettext_noop, pgettext
 from mailing import guests
 from mailing.furniture import Notice
 from mailing.guests import Mode, Offer
+from mailing.guide import pages as guide
 from mailing.models import AccessEvent, Attempt
 from mailing.services.access import second_factor
 from mailing.services.operations import health
@@ -77,10 +78,14 @@ class Shell:
             self._list(_("Messages"), "message", "mail"),
             self._list(_("Clients"), "client", "users"),
             self._list(_("Stop list"), "suppression", "stop", is_sub=True),
-            self._list(_("Attempts"), "attempt", "history"),
+            self._list(_("Attempts"), "attempt", "history", also=("admin:mailing_delivery_changelist",)),
         ]
         brought = [section for guest in guests.installed() for section in guest.sections()]
-        links += [self._page(section.label, section.page, section.icon, is_extra=True) for section in brought]
+        links += [
+            self._page(section.label, section.page, section.icon, is_extra=True)
+            for section in brought
+            if self.user and (not section.right or self.user.has_perm(section.right))
+        ]
         found = [link for link in links if link]
         current = max((link for link in found if link.is_current), key=lambda link: len(link.url), default=None)
         return [replace(link, is_current=link is current) for link in found]
@@ -127,6 +132,12 @@ class Shell:
             return of_guest
         return Mode(pgettext("mode", "Test"), "amber") if settings.DEBUG else None
 
+    @property
+    def help(self) -> str:
+        """Where the guide tells about this page."""
+        found = self.request.resolver_match
+        return guide.for_screen((found.url_name if found else None) or "")
+
     @cached_property
     def offers(self) -> list[Offer]:
         """What an empty installation may be begun with, beside the first steps."""
@@ -157,7 +168,9 @@ class Shell:
         *,
         badge: Callable[[], int] | None = None,
         is_sub: bool = False,
+        also: Sequence[str] = (),
     ) -> Link | None:
+        """`also`: other lists that belong to this section."""
         app = model._meta.app_label if model else "mailing"
         if not self.is_staff or not self.user or not self.user.has_perm(f"{app}.view_{model_name}"):
             return None
@@ -165,6 +178,6 @@ class Shell:
             url = reverse(f"admin:{app}_{model_name}_changelist")
         except NoReverseMatch:
             return None
-        current = self.request.path.startswith(url)
+        current = self.request.path.startswith((url, *(reverse(name) for name in also)))
         label = label[:1].upper() + label[1:]
         return Link(label, url, icon, is_current=current, badge=badge() if badge else 0, is_sub=is_sub)

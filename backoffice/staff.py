@@ -19,11 +19,11 @@ from django.contrib.auth.admin import UserAdmin as StockUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Count, Field, ManyToManyField, QuerySet
+from django.db.models import Case, Count, F, Field, ManyToManyField, QuerySet, Value, When
 from django.forms.models import ModelChoiceIterator
 from django.http import HttpRequest
 from django.utils.functional import Promise
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -31,8 +31,9 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from backoffice.staff_access import AskingForMore, GroupForm, LettingIn
 from mailing.admin.common.base import Row, SamovarModelAdmin
+from mailing.admin.common.lists import SamovarList
 from mailing.admin.common.pages import form_of, user_of
-from mailing.formatting import num, when
+from mailing.formatting import num, pill, when
 from mailing.forms.rows import ManyRows
 from mailing.furniture import ChangePage, Notice
 from mailing.services.access import accounts, groups
@@ -178,7 +179,7 @@ OWN_RIGHTS = ("is_active", "is_staff", "groups")
 class StaffAdmin(OurRights[User], LettingIn, UserScreen):
     list_title = gettext_lazy("Users")
     add_label = gettext_lazy("New user")
-    list_display = ("username", "first_name", "last_name", "email", "roles", "is_active", "seen")
+    list_display = ("username", "first_name", "last_name", "email", "roles", "lets_in", "seen")
     list_filter = ("groups", "is_active", "is_superuser")
     filter_horizontal = ()
     search_help_text = gettext_lazy("By name and address")
@@ -250,14 +251,27 @@ class StaffAdmin(OurRights[User], LettingIn, UserScreen):
         names = [str(group) for group in user.groups.all()]
         return ", ".join([_("administrator"), *names] if user.is_superuser else names)
 
+    @admin.display(description=gettext_lazy("may log in"), ordering="is_active")
+    def lets_in(self, user: User) -> SafeString:
+        """A word, not a tick: nearly all of them may, and who may not should be seen."""
+        return pill(_("yes"), "plain") if user.is_active else pill(_("closed"), "amber")
+
     @admin.display(description=gettext_lazy("last log-in"), ordering="last_login")
     def seen(self, user: User) -> SafeString | str:
         return when(user.last_login)
 
 
+class GroupList(SamovarList):
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        """By the names that the reader sees, not by those that are stored."""
+        shown = {"name": "shown_name", "-name": "-shown_name"}
+        return [shown.get(str(name), name) for name in super().get_ordering(request, queryset)]
+
+
 class StaffGroupAdmin(OurRights[Group], AskingForMore, StockGroupAdmin):  # type: ignore[misc]  # the stubs leave `request` optional
     list_title = gettext_lazy("Groups")
     add_label = gettext_lazy("New group")
+    changelist = GroupList
     list_display = ("role", "people")
     deletion_labels: ClassVar[dict[str, Any]] = {
         "auth.User_groups": gettext_lazy("people who lose the group (they stay users)")
@@ -267,7 +281,9 @@ class StaffGroupAdmin(OurRights[Group], AskingForMore, StockGroupAdmin):  # type
     form = StaffGroupForm
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        found: QuerySet[Any] = super().get_queryset(request).annotate(number_of_people=Count("user"))
+        shown = Case(*(When(name=name, then=Value(_(name))) for name in groups.PERMISSIONS), default=F("name"))
+        rows = super().get_queryset(request)
+        found: QuerySet[Any] = rows.annotate(number_of_people=Count("user"), shown_name=shown)
         return found
 
     def get_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
@@ -284,8 +300,8 @@ class StaffGroupAdmin(OurRights[Group], AskingForMore, StockGroupAdmin):  # type
         return form_of(request, super().get_form(request, obj, change=change, **kwargs))
 
     def get_change_page(self, request: HttpRequest, obj: Group) -> ChangePage:
-        told = _("One of Samovar's own groups: stored as “%(name)s”, shown to everybody in their own language.")
-        notices = [Notice(told % {"name": obj.name})] if _is_ours(obj) else []
+        told = _("One of Samovar's own groups: it cannot be renamed.")
+        notices = [Notice(told)] if _is_ours(obj) else []
         if not accounts.may_give_rights(user_of(request)):
             notices.append(Notice(_("Only an administrator decides what a group may do.")))
         return ChangePage(str(obj), notices=notices)
@@ -308,8 +324,8 @@ class StaffGroupAdmin(OurRights[Group], AskingForMore, StockGroupAdmin):  # type
         return str(group)
 
     @admin.display(description=gettext_lazy("people"), ordering="number_of_people")
-    def people(self, group: PeopledGroup) -> str:
-        return str(num(group.number_of_people))
+    def people(self, group: PeopledGroup) -> SafeString:
+        return format_html('<span class="num">{}</span>', num(group.number_of_people))
 
 
 def _reaches(request: HttpRequest, user: User | None) -> bool:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mailing.models import Attempt
 
 THIN_SPACE = "\u202f"  # narrow no-break space: 122 451 stays on one line
-Tone = Literal["", "blue", "green", "amber", "red", "grey"]
-TONES: tuple[Tone, ...] = ("blue", "green", "amber", "red", "grey")
+Tone = Literal["", "blue", "green", "amber", "red", "grey", "plain"]
+TONES: tuple[Tone, ...] = ("blue", "green", "amber", "red", "grey", "plain")
 AMBER_SHARE, RED_SHARE = 0.02, 0.05  # of errors among the letters handed over
 
 
@@ -142,6 +142,12 @@ def pill(text: object, tone: str = "grey", why: str = "") -> SafeString:
 def person(user: User) -> str:
     """Somebody on the staff by their name, or by what they log in with."""
     return user.get_full_name() or user.get_username()
+
+
+def initials(user: User) -> str:
+    """One letter or two that people know somebody by: of the name, where there is one."""
+    words = user.get_full_name().split() or [user.get_username()]
+    return "".join(word[0] for word in words[:2]).upper()
 
 
 def error_tone(share: float | None) -> Tone:

@@ -38,14 +38,28 @@ class Button:
 
 
 @dataclass(frozen=True)
+class RowAction:
+    """What can be done with ticked rows, as a button; `danger` stands apart from the others."""
+
+    name: str
+    label: Words
+    icon: str = ""
+    danger: bool = False
+
+
+@dataclass(frozen=True)
 class Card:
-    """A figure: a number, shown in groups of three, or a text; with an address the whole card is a link there."""
+    """A figure: a number, shown in groups of three, or a text; with an address the whole card is a link there.
+
+    `term` is the key of a word (`guide.terms`) that is explained beside it.
+    """
 
     label: Words
     value: object
     note: Words = ""
     tone: Tone = ""
     url: str = ""
+    term: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +81,7 @@ class ChangePage:
 
     title: str
     pill: SafeString | str = ""
+    term: str = ""  # the key of the pill's word in `guide.terms`
     cards: Sequence[Card] = ()
     notices: Sequence[Notice] = ()
     buttons: Sequence[Button] = ()

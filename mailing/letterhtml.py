@@ -104,9 +104,10 @@ def inline(html: str) -> str:
 def to_text(html: str) -> str:
     """The document as plain text, with the addresses of its links."""
     from inscriptis import get_text
+    from inscriptis.css_profiles import STRICT_CSS_PROFILE  # its other one indents every <div> by two blanks
     from inscriptis.model.config import ParserConfig
 
-    text = get_text(html, ParserConfig(display_links=True)) if html.strip() else ""
+    text = get_text(html, ParserConfig(css=STRICT_CSS_PROFILE, display_links=True)) if html.strip() else ""
     return _LINK.sub(_link, text).strip() + "\n"
 
 

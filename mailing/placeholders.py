@@ -25,6 +25,20 @@ FIELDS = {
     "email": _("e-mail"),
     "unsubscribe_url": _("link to unsubscribe"),
 }
+# What people call the fields, for the question what they meant.
+OTHER_NAMES = {
+    "name": "full_name",
+    "mail": "email",
+    "address": "email",
+    "link": "unsubscribe_url",
+    "имя": "full_name",
+    "фио": "full_name",
+    "обращение": "greeting",
+    "почта": "email",
+    "адрес": "email",
+    "ссылка": "unsubscribe_url",
+    "отписка": "unsubscribe_url",
+}
 MAX_VALUE = 1000  # characters of one value: three times a client's longest field, twice the longest link
 MAX_SNIPPET = 60
 MAX_PROBLEMS = 20  # named; nobody reads more at once
@@ -181,21 +195,28 @@ _SENTENCES: dict[Code, str] = {
     "broken": gettext_noop("“%(text)s” cannot be read. Write a field like this: {{ greeting }}."),
     "tag": gettext_noop("“%(text)s”: tags are not supported. Only fields can be filled: {{ greeting }}."),
 }
-_DID_YOU_MEAN = gettext_noop("There is no field “%(name)s”. Did you mean {{ %(nearest)s }}?")
+_DID_YOU_MEAN = gettext_noop("There is no field “%(name)s”. Did you mean {{ %(nearest)s }} (%(means)s)?")
 
 
 def _problem(code: Code, text: str, name: str = "") -> FieldProblem:
-    nearest = next(iter(difflib.get_close_matches(name.casefold(), FIELDS, n=1, cutoff=0.5)), "") if name else ""
+    nearest = _nearest(name) if name else ""
     text = " ".join(text.split())
     snippet = text if len(text) <= MAX_SNIPPET else text[: MAX_SNIPPET - 1] + "…"
     msgid = _DID_YOU_MEAN if code == "unknown" and nearest else _SENTENCES[code]
-    fields = ", ".join(f"{{{{ {field} }}}}" for field in FIELDS)
-    params = {"name": name[:MAX_SNIPPET], "nearest": nearest, "text": snippet, "fields": fields}
+    params = {"name": name[:MAX_SNIPPET], "nearest": nearest, "text": snippet}
     return FieldProblem(code, snippet, _sentence(partial(_translate, msgid, params)), nearest)
 
 
+def _nearest(name: str) -> str:
+    """The field that was probably meant, or nothing."""
+    names = {field: field for field in FIELDS} | OTHER_NAMES
+    return next((names[found] for found in difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.5)), "")
+
+
 def _translate(msgid: str, params: Mapping[str, str]) -> str:
-    return gettext(msgid) % params
+    """The fields by the names they have on the buttons that write them, too."""
+    fields = ", ".join(f"{{{{ {field} }}}} ({means})" for field, means in FIELDS.items())
+    return gettext(msgid) % {**params, "fields": fields, "means": FIELDS.get(params["nearest"], "")}
 
 
 def _call(make: Callable[[], str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import parseaddr
 from ipaddress import ip_address
 
 from axes.helpers import get_client_ip_address
@@ -34,7 +35,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """
     email = links.email_from_token(token)
     if email is None:
-        return render(request, "mailing/unsubscribe_unknown.html", status=404)
+        return render(request, "mailing/unsubscribe_unknown.html", {"sender": _sender()}, status=404)
     if request.method == "POST" and request.POST.get(ONE_CLICK) == "One-Click":
         suppression.unsubscribe(email)
         return HttpResponse("OK", content_type="text/plain")
@@ -52,10 +53,17 @@ def _page(request: HttpRequest, email: str) -> HttpResponse:
     reason = Suppression.objects.filter(email=email).values_list("reason", flat=True).first()
     context = {
         "masked": addresses.masked(email),
+        "sender": _sender(),
         "left": reason in (SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT),
         "may_return": reason == SuppressionReason.UNSUBSCRIBED,
     }
     return render(request, "mailing/unsubscribe.html", context)
+
+
+def _sender() -> str:
+    """Whose letters they are, as the installation signs them: one reads several companies' letters."""
+    name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    return name or address
 
 
 @never_cache

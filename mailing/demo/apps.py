@@ -25,7 +25,7 @@ class DemoConfig(Guest):
 
     def sections(self) -> Iterator[Section]:
         if demo.is_on():
-            yield Section(_("Mail (demo)"), "admin:mailing_mailbox", "inbox")
+            yield Section(_("Mail (demo)"), "admin:mailing_mailbox", "inbox", right="mailing.view_delivery")
 
     def mode(self) -> Mode | None:
         return Mode(_("Demo: no letters leave this machine"), "amber") if demo.is_on() else None

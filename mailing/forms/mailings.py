@@ -18,11 +18,13 @@ from django.utils.translation import gettext_lazy as _
 
 from mailing import addresses, texts
 from mailing.choices import Audience, State
+from mailing.errors import Refused
 from mailing.forms.rows import ManyRows, SuggestedRow, SuggestedRows
 from mailing.forms.widgets import MomentWidget
 from mailing.furniture import Words
 from mailing.models import Client, Mailing
-from mailing.services.mailings import occurrences
+from mailing.services.mailings import occurrences, recipients
+from mailing.services.mailings.recipients import Pasted
 from mailing.services.reports import statistics
 
 if TYPE_CHECKING:
@@ -180,6 +182,25 @@ class MailingForm(ModelForm):
 
     def _to_everyone(self) -> bool:
         return self.instance.audience == Audience.EVERYONE
+
+
+class PastedForm(forms.Form):
+    """A list of addresses as people have it; comes back as `recipients.Pasted`."""
+
+    addresses = forms.CharField(
+        label=_("Addresses"),
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "autocapitalize": "off"}),
+        help_text=_("One a line, or with commas between them. “Anna <anna@example.com>” is fine, too."),
+    )
+
+    def clean_addresses(self) -> Pasted:
+        try:
+            found = recipients.pasted(self.cleaned_data["addresses"])
+        except Refused as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+        if not (found.known or found.unknown or found.wrong):
+            raise forms.ValidationError(_("There is no address in it."))
+        return found
 
 
 STARTED_MEANWHILE = _("While you were editing, the mailing started. Nothing is lost: check it and save once more.")

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.utils import formats, timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from mailing import reply_help, texts
 from mailing.choices import AttemptStatus, DeliveryReason, Hindrance, WaitsFor
+from mailing.formatting import clock
 
 if TYPE_CHECKING:
     from mailing.models.attempts import Attempt
@@ -105,7 +105,7 @@ def about(attempt: Attempt) -> str:
 
 
 def _said(sentence: str, values: Mapping[str, Any]) -> str:
-    said = {name: _clock(value) if isinstance(value, datetime) else value for name, value in values.items()}
+    said = {name: clock(value) if isinstance(value, datetime) else value for name, value in values.items()}
     return gettext(sentence) % defaultdict(str, said)
 
 
@@ -148,7 +148,3 @@ def _why_nobody_else(attempt: Attempt) -> str:
     if attempt.skipped == attempt.audience:
         return NOBODY_LEFT if attempt.audience else texts.NOBODY
     return ""
-
-
-def _clock(moment: datetime) -> str:
-    return formats.date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")

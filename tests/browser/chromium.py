@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
 
 EXECUTABLE = os.environ.get("CHROMIUM", "") or shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = [
@@ -35,6 +35,14 @@ def launched() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def find_action(tab: Page, name: str) -> Locator:
+    """The button of an action in the bar under ticked rows, to be seen: some are folded into its menu."""
+    button = tab.locator(f".actions button[name=action][value={name}]")
+    if not button.is_visible():
+        tab.click(".actions .menu > summary")
+    return button
 
 
 class Watch:

@@ -6,6 +6,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from functools import partial
+from mailbox import Maildir
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,10 +24,12 @@ from django_q.models import Failure, Schedule
 from playwright.sync_api import Page as Tab
 
 from backoffice.views import server_error
-from mailing import links
+from mailing import demo, links
 from mailing.choices import AccessKind
+from mailing.demo.maildir import MAILDIR, StoredLetters
 from mailing.models import AccessEvent, Client, Delivery, Suppression
 from mailing.services.clients import suppression
+from tests.browser.chromium import find_action
 
 HALF_WRONG = (
     "\ufeffПочта;ФИО;Комментарий;Скидка\n"
@@ -65,8 +71,10 @@ class Stage:
         self.go(LIST)
         for box in self.tab.locator(".action-select").all()[:3]:
             box.check()
-        self.tab.select_option(".actions select", action)
-        self.click(".actions button")
+        button = find_action(self.tab, action)
+        with self.tab.expect_navigation():
+            button.click()
+        self.tab.wait_for_load_state("networkidle")
 
     def upload(self, page: str, text: str) -> None:
         self.go(page)
@@ -122,6 +130,32 @@ def half_wrong() -> str:
 
 def known() -> str:
     return str(Client.objects.order_by("pk").values_list("email", flat=True)[0])
+
+
+def letters_taken() -> list[str]:
+    """Keys of letters in the mailbox of the demo, newest first; of ours, where it took none yet."""
+    directory = demo.mailbox_directory()
+    directory.mkdir(exist_ok=True)
+    kept = StoredLetters(directory)
+    box = Maildir(directory / MAILDIR)
+    for number, client in enumerate(Client.objects.order_by("pk")[:14] if not len(kept) else ()):
+        letter = MIMEMultipart("alternative")
+        letter["From"] = "Чайная лавка <news@samovar.example>"
+        letter["To"], letter["Delivered-To"] = f"{client.full_name} <{client.email}>", client.email
+        letter["Subject"] = ("Чай дня и один совет", "[Тест] Новинки недели в лавке «У самовара»")[number % 5 == 0]
+        letter.attach(MIMEText("Доброе утро! Чай дня — «Кудин лесной»: мягкий, с запахом липы.\n"))
+        letter.attach(MIMEText("<h1>Доброе утро!</h1><p>Чай дня — «Кудин лесной».</p>", "html"))
+        box.add(letter.as_bytes())
+    return [row.key for row in kept.page(1, 5).letters]
+
+
+def _letter_opened(tab: str, stage: Stage) -> None:
+    stage.go(f"/admin/mailbox/{letters_taken()[0]}/?tab={tab}")
+
+
+def _letters_searched(stage: Stage) -> None:
+    letters_taken()
+    stage.go("/admin/mailbox/?q=новинки")
 
 
 def _left(stage: Stage) -> None:
@@ -240,6 +274,22 @@ def _menu(stage: Stage) -> None:
     stage.tab.click(".user-menu summary")
 
 
+def _found(stage: Stage, *, by_keys: str = "ма") -> None:
+    """The box behind Ctrl-K, with what was found."""
+    stage.go(LIST)
+    stage.tab.keyboard.press("Control+k")
+    stage.tab.locator("#finder [role=option]").first.wait_for()
+    if by_keys:
+        with stage.tab.expect_response(lambda answer: "/admin/find/" in answer.url):
+            stage.tab.keyboard.type(by_keys)
+    stage.tab.wait_for_timeout(300)
+
+
+def _keys(stage: Stage) -> None:
+    stage.go(LIST)
+    stage.tab.keyboard.press("?")
+
+
 SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_login_wrong": _wrong_password,
     "scene_locked_out": _locked_out,
@@ -253,6 +303,10 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_error_404_stranger": lambda stage: stage.show(stage.answered("/nowhere/")),
     "scene_error_500": _broken,
     "scene_no_rights": lambda stage: stage.show(stage.answered("/admin/", user="nobody")),
+    "scene_mailbox_letter": partial(_letter_opened, "html"),
+    "scene_mailbox_headers": partial(_letter_opened, "headers"),
+    "scene_mailbox_found": _letters_searched,
+    "scene_mailbox_nothing": lambda stage: stage.go("/admin/mailbox/?q=nothing-of-the-kind"),
     "scene_import_refused": lambda stage: stage.upload(IMPORT, "first;second\n1;2\n"),
     "scene_import_check": lambda stage: stage.upload(IMPORT, half_wrong()),
     "scene_import_done": _import_done,
@@ -278,6 +332,11 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_report_year": lambda stage: stage.go(f"{REPORT}?period=year"),
     "scene_report_numbers": _numbers,
     "scene_user_menu": _menu,
+    "scene_find_box": _found,
+    "scene_find_opened": lambda stage: _found(stage, by_keys=""),
+    "scene_find_nothing": lambda stage: stage.go("/admin/find/?q=xyzzy"),
+    "scene_find_page": lambda stage: stage.go("/admin/find/?q=xfq"),
+    "scene_find_keys": _keys,
     "scene_unsubscribe": _asked,
     "scene_unsubscribed": _left,
     "scene_unsubscribe_unknown": lambda stage: stage.go("/u/nonsense/"),

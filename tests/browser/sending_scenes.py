@@ -13,6 +13,7 @@ from django.utils import timezone
 from mailing.choices import AttemptStatus, DeliveryStatus, MailingStatus, Periodicity, WaitsFor
 from mailing.models import Attempt, Delivery, Heartbeat, Mailing, Message
 from mailing.services.mailings import lifecycle
+from tests.browser.chromium import find_action
 from tests.browser.scenes import Stage
 
 MAILINGS, ATTEMPTS = "/admin/mailing/mailing/", "/admin/mailing/attempt/"
@@ -94,8 +95,10 @@ def _act(action: str, stage: Stage) -> None:
     for box in stage.tab.locator(".action-select").all()[:3]:
         box.check()
     if action:
-        stage.tab.select_option(".actions select", action)
-        stage.click(".actions button")
+        button = find_action(stage.tab, action)
+        with stage.tab.expect_navigation():
+            button.click()
+        stage.tab.wait_for_load_state("networkidle")
 
 
 def _open_filter(stage: Stage) -> None:
@@ -146,7 +149,7 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_finish_running": partial(_mailing, _daily, "finish"),
     "scene_delete_running": partial(_mailing, _daily, "delete"),
     "scene_delete_mailing": partial(_mailing, _weekly, "delete"),
-    "scene_preview_text": lambda stage: stage.go(f"{MAILINGS}{_daily().pk}/preview/?shown=text"),
+    "scene_preview_text": lambda stage: stage.go(f"{MAILINGS}{_daily().pk}/letter/?shown=text"),
     "scene_rehearsed": partial(_pressed, _weekly, "dry-run"),
     "scene_tested": partial(_pressed, _weekly, "test"),
     "scene_send_several": partial(_act, "send_now"),

@@ -12,9 +12,9 @@ from playwright.sync_api import Page as Tab
 from playwright.sync_api import Route, expect
 
 from mailing.choices import AttemptStatus
-from mailing.models import Attempt, Client, Mailing
+from mailing.models import Attempt, Client, Mailing, Suppression
 from tests.browser import world
-from tests.browser.chromium import PHONE
+from tests.browser.chromium import PHONE, find_action
 from tests.browser.conftest import Login
 from tests.factories import AttemptFactory, ClientFactory
 
@@ -180,6 +180,7 @@ def test_a_double_click_on_save_makes_one_client(login: Login) -> None:
     tab.fill("#id_email", "twice@example.ru")
     posts = []
     tab.on("request", lambda request: posts.append(request.post_data or "") if request.method == "POST" else None)
+    tab.click(".saving summary")
     tab.locator("[name=_continue]").dblclick()
     tab.wait_for_url("**/change/")
     assert len(posts) == 1
@@ -209,6 +210,42 @@ def test_actions_appear_with_the_first_ticked_row(sending: Mailing, login: Login
     assert not tab.locator(".actions").is_visible()
     tab.locator(".action-select").first.check()
     assert tab.locator(".actions").is_visible()
+
+
+def test_the_other_ways_to_save_stand_behind_the_arrow_and_enter_saves(sending: Mailing, login: Login) -> None:
+    tab = login().new_page()
+    tab.goto("/admin/mailing/client/add/")
+    assert not tab.locator("[name=_addanother]").is_visible()
+    tab.press(".saving summary", "Enter")
+    assert tab.locator("[name=_addanother]").is_visible()
+    tab.keyboard.press("Escape")
+    assert not tab.locator("[name=_addanother]").is_visible()
+    tab.fill("#id_email", "enter@example.ru")
+    tab.press("#id_email", "Enter")
+    tab.wait_for_url("**/mailing/client/")
+    assert Client.objects.filter(email="enter@example.ru").exists()
+
+
+def test_enter_in_a_tick_sends_nothing(sending: Mailing, login: Login) -> None:
+    tab = login().new_page()
+    tab.goto("/admin/mailing/mailing/")
+    tick = tab.locator(".action-select").first
+    tick.check()
+    with tab.expect_navigation():
+        tick.press("Enter")
+    assert tab.url.endswith("/admin/mailing/mailing/")
+    assert tab.locator(".messagelist .warning").inner_text() == "Выберите действие. Ничего не изменено."
+
+
+def test_all_rows_are_chosen_across_pages_also_without_scripts(login: Login) -> None:
+    ClientFactory.create_batch(51)
+    tab = login("Manager", java_script_enabled=False).new_page()
+    tab.goto("/admin/mailing/client/")
+    tab.locator(".action-select").first.check()
+    tab.check(".actions [name=select_across][type=checkbox]")
+    find_action(tab, "stop_letters").click()
+    tab.click("main [name=apply]")
+    assert Suppression.objects.count() == 51
 
 
 def test_the_language_is_switched_in_the_menu_and_the_page_stays(sending: Mailing, login: Login) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.chromium import Watch
+from tests.browser.chromium import Watch, find_action
 from tests.browser.conftest import Login
 from tests.factories import ClientFactory, MailingFactory
 
@@ -45,8 +45,7 @@ def test_clients_are_put_into_a_mailing_that_was_searched_for(login: Login, host
     watch = Watch(tab, host)
     tab.goto(CLIENTS)
     tab.check("#action-toggle")
-    tab.select_option("select[name=action]", "add_to_mailing")
-    tab.click("button[name=index]")
+    find_action(tab, "add_to_mailing").click()
 
     pick(tab, "form", "елки", "Зимние ёлки")
     tab.click("button:has-text('Continue')")

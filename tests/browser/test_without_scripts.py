@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from mailing.choices import MailingStatus, Periodicity
 from mailing.models import Client, Mailing, Message, Suppression
+from tests.browser.chromium import find_action
 from tests.browser.conftest import Login
 from tests.factories import ClientFactory, MailingFactory, MessageFactory
 
@@ -49,8 +50,7 @@ def test_ticked_clients_are_put_into_a_mailing_and_on_the_stop_list(tab: Tab) ->
     for action, fill in (("add_to_mailing", True), ("stop_letters", False)):
         tab.goto("/admin/mailing/client/")
         tab.locator(".action-select").first.check()
-        tab.select_option(".actions select", action)
-        tab.click(".actions button")
+        find_action(tab, action).click()
         if fill:
             tab.select_option("#id_mailing", str(mailing.pk))
             tab.click("main .btn-primary")

@@ -59,6 +59,7 @@ COLUMNS = {
     "mailing.MailService.deleted_runs": "numbers",
     "mailing.MailService.without_chunking": "a mail server",
     "mailing.ClientImport.counters": "five numbers",
+    "mailing.TrialLetter.outcome": "identifiers of ours, without the server's words",
     "sessions.Session.session_key": "random",
     "admin.LogEntry.object_id": "a number",
     "django_q.Task.id": "random",

@@ -42,7 +42,9 @@ def test_a_text_is_cut_into_literals_and_fields(text: str, parts: list[str | Fie
         ("{{ gretting }}", "unknown", "greeting"),
         ("{{ Email }}", "unknown", "email"),
         ("{{ unsubscribe }}", "unknown", "unsubscribe_url"),
-        ("{{ имя }}", "unknown", ""),
+        ("{{ имя }}", "unknown", "full_name"),
+        ("{{ nmae }}", "unknown", "full_name"),
+        ("{{ zzz }}", "unknown", ""),
         ("{{ email.__class__ }}", "unknown", "email"),
         ("{{ <b>email</b> }}", "unknown", "email"),
         ('{{ nam|default:"x" }}', "unknown", "full_name"),
@@ -72,11 +74,11 @@ def test_what_looks_like_a_field_and_is_none_is_said(text: str, code: str, neare
 
 
 def test_every_problem_is_listed_with_a_sentence_that_says_what_to_do() -> None:
-    found = problems("{{ fullname }} and {{ имя }} and {% x %}")
+    found = problems("{{ fullname }} and {{ zzz }} and {% x %}")
     assert [str(problem.sentence) for problem in found] == [
-        "There is no field “fullname”. Did you mean {{ full_name }}?",
-        "There is no field “имя”. The fields are: "
-        "{{ greeting }}, {{ full_name }}, {{ email }}, {{ unsubscribe_url }}.",
+        "There is no field “fullname”. Did you mean {{ full_name }} (full name)?",
+        "There is no field “zzz”. The fields are: {{ greeting }} (how the client is addressed), "
+        "{{ full_name }} (full name), {{ email }} (e-mail), {{ unsubscribe_url }} (link to unsubscribe).",
         "“{% x %}”: tags are not supported. Only fields can be filled: {{ greeting }}.",
     ]
 

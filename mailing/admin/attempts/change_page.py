@@ -16,12 +16,15 @@ from mailing.admin.common.pages import user_of
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
 from mailing.formatting import Tone, duration, num, shares
 from mailing.furniture import Button, Card, ChangePage, Notice, Words
+from mailing.guide import terms
 from mailing.models import Attempt, RefusalGroup
 from mailing.services import states
 from mailing.services.access import permissions
 from mailing.services.clients import suppression
 from mailing.services.reports import statistics
 from mailing.services.states import Told
+
+EXPLAINED = (DeliveryStatus.UNCONFIRMED, DeliveryStatus.SKIPPED)  # the words people ask about
 
 
 class AttemptChangePage(SamovarModelAdmin[Attempt]):
@@ -30,14 +33,17 @@ class AttemptChangePage(SamovarModelAdmin[Attempt]):
         return ChangePage(
             title=attempt_title(obj),
             pill=pills.state(told),
+            term=told.state.value,
             cards=_cards(obj),
             notices=_notices(obj, told),
             buttons=self._buttons(request, obj, told),
             context={
                 "told": told,
                 "took": duration(statistics.length(obj)),
-                "retries": obj.retries.only("pk"),
+                "retry_of": obj.retry_of,
+                "retries": obj.retries.only("started_at"),
                 "sentence": delivery_text.about_attempt(obj),
+                "response": _not_told_below(obj),
                 "groups": [_group(obj, group) for group in obj.reasons],
                 "letter": self.url("letter", obj.pk),
             },
@@ -83,24 +89,40 @@ def _notices(obj: Attempt, told: Told) -> list[Notice]:
     return [Notice(told.why, tone="" if told.tone == "green" else told.tone)]
 
 
+def _not_told_below(obj: Attempt) -> str:
+    """The server's words, unless they stand with the refusals they belong to."""
+    response = obj.response.strip()
+    return "" if any(group["response"].strip() == response for group in obj.reasons) else response
+
+
 def _cards(obj: Attempt) -> list[Card]:
-    if obj.status == AttemptStatus.MISSED:
-        return []
+    """None of a run that is going on: its live panel says them."""
+    return [] if obj.status in (AttemptStatus.MISSED, AttemptStatus.RUNNING) else balance(obj)
+
+
+def balance(obj: Attempt) -> list[Card]:
+    """The recipients, and what became of them: the other figures add up to the first. Each leads to its rows."""
     statuses = (DeliveryStatus.SENT, DeliveryStatus.FAILED, DeliveryStatus.UNCONFIRMED, DeliveryStatus.SKIPPED)
-    sent, failed, unconfirmed, skipped, _open = shares([*(getattr(obj, status) for status in statuses), obj.open])
-    return [
-        Card(_("Recipients"), obj.audience),
-        _card(obj, _("Accepted"), DeliveryStatus.SENT, sent, "green"),
+    sent, failed, unconfirmed, skipped, unsent = shares([*(getattr(obj, status) for status in statuses), obj.open])
+    found = [
+        Card(_("Recipients"), obj.audience, url=deliveries_url(obj) if obj.audience else ""),
+        _card(obj, _("Accepted"), DeliveryStatus.SENT, sent),
         _card(obj, _("Refused"), DeliveryStatus.FAILED, failed, "red"),
         _card(obj, _("Unconfirmed"), DeliveryStatus.UNCONFIRMED, unconfirmed, "amber"),
-        _card(obj, _("Skipped"), DeliveryStatus.SKIPPED, skipped),
-        Card(_("Not sent yet"), obj.open),
     ]
+    if obj.skipped:
+        found.append(_card(obj, _("Skipped"), DeliveryStatus.SKIPPED, skipped))
+    if obj.open:
+        found.append(Card(_("Not sent yet"), obj.open, unsent))
+    return found
 
 
 def _card(obj: Attempt, label: str, status: DeliveryStatus, share: str, tone: Tone = "") -> Card:
     number: int = getattr(obj, status)
-    return Card(label, number, share, tone, deliveries_url(obj, status=status)) if number else Card(label, number)
+    if not number:
+        return Card(label, number)
+    term = terms.of_delivery(status).key if status in EXPLAINED else ""
+    return Card(label, number, share, tone, deliveries_url(obj, status=status), term)
 
 
 @dataclass(frozen=True)

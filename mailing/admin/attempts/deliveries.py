@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -12,26 +12,39 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from import_export.fields import Field
 
 from mailing import addresses, unchecked
+from mailing.admin.attempts.change_page import balance
 from mailing.admin.attempts.links import ONE_ATTEMPT, attempt_title
 from mailing.admin.common import delivery_text, pills
-from mailing.admin.common.base import SamovarModelAdmin, Unchangeable
+from mailing.admin.common.base import Unchangeable
+from mailing.admin.common.export import StreamedExport, StreamedResource
 from mailing.admin.common.lists import SamovarList
 from mailing.admin.common.pagination import CappedPaginator
 from mailing.formatting import when
-from mailing.furniture import ChangePage, Words
+from mailing.furniture import Button, Card, ChangePage, Words
 from mailing.models import Attempt, Delivery
+from mailing.models.attempts import NUMBERS
+
+BODIES = ("html_body", "text_body", "reasons", "mailing__message__body", "mailing__message__text_body")
 
 
 class DeliveryList(SamovarList):
+    names_clients: bool  # to whom it may be said whose address it is
+
+    def get_results(self, request: HttpRequest) -> None:
+        self.names_clients = request.user.has_perm("mailing.view_client")
+        super().get_results(request)
+
     def apply_select_related(self, qs: QuerySet[Any]) -> QuerySet[Any]:
         """The names of attempts only where the list shows them; bodies of letters stay where they are."""
+        rows = qs.select_related("client").defer("client__comment", "client__search_text")
         if "sent_in" not in self.list_display:
-            return qs
-        bodies = ("html_body", "text_body", "reasons", "mailing__message__body", "mailing__message__text_body")
-        return qs.select_related("attempt__mailing__message").defer(*(f"attempt__{name}" for name in bodies))
+            return rows
+        return rows.select_related("client", "attempt__mailing__message").defer(*(f"attempt__{n}" for n in BODIES))
 
     @cached_property
     def attempt(self) -> Attempt | None:
@@ -41,7 +54,22 @@ class DeliveryList(SamovarList):
             return None
         found = Attempt.objects.select_related("mailing__message")
         names = ("mailing__name", "mailing__message__subject", "cut_short", "note_params")
-        return found.only(*names).filter(pk=pk).first()
+        return found.only(*names, *NUMBERS).filter(pk=pk).first()
+
+    @property
+    def attempt_title(self) -> str:
+        return attempt_title(self.attempt) if self.attempt else ""
+
+    def cards(self, request: HttpRequest) -> list[Card]:
+        """Of one attempt, from its own numbers: there may be a hundred million rows in all."""
+        return balance(self.attempt) if self.attempt else []
+
+    @admin.display(description=gettext_lazy("recipient"), ordering="email")
+    def recipient(self, delivery: Delivery) -> SafeString | str:
+        email = addresses.display(delivery.email)
+        if not (self.names_clients and delivery.client and delivery.client.full_name):
+            return email
+        return format_html('{}<span class="muted">{}</span>', email, delivery.client.full_name)
 
     @admin.display(description=gettext_lazy("server response"))
     def first_words(self, delivery: Delivery) -> SafeString | str:
@@ -57,17 +85,46 @@ def _sentence(delivery: Delivery, attempt: Attempt | None) -> Words:
     return delivery_text.about(delivery.reason, delivery.code, delivery.response, attempt=attempt)
 
 
+class DeliveryResource(StreamedResource):
+    email = Field("email", gettext_lazy("e-mail"))
+    mailing = Field(column_name=gettext_lazy("mailing"))
+    attempt = Field("attempt_id", gettext_lazy("attempt"))
+    status = Field("get_status_display", gettext_lazy("status"))
+    reason = Field("get_reason_display", gettext_lazy("reason"))
+    code = Field("code", gettext_lazy("reply code"))
+    response = Field("response", gettext_lazy("server response"))
+    tries = Field("tries", gettext_lazy("tries"))
+    updated_at = Field("updated_at", gettext_lazy("last changed"))
+
+    class Meta:
+        model = Delivery
+        fields = ("email", "mailing", "attempt", "status", "reason", "code", "response", "tries", "updated_at")
+
+    def filter_export(self, queryset: QuerySet[Any], **kwargs: object) -> QuerySet[Any]:
+        related = queryset.select_related(None).select_related("attempt__mailing__message")
+        return related.defer(*(f"attempt__{name}" for name in BODIES))
+
+    def dehydrate_mailing(self, delivery: Delivery) -> str:
+        return str(delivery.attempt.mailing)
+
+
 @admin.register(Delivery)
-class DeliveryAdmin(Unchangeable, SamovarModelAdmin[Delivery]):
+class DeliveryAdmin(Unchangeable, StreamedExport[Delivery]):
     list_title = gettext_lazy("Deliveries")
     empty_title = gettext_lazy("No deliveries")
-    empty_text = gettext_lazy("The deliveries of an attempt are deleted some months after it; its numbers stay.")
+    empty_text = gettext_lazy(
+        "What became of the letter to each client, run by run, stands here. After some months it is deleted; the "
+        "numbers of the attempts stay."
+    )
+    list_terms = ("deferred", "refused", "unconfirmed", "skipped")
     changelist = DeliveryList
     link_parameters = (ONE_ATTEMPT,)
     actions = None
     has_history = False  # the runner writes no log
-    list_display = ("email", "state", "reason", "code", DeliveryList.first_words, "tries", "next_try", "changed")
-    list_filter = ("status", "reason")
+    export_resource = DeliveryResource
+    import_export_change_list_template = "admin/mailing/delivery/change_list.html"
+    list_display: Any = (DeliveryList.recipient, "state", DeliveryList.first_words, "changed")
+    list_filter: ClassVar[Any] = ("status", "reason")
     search_fields = ("email",)
     search_help_text = gettext_lazy("By the beginning of the address")
     fields = ("sent_in", "client", "email", "reason", "code", "words", "tries", "next_try", "message_id", "changed")
@@ -82,8 +139,20 @@ class DeliveryAdmin(Unchangeable, SamovarModelAdmin[Delivery]):
         columns = DeliveryAdmin.list_display
         return columns if ONE_ATTEMPT in request.GET else (columns[0], "sent_in", *columns[1:])
 
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Whoever may take out the attempts may take out what they are made of."""
+        return request.user.has_perm("mailing.export_attempt")
+
+    def get_list_buttons(self, request: HttpRequest) -> list[Button]:
+        return self.export_button(request)
+
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return ("pk",) if ONE_ATTEMPT in request.GET else ("-pk",)
+
+    def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
+        if not request.user.has_perm("mailing.view_attempt"):
+            return []
+        return [Button(_("To the attempts"), reverse("admin:mailing_attempt_changelist"), primary=True)]
 
     def get_change_page(self, request: HttpRequest, obj: Delivery) -> ChangePage:
         return ChangePage(str(obj), pill=pills.delivery(obj))
@@ -102,7 +171,9 @@ class DeliveryAdmin(Unchangeable, SamovarModelAdmin[Delivery]):
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, delivery: Delivery) -> SafeString:
-        return pills.delivery(delivery)
+        reason = delivery.get_reason_display()
+        pill = pills.delivery(delivery, in_list=True)
+        return format_html('{}<span class="muted">{}</span>', pill, reason) if reason else pill
 
     @admin.display(description=gettext_lazy("next try"), ordering="retry_at")
     def next_try(self, delivery: Delivery) -> SafeString | str:
@@ -110,7 +181,11 @@ class DeliveryAdmin(Unchangeable, SamovarModelAdmin[Delivery]):
 
     @admin.display(description=gettext_lazy("last changed"), ordering="updated_at")
     def changed(self, delivery: Delivery) -> SafeString | str:
-        return when(delivery.updated_at)
+        """And when it is tried again, while it waits for that."""
+        if delivery.retry_at is None:
+            return when(delivery.updated_at)
+        again = when(delivery.retry_at)
+        return format_html('{}<span class="muted">{}: {}</span>', when(delivery.updated_at), _("next try"), again)
 
     @admin.display(description=gettext_lazy("server response"))
     def words(self, delivery: Delivery) -> SafeString | str:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from mailing.formatting import spoken
 from mailing.models import Attempt
 
 ONE_ATTEMPT = "attempt__id__exact"  # how the list is narrowed to the deliveries of an attempt
 
 
 def attempt_title(attempt: Attempt) -> str:
-    return _("%(mailing)s: attempt %(number)s") % {"mailing": attempt.mailing, "number": attempt.pk}
+    """By its moment: the number counts the runs of all mailings."""
+    return _("%(mailing)s: sent %(when)s") % {"mailing": attempt.mailing, "when": attempt_moment(attempt)}
+
+
+def attempt_moment(attempt: Attempt) -> str:
+    return spoken(timezone.localtime(attempt.started_at))
 
 
 def deliveries_url(attempt: Attempt, **filters: str) -> str:

@@ -43,7 +43,7 @@ class AttemptList(SamovarList):
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, attempt: Attempt) -> SafeString:
-        return pills.state(states.of_run(attempt, self.signs))
+        return pills.state(states.of_run(attempt, self.signs), in_list=True)
 
     @cached_property
     def totals(self) -> statistics.Totals:

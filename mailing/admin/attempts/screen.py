@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from mailing import formatting
 from mailing.admin.attempts import files
 from mailing.admin.attempts.change_page import AttemptChangePage
+from mailing.admin.attempts.links import deliveries_url
 from mailing.admin.attempts.listing import AttemptList
 from mailing.admin.attempts.pages import AttemptPages
 from mailing.admin.attempts.report import AttemptReport
+from mailing.admin.common import delivery_text
 from mailing.admin.common.base import SamovarModelAdmin, Unchangeable
 from mailing.admin.common.filters import (
     DateRangeFilter,
@@ -29,14 +30,13 @@ from mailing.admin.common.filters import (
     Suggesting,
     Titled,
 )
-from mailing.choices import AttemptStatus
+from mailing.choices import AttemptStatus, DeliveryStatus, Trigger
 from mailing.formatting import duration, num, percent, person, when
 from mailing.furniture import Button
 from mailing.models import Attempt
 from mailing.services.reports import statistics
 
 ON_TIME = timedelta(minutes=2)  # the tick comes once a minute
-ADDRESS = re.compile(r"<[^<>\s]*@[^<>\s]*>:?\s*")  # one of many, and no part of the reason
 
 
 class TriggerFilter(Titled, admin.ChoicesFieldListFilter):
@@ -61,9 +61,23 @@ class LettersFilter(QuestionFilter):
         }
 
 
-def number(value: int | str, *, bad: bool = False) -> SafeString:
-    """A figure of a column; red where it should be none."""
-    return format_html('<span class="num{}">{}</span>', " bad" if bad and value else "", num(value))
+def _plan(attempt: Attempt) -> str:
+    """The planned time, where the run had one and did not begin then."""
+    if attempt.occurrence is None:
+        return "" if attempt.trigger == Trigger.RETRY else _("extra run")
+    if timedelta() <= attempt.started_at - attempt.occurrence < ON_TIME:
+        return ""
+    return _("planned for %(when)s") % {"when": formatting.clock(attempt.occurrence)}
+
+
+def _losses(attempt: Attempt) -> list[tuple[DeliveryStatus, str, str]]:
+    refused, unsure, skipped = attempt.failed, attempt.unconfirmed, attempt.skipped
+    found = [
+        (DeliveryStatus.FAILED, "bad", refused, ngettext("%(n)s refused", "%(n)s refused", refused)),
+        (DeliveryStatus.UNCONFIRMED, "unsure", unsure, ngettext("%(n)s unconfirmed", "%(n)s unconfirmed", unsure)),
+        (DeliveryStatus.SKIPPED, "muted", skipped, ngettext("%(n)s skipped", "%(n)s skipped", skipped)),
+    ]
+    return [(status, tone, words % {"n": num(number)}) for status, tone, number, words in found if number]
 
 
 def _who(attempt: Attempt) -> str:
@@ -77,11 +91,15 @@ class AttemptAdmin(
     list_title = gettext_lazy("Attempts")
     empty_title = gettext_lazy("Nothing has been sent yet")
     empty_text = gettext_lazy("Every run of every mailing will stand here: who got a letter, who did not, and why.")
+    empty_text_for_lookers = gettext_lazy(
+        "Every run of every mailing will stand here: who got a letter, who did not, and why. A Manager sets a "
+        "mailing going."
+    )
+    list_terms = ("partly", "failed", "missed", "unconfirmed", "skipped")
     changelist = AttemptList
     actions = None
     list_display = (
-        *("started", "mailing_name", AttemptList.state, "planned", "recipients", "accepted", "refused", "doubtful"),
-        *("skipped_number", "took", "first_words"),
+        *("started", "mailing_name", AttemptList.state, "accepted", "not_reached", "took", "first_words"),
     )
     list_filter = (
         "status",
@@ -102,55 +120,42 @@ class AttemptAdmin(
 
     @admin.display(description=gettext_lazy("started"), ordering="started_at")
     def started(self, attempt: Attempt) -> SafeString | str:
-        """When, and by whom: the clock or a person."""
-        return format_html('{}<span class="muted">{}</span>', when(attempt.started_at), _who(attempt))
+        """When, and by whom: the clock or a person; and the plan, where it was another one."""
+        words = ", ".join(filter(None, (_who(attempt), _plan(attempt))))
+        return format_html('{}<span class="muted">{}</span>', when(attempt.started_at), words)
 
     @admin.display(description=gettext_lazy("mailing"), ordering="mailing__name")
     def mailing_name(self, attempt: Attempt) -> str:
         return str(attempt.mailing)
 
-    @admin.display(description=gettext_lazy("planned time"), ordering="occurrence")
-    def planned(self, attempt: Attempt) -> SafeString | str:
-        if attempt.occurrence is None:
-            return _("extra run")
-        if attempt.status == AttemptStatus.MISSED:
-            return when(attempt.occurrence)
-        if timedelta() <= attempt.started_at - attempt.occurrence < ON_TIME:
-            return format_html(
-                '<span title="{}">{}</span>', formatting.day_and_time(attempt.occurrence), _("on time")
-            )
-        return when(attempt.occurrence)
-
-    @admin.display(description=gettext_lazy("recipients"), ordering="audience")
-    def recipients(self, attempt: Attempt) -> SafeString:
-        return number(attempt.audience)
-
     @admin.display(description=gettext_lazy("accepted"), ordering="sent")
-    def accepted(self, attempt: Attempt) -> SafeString:
-        share = percent(attempt.sent, attempt.audience) if attempt.audience else ""
-        return format_html('{}<span class="muted">{}</span>', number(attempt.sent), share)
+    def accepted(self, attempt: Attempt) -> SafeString | str:
+        if attempt.status == AttemptStatus.MISSED:
+            return format_html('<span class="num">{}</span>', "—")
+        of = format_html('<span class="of"> / {}</span>', num(attempt.audience))
+        share = percent(attempt.sent, attempt.audience)
+        return format_html('<span class="num">{}{}</span><span class="muted">{}</span>', num(attempt.sent), of, share)
 
-    @admin.display(description=gettext_lazy("refused"), ordering="failed")
-    def refused(self, attempt: Attempt) -> SafeString:
-        return number(attempt.failed, bad=True)
-
-    @admin.display(description=gettext_lazy("unconfirmed"), ordering="unconfirmed")
-    def doubtful(self, attempt: Attempt) -> SafeString:
-        return number(attempt.unconfirmed, bad=True)
-
-    @admin.display(description=gettext_lazy("skipped"), ordering="skipped")
-    def skipped_number(self, attempt: Attempt) -> SafeString:
-        return number(attempt.skipped)
+    @admin.display(description=gettext_lazy("not reached"), ordering="failed")
+    def not_reached(self, attempt: Attempt) -> SafeString | str:
+        """Whom the letter did not reach, or may not have: each number leads to its rows."""
+        lines = [(deliveries_url(attempt, status=status), tone, words) for status, tone, words in _losses(attempt)]
+        return format_html_join("", '<a class="line {1}" href="{0}">{2}</a>', lines) or "—"
 
     @admin.display(description=gettext_lazy("took"))
     def took(self, attempt: Attempt) -> SafeString:
-        return number(duration(statistics.length(attempt)))
+        return format_html('<span class="num">{}</span>', duration(statistics.length(attempt)))
 
-    @admin.display(description=gettext_lazy("server response"))
+    @admin.display(description=gettext_lazy("why"))
     def first_words(self, attempt: Attempt) -> SafeString | str:
-        words = (attempt.response or attempt.note_text).strip()
-        first = Truncator(ADDRESS.sub("", words.split("\n")[0])).chars(70)
-        return format_html('<span class="muted" title="{}">{}</span>', words, first) if words else "—"
+        """What the trouble was, in our words; the server's own where the mouse rests."""
+        told = delivery_text.in_short(attempt)
+        return format_html('<span class="muted" title="{}">{}</span>', attempt.response, told) if told else "—"
+
+    def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
+        if not request.user.has_perm("mailing.change_mailing"):
+            return []
+        return [Button(_("To the mailings"), reverse("admin:mailing_mailing_changelist"), primary=True)]
 
     # --- above the list ---------------------------------------------------------------------------------
 

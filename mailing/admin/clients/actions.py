@@ -21,9 +21,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from mailing.admin.clients.resources import ClientResource
-from mailing.admin.common.base import Context, SamovarModelAdmin
+from mailing.admin.common.base import Context, Result, SamovarModelAdmin
 from mailing.admin.common.export import EXPORT_FORMATS, exported
 from mailing.admin.common.pages import user_of
+from mailing.admin.common.row_actions import pictured
 from mailing.choices import SuppressionReason
 from mailing.errors import NotAllowed
 from mailing.formatting import num
@@ -53,6 +54,7 @@ class ClientActions(SamovarModelAdmin[Client]):
 
     # --- recipients --------------------------------------------------------------------------------------
 
+    @pictured("plus")
     @admin.action(permissions=["recipients"], description=gettext_lazy("Add to a mailing…"))
     def add_to_mailing(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         form = self._mailing_form(request)
@@ -66,12 +68,13 @@ class ClientActions(SamovarModelAdmin[Client]):
         context = {"form": form, "mailing": mailing, "forecast": forecast}
         return self._page(request, queryset, "add_to_mailing", _("Add to a mailing"), context)
 
+    @pictured("minus")
     @admin.action(permissions=["recipients"], description=gettext_lazy("Remove from a mailing…"))
     def remove_from_mailing(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         form = self._mailing_form(request)
         mailing = form.cleaned_data["mailing"] if form.is_bound and form.is_valid() else None
         if mailing and "apply" in request.POST:
-            number = self._ask(recipients.remove_from_mailing, mailing, queryset, by=user_of(request))
+            number = self._ask(recipients.remove_from_mailing, mailing, queryset, by=user_of(request)).number
             words = ngettext(
                 "%(n)s client removed from “%(mailing)s”.", "%(n)s clients removed from “%(mailing)s”.", number
             )
@@ -93,6 +96,7 @@ class ClientActions(SamovarModelAdmin[Client]):
 
     # --- the stop list -------------------------------------------------------------------------------------
 
+    @pictured("stop")
     @admin.action(permissions=["stop"], description=gettext_lazy("Stop letters…"))
     def stop_letters(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         if "apply" in request.POST:
@@ -103,6 +107,7 @@ class ClientActions(SamovarModelAdmin[Client]):
         already = bulk_suppression.of_clients(queryset).count()
         return self._page(request, queryset, "stop_letters", _("Stop letters"), {"already": already})
 
+    @pictured("return")
     @admin.action(permissions=["lift"], description=gettext_lazy("Return to mailings…"))
     def return_letters(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         entries = bulk_suppression.of_clients(queryset)
@@ -121,6 +126,7 @@ class ClientActions(SamovarModelAdmin[Client]):
 
     # --- export and deletion ---------------------------------------------------------------------------------
 
+    @pictured("download")
     @admin.action(permissions=["export"], description=gettext_lazy("Export…"))
     def export_selected(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponseBase:
         chosen = request.POST.get("format", "")
@@ -152,7 +158,7 @@ class ClientActions(SamovarModelAdmin[Client]):
 
     # --- what they share ---------------------------------------------------------------------------------------
 
-    def _ask(self, service: Callable[..., int], *args: object, by: User) -> int:
+    def _ask(self, service: Callable[..., Result], *args: object, by: User) -> Result:
         try:
             return service(*args, by=by)
         except NotAllowed as refusal:

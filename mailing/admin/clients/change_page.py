@@ -71,7 +71,7 @@ class ClientChangePage(SamovarModelAdmin[Client]):
         buttons = []
         if obj.suppression and permissions.may_return_letters(user_of(request)):
             url = self.url("lift", obj.pk)
-            buttons.append(Button(_("Return to mailings"), url, method="post", icon="play"))
+            buttons.append(Button(_("Return to mailings"), url, method="post", icon="return"))
         if not obj.suppression and permissions.may_stop_letters(user_of(request)):
             buttons.append(Button(_("Stop letters"), self.url("stop", obj.pk), method="post", icon="stop"))
         if self._may_disclose(request):

@@ -90,7 +90,7 @@ def _facts(sheet: Sheet) -> list[tuple[str, str]]:
 def _load_label(report: MergeReport, upload: ClientImport) -> str:
     number = report.new + report.changed
     if number:
-        return ngettext("Load %(n)s", "Load %(n)s", number) % {"n": num(number)}
+        return ngettext("Load %(n)s client", "Load %(n)s clients", number) % {"n": num(number)}
     if upload.mailing and report.good:
         return _("Add to the mailing")
     return ""

@@ -21,7 +21,7 @@ from mailing import unchecked
 from mailing.admin.clients.filters import links_of
 from mailing.admin.common import pills
 from mailing.admin.common.lists import SamovarList
-from mailing.admin.common.pagination import ChoicePaginator, SearchPaginator
+from mailing.admin.common.pagination import FARTHEST, ChoicePaginator, SearchPaginator, more_than
 from mailing.formatting import num
 from mailing.furniture import Card
 from mailing.models import Client, Mailing, Suppression
@@ -30,7 +30,6 @@ LATELY = timedelta(days=30)
 # More found than this, and a look at each of them would take longer than anybody waits for a list.
 BROAD_SEARCH, BROAD_FILTER = 20_000, 100_000
 COUNTED = 100_000
-FARTHEST = 1_000_000  # page
 NOT_FILTERS = {SEARCH_VAR, PAGE_VAR, ORDER_VAR, IS_POPUP_VAR}
 
 
@@ -140,10 +139,6 @@ def _of_all() -> tuple[int, int | str]:
     stopped = Client.objects.filter(email__in=Suppression.objects.values("email")).count()
     fresh = Client.objects.filter(created_at__gte=timezone.now() - LATELY).order_by()[: COUNTED + 1].count()
     return stopped, fresh if fresh <= COUNTED else more_than(COUNTED)
-
-
-def more_than(number: int) -> str:
-    return _("more than %(n)s") % {"n": num(number)}
 
 
 def _with(request: HttpRequest, **params: str) -> str:

@@ -19,14 +19,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from mailing import addresses, unchecked
+from mailing.admin.attempts.links import attempt_title
 from mailing.admin.clients.actions import OWN_WISH
 from mailing.admin.clients.import_preview import SHOWN_PROBLEMS
 from mailing.admin.clients.resources import SuppressionResource
-from mailing.admin.common import pills
+from mailing.admin.common import delivery_text, pills
 from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.export import StreamedExport
 from mailing.admin.common.filters import DateRangeFilter, Screen
 from mailing.admin.common.pages import View, taking_file, user_of
+from mailing.admin.common.row_actions import pictured
 from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num, person, when
 from mailing.forms.clients import SuppressionFileForm, SuppressionForm
@@ -151,7 +153,7 @@ class SuppressionLifting(SamovarModelAdmin[Suppression]):
         return {"show_delete": False}
 
     def get_change_page(self, request: HttpRequest, obj: Suppression) -> ChangePage:
-        lift = Button(_("Take off the list"), self.url("lift", obj.pk), method="post", icon="play")
+        lift = Button(_("Take off the list"), self.url("lift", obj.pk), method="post", icon="return")
         wish = Notice(_("This person asked for no more letters. Write again only if they say so."), tone="amber")
         return ChangePage(
             title=str(obj),
@@ -165,6 +167,7 @@ class SuppressionLifting(SamovarModelAdmin[Suppression]):
         entry = self.find(request, pk)
         return self._lift(request, Suppression.objects.filter(pk=entry.pk))
 
+    @pictured("return")
     @admin.action(permissions=["lift"], description=gettext_lazy("Take off the list"))
     def lift_selected(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
         self._lift(request, queryset)
@@ -227,7 +230,11 @@ class SuppressionAdmin(
         "Addresses that must never be written to stand here: who unsubscribed, whose mailbox does not exist, "
         "and whom you add yourself."
     )
-    list_display = ("address", "why", "since", "from_attempt", "who", "short_note")
+    empty_text_for_lookers = gettext_lazy(
+        "Addresses that must never be written to stand here: who unsubscribed, whose mailbox does not exist, and "
+        "whom a Manager or an Editor adds."
+    )
+    list_display = ("address", "why", "since", "origin", "short_note")
     list_filter = ("reason", ("created_at", DateRangeFilter), AttemptFilter)
     search_fields = ("email",)
     search_help_text = gettext_lazy("By address")
@@ -276,15 +283,24 @@ class SuppressionAdmin(
         if entry.attempt is None:
             return "—"
         url = reverse("admin:mailing_attempt_change", args=[entry.attempt.pk])
-        return format_html('<a href="{}">{}: {}</a>', url, entry.attempt, entry.attempt.mailing)
+        return format_html('<a href="{}">{}</a>', url, attempt_title(entry.attempt))
 
     @admin.display(description=gettext_lazy("added by"), ordering="created_by")
     def who(self, entry: Suppression) -> str:
         return person(entry.created_by) if entry.created_by else "—"
 
+    @admin.display(description=gettext_lazy("from where"))
+    def origin(self, entry: Suppression) -> SafeString | str:
+        """The run whose letter came back, or who entered it; nothing where the client left by the link."""
+        return self.from_attempt(entry) if entry.attempt else self.who(entry)
+
     @admin.display(description=gettext_lazy("note"))
-    def short_note(self, entry: Suppression) -> str:
-        return Truncator(entry.note.replace("\n", " ")).chars(NOTE_SHOWN) or "—"
+    def short_note(self, entry: Suppression) -> SafeString | str:
+        """What a server said is told in a sentence; its own words stand on the page of the entry."""
+        note = entry.note.replace("\n", " ")
+        if told := delivery_text.about_reply(note):
+            return format_html('<span class="muted" title="{}">{}</span>', note, told)
+        return Truncator(note).chars(NOTE_SHOWN) or "—"
 
 
 def _figures(report: bulk_suppression.FileReport) -> list[Card]:

@@ -35,8 +35,9 @@ from mailing import unchecked
 from mailing.admin.common import deletion, parameters
 from mailing.admin.common.lists import Column, SamovarList
 from mailing.admin.common.pages import View, forbidding, user_of
+from mailing.admin.common.row_actions import ActionBar, arranged, look_of
 from mailing.errors import NotAllowed, NotUnderstood, Refused
-from mailing.furniture import Button, ChangePage, Words
+from mailing.furniture import Button, ChangePage, RowAction, Words
 from mailing.services.access import audit_log
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ LOGGED_ONE_BY_ONE = 100  # deletions beyond that leave one line in the log inste
 class SamovarModelAdmin(ModelAdmin[Row]):
     """`list_title` and `add_label` are whole words ("Mailings", "New mailing"): Russian cannot decline "Add %s".
 
+    `empty_text` says what belongs into the empty list and what to do first, `empty_text_for_lookers` who does that,
+    to somebody who is offered no button.
+    `list_terms`, `form_terms`: words that are explained under the list and the form, by their keys in `guide.terms`.
     `deletion_labels`: words for the counts on the delete page, by model label.
     """
 
@@ -67,6 +71,9 @@ class SamovarModelAdmin(ModelAdmin[Row]):
     add_label: ClassVar[Words] = ""
     empty_title: ClassVar[Words] = _("Nothing here yet")
     empty_text: ClassVar[Words] = ""
+    empty_text_for_lookers: ClassVar[Words] = ""
+    list_terms: ClassVar[Sequence[str]] = ()
+    form_terms: ClassVar[Sequence[str]] = ()
     deletion_labels: ClassVar[dict[str, Words]] = {}
     has_history: ClassVar[bool] = True
 
@@ -103,11 +110,11 @@ class SamovarModelAdmin(ModelAdmin[Row]):
         """Django's own answer lets anybody compare any column with any regular expression."""
         return lookup in self.link_parameters or lookup in parameters.filter_names(self, request)
 
-    def get_action_choices(
-        self, request: HttpRequest, default_choices: list[tuple[str, str]] | None = None
-    ) -> list[tuple[str, str]]:
-        """Says what the box is for where Django shows dashes."""
-        return super().get_action_choices(request, default_choices or [("", gettext("Choose an action"))])
+    def get_action_bar(self, request: HttpRequest) -> ActionBar:
+        """A button for each action this person may take, in the order of `actions`."""
+        words = dict(self.get_action_choices(request, []))
+        actions = [action for action in self.get_actions(request).values() if action]
+        return arranged(RowAction(name, words[name], *look_of(action)) for action, name, _words in actions)
 
     def response_action(  # type: ignore[override]  # the stubs are of a later Django
         self, request: HttpRequest, queryset: QuerySet[Row]
@@ -143,13 +150,15 @@ class SamovarModelAdmin(ModelAdmin[Row]):
 
     def _furnish_list(self, request: HttpRequest, cl: SamovarList, *, popup: bool) -> Context:
         empty = not cl.result_count and not cl.query and not cl.has_active_filters
+        steps = self.get_empty_buttons(request) if empty else []
         return {
             "is_empty": empty,
             "cards": [] if popup or empty else cl.cards(request),
             "list_buttons": [] if empty else self.get_list_buttons(request),
+            "action_bar": None if popup or empty else self.get_action_bar(request),
             "empty_title": self.empty_title,
-            "empty_text": self.empty_text,
-            "empty_buttons": self.get_empty_buttons(request) if empty else [],
+            "empty_text": self.empty_text if steps else self.empty_text_for_lookers or self.empty_text,
+            "empty_buttons": steps,
         }
 
     # --- the page of one object ----------------------------------------------------------------------
@@ -175,7 +184,7 @@ class SamovarModelAdmin(ModelAdmin[Row]):
         form_url: str = "",
         obj: Row | None = None,
     ) -> HttpResponse:
-        context |= {"list_title": self.list_title, "subtitle": None}
+        context |= {"list_title": self.list_title, "subtitle": None, "form_terms": self.form_terms}
         if obj is None or add:
             context["title"] = self.add_label or context["title"]
         else:
@@ -188,6 +197,7 @@ class SamovarModelAdmin(ModelAdmin[Row]):
         return {
             "title": page.title,
             "title_pill": page.pill,
+            "title_term": page.term,
             "cards": page.cards,
             "notices": page.notices,
             "object_buttons": [*page.buttons, history] if self.has_history else page.buttons,

@@ -20,6 +20,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from mailing.admin.common.row_actions import pictured
 from mailing.formatting import num
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def _link(row: models.Model, site: admin.AdminSite) -> Any:
     return format_html('<a href="{}">{}</a>', url, row)
 
 
+@pictured("trash", danger=True)
 @admin.action(permissions=["delete"], description=_("Delete…"))
 def delete_selected(modeladmin: Screen, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
     """Django's action, but the confirmed deletion never loads the rows: they may be 100 000."""

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from mailing import texts
-from mailing.choices import DeliveryReason, DeliveryStatus
+from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
 from mailing.formatting import Tone
 from mailing.furniture import Words
 from mailing.models import Attempt
@@ -60,6 +60,22 @@ def about_attempt(attempt: Attempt) -> Words:
     for group in attempt.reasons:
         if group["status"] == DeliveryStatus.FAILED:
             return about(group["reason"], group.get("code"), group.get("response", ""), attempt=attempt)
+    return about_reply(response)
+
+
+def in_short(attempt: Attempt) -> Words:
+    """What became of a run, for a list: it does not load what the attempt keeps of its refusals."""
+    if attempt.note_text:
+        return attempt.note_text
+    if attempt.failed and attempt.response.startswith("4") and attempt.status != AttemptStatus.RUNNING:
+        return BY_REASON[DeliveryReason.TRIES_USED_UP]
+    if attempt.failed:
+        return about_reply(attempt.response)
+    return UNKNOWN_WHETHER if attempt.unconfirmed else ""
+
+
+def about_reply(response: str) -> str:
+    """The sentence for a reply as the server gave it, code and words."""
     return str(explain(int(response[:3]) if response[:3].isdecimal() else None, response))
 
 

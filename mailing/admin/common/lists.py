@@ -28,6 +28,7 @@ class SamovarList(ChangeList):
 
     model_admin: Any
     list_display: Any
+    list_display_links: Any
     sortable_by: Any
     result_list: Any
 
@@ -58,6 +59,7 @@ class SamovarList(ChangeList):
         except IncorrectLookupParameters:  # no such page
             parameters.refuse(request, [PAGE_VAR])
         self.list_display = self._bound(self.list_display)
+        self.list_display_links = self._bound(self.list_display_links or [])
         self.sortable_by = self._bound(self.sortable_by)
 
     def cards(self, request: HttpRequest) -> list[Card]:

@@ -19,6 +19,7 @@ from mailing import texts, unchecked
 from mailing.admin.common import deletion
 from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.pages import user_of
+from mailing.admin.common.row_actions import pictured
 from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num
 from mailing.models import Attempt, Mailing
@@ -46,6 +47,7 @@ class MailingActions(SamovarModelAdmin[Mailing]):
     def has_send_permission(self, request: HttpRequest) -> bool:
         return permissions.may_send(user_of(request))
 
+    @pictured("send")
     @admin.action(permissions=["send"], description=gettext_lazy("Send now…"))
     def send_now(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> HttpResponse | None:
         """One mailing has a page of its own; several are asked about together."""
@@ -64,16 +66,19 @@ class MailingActions(SamovarModelAdmin[Mailing]):
         _say(request, begun, f"{words} {Signs().hindrance}".strip())
         return None
 
+    @pictured("pause")
     @admin.action(permissions=["send"], description=pgettext_lazy("mailing", "Pause"))
     def pause(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
         done = self._each(request, queryset, lambda mailing: lifecycle.pause(mailing, by=user_of(request)))
         _say(request, done, ngettext("%(n)s mailing paused.", "%(n)s mailings paused.", done))
 
+    @pictured("play")
     @admin.action(permissions=["send"], description=gettext_lazy("Resume"))
     def resume(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
         done = self._each(request, queryset, lambda mailing: lifecycle.resume(mailing, by=user_of(request)))
         _say(request, done, ngettext("%(n)s mailing resumed.", "%(n)s mailings resumed.", done))
 
+    @pictured("flag")
     @admin.action(permissions=["send"], description=gettext_lazy("Finish…"))
     def finish(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> HttpResponse | None:
         chosen = self._chosen(request, queryset)
@@ -83,6 +88,7 @@ class MailingActions(SamovarModelAdmin[Mailing]):
         _say(request, done, ngettext("%(n)s mailing finished.", "%(n)s mailings finished.", done))
         return None
 
+    @pictured("copy")
     @admin.action(permissions=["add"], description=gettext_lazy("Copy"))
     def copy(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
         chosen = self._chosen(request, queryset)

@@ -1,4 +1,4 @@
-"""The form of one mailing: what, to whom, when; and what saving it makes happen."""
+"""The form of a mailing, whole where it is new and in parts on its tabs; and what saving it makes happen."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.forms import BaseFormSet, ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from mailing import formatting
-from mailing.admin.common.base import Context, SamovarModelAdmin
+from mailing.admin.common.base import Context
 from mailing.admin.common.pages import undo, user_of
 from mailing.admin.mailings import plan_text
+from mailing.admin.mailings.tabs import MailingTabs
 from mailing.choices import Audience
 from mailing.errors import NotAllowed
 from mailing.formatting import num
@@ -31,10 +32,9 @@ from mailing.services.mailings import lifecycle, occurrences, recipients
 from mailing.services.reports import statistics
 
 Fieldsets = Any  # the stubs name a private type
-Inlines = Any
 
 
-class MailingSaving(SamovarModelAdmin[Mailing]):
+class MailingSaving(MailingTabs):
     # --- what stands on the form -----------------------------------------------------------------------
 
     def get_fieldsets(self, request: HttpRequest, obj: Mailing | None = None) -> Fieldsets:
@@ -48,9 +48,6 @@ class MailingSaving(SamovarModelAdmin[Mailing]):
             (_("When"), {"fields": ["start_at", "end_at", "periodicity", *draft], "description": zone}),
             (_("Sender"), {"fields": ["from_name", "reply_to"], "classes": ["collapse"]}),
         ]
-
-    def get_inlines(self, request: HttpRequest, obj: Mailing | None) -> Inlines:
-        return super().get_inlines(request, obj) if obj else ()
 
     def get_form(
         self, request: HttpRequest, obj: Mailing | None = None, change: bool = False, **kwargs: Any
@@ -114,6 +111,12 @@ class MailingSaving(SamovarModelAdmin[Mailing]):
             return lifecycle.launch(mailing, by=person)
         except NotAllowed as refusal:
             raise PermissionDenied(str(refusal)) from refusal  # nothing of the form is stored
+
+    def response_post_save_add(self, request: HttpRequest, obj: Mailing) -> HttpResponseRedirect:
+        return HttpResponseRedirect(self.url("change", obj.pk))
+
+    def response_post_save_change(self, request: HttpRequest, obj: Mailing) -> HttpResponseRedirect:
+        return HttpResponseRedirect(self.url("change", obj.pk))
 
     def _tell(self, request: HttpRequest, form: MailingForm, current: Mailing, change: bool) -> None:
         if current.is_paused and not form.instance.is_paused:

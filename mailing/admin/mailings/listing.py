@@ -55,7 +55,7 @@ class MailingList(SamovarList):
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, mailing: Mailing) -> SafeString:
-        return pills.state(states.of_mailing(mailing, self.numbers[mailing.pk].runs, self.signs))
+        return pills.state(states.of_mailing(mailing, self.numbers[mailing.pk].runs, self.signs), in_list=True)
 
     @admin.display(description=gettext_lazy("recipients"))
     def recipients(self, mailing: Mailing) -> SafeString:

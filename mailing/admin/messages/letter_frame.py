@@ -25,6 +25,10 @@ HEAD_STYLE = (
     "all:initial;display:block;padding:10px 14px;border-bottom:1px solid #d9dee6;background:#f6f7f9;"
     "color:#222;font:600 14px/1.4 system-ui,sans-serif"
 )
+NOTICE_STYLE = (
+    "margin:16px;padding:12px 16px;border-radius:8px;background:#fdf0d3;color:#5f3902;"
+    "font:14px/1.5 system-ui,sans-serif"
+)
 PAGE_STYLE = "margin:0;background:#fff;color:#222"
 TEXT_STYLE = "margin:0;padding:14px;white-space:pre-wrap;overflow-wrap:anywhere;font:14px/1.5 ui-monospace,monospace"
 
@@ -96,9 +100,9 @@ def text_page(subject: str, text: str) -> str:
 
 
 def notice(sentence: str) -> str:
-    """A sentence where a letter cannot be shown."""
+    """A sentence where a letter cannot be shown: it must not look like a subject."""
     page = '<!doctype html><meta charset="utf-8"><body style="{}"><p style="{}">{}</p>'
-    return format_html(page, PAGE_STYLE, HEAD_STYLE, sentence)
+    return format_html(page, PAGE_STYLE, NOTICE_STYLE, sentence)
 
 
 def head(subject: str) -> SafeString:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from mailing import unchecked
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.pages import POST, View, user_of
+from mailing.admin.common.row_actions import pictured
 from mailing.admin.messages import letter_frame
 from mailing.models import Client, Message
 from mailing.services.mailings import copies
@@ -52,6 +53,7 @@ class MessagePages(SamovarModelAdmin[Message]):
         self.message_user(request, _("This is the copy: change it as you like."))
         return HttpResponseRedirect(self.url("change", twin.pk))
 
+    @pictured("copy")
     @admin.action(permissions=["add"], description=gettext_lazy("Copy"))
     def copy(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
         twins = [copies.copy_message(message, by=user_of(request)) for message in queryset]

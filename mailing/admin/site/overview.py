@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
@@ -17,25 +16,15 @@ from django.utils.translation import ngettext, pgettext
 
 from mailing.admin.common import steps as state_steps
 from mailing.admin.common.pages import user_of
+from mailing.admin.site import first_steps
 from mailing.charts import Chart, Column, letters
 from mailing.choices import State, Step
 from mailing.formatting import error_tone, num, percent, when
 from mailing.furniture import Card
 from mailing.services.reports import overview
-from mailing.services.reports.overview import Attention, Day, FirstSteps, Need, Overview
+from mailing.services.reports.overview import Attention, Day, Need, Overview
 
 TELLING_CHANGE = 300  # percent
-
-
-@dataclass(frozen=True)
-class FirstStep:
-    """One of the steps to the first mailing."""
-
-    title: str
-    text: str
-    url: str
-    done: bool
-    is_next: bool
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
@@ -44,6 +33,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     if not (user.has_perm("mailing.view_mailing") and user.has_perm("mailing.view_attempt")):
         return {"may_look": False}
     seen = overview.overview()
+    way = first_steps.of(request, user, seen.first_steps)
     may_act = user.has_perm("mailing.change_mailing") and user.has_perm("mailing.send_mailing")
     return {
         "may_look": True,
@@ -52,7 +42,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "chart": chart(seen.days),
         "upcoming": seen.upcoming,
         "attention": [(_why(item), item.mailing, _url("mailing_change", item.mailing.pk)) for item in seen.attention],
-        "steps": list(steps(seen.first_steps)) if seen.first_steps else [],
+        "first_steps": way,
+        "shows_steps": way is not None and not way.is_away,
         "new_mailing": _url("mailing_add") if user.has_perm("mailing.add_mailing") else "",
         "running": [
             (attempt, told, state_steps.button(told, attempt.mailing_id) if may_act else None)
@@ -143,25 +134,6 @@ def _why(item: Attention) -> SafeString | str:
     if item.need is not Need.OVERDUE:
         return sentence
     return format_html(sentence.replace("%(when)s", "{}"), when(item.mailing.next_run_at))
-
-
-def steps(first: FirstSteps) -> Iterator[FirstStep]:
-    """The four steps to the first mailing; the first one not done yet is the next."""
-    rows = [
-        (_("Load your clients"), _("From the file Excel gave you, or one by one."), first.clients, "client_import"),
-        (
-            _("Write a message"),
-            _("Subject and body; the name of the client fills in by itself."),
-            first.messages,
-            "message_add",
-        ),
-        (_("Create a mailing"), _("Which message, to whom, when and how often."), first.mailings, "mailing_add"),
-        (_("Send a test to yourself"), _("The button is on the page of the mailing."), False, "mailing_changelist"),
-    ]
-    upcoming = True
-    for title, text, done, name in rows:
-        yield FirstStep(title, text, _url(name), done=done, is_next=upcoming and not done)
-        upcoming = upcoming and done
 
 
 def _url(name: str, *args: int) -> str:

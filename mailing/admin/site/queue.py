@@ -16,6 +16,8 @@ from django.contrib import admin
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -26,7 +28,10 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 
 from mailing import scheduling
 from mailing.admin.common.base import SuperuserReadOnly
-from mailing.formatting import when
+from mailing.admin.common.lists import SamovarList
+from mailing.formatting import pill, when
+from mailing.furniture import ChangePage
+from mailing.services.states import Signs
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -39,33 +44,54 @@ for model in (Success, Failure, Schedule, OrmQ):
         admin.site.unregister(model)
 
 
+class ScheduleList(SamovarList):
+    @cached_property
+    def signs(self) -> Signs:
+        return Signs()
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, row: Schedule) -> SafeString | str:
+        return _state(row, self.signs)
+
+
 @admin.register(Schedule)
 class ScheduleAdmin(SuperuserReadOnly[Schedule]):
     list_title = gettext_lazy("Queue: schedules")
     empty_text = gettext_lazy("Each active mailing has a row here; the tick makes it.")
-    list_display = ("name", "mailing_link", "next_send", "state")
+    changelist = ScheduleList
+    list_display: Any = ("mailing_link", "next_send", ScheduleList.state, "name")
     list_display_links = None
     search_fields = ("name",)
     search_help_text = gettext_lazy("By name")
-    fields = ("name", "func", "next_run")
+    fields = ("mailing_link", "next_send", "state", "name")
     ordering = ("next_run",)
     list_select_related = ("mailing__message",)
 
     @admin.display(description=gettext_lazy("mailing"))
     def mailing_link(self, row: Schedule) -> SafeString | str:
         mailing = getattr(row, "mailing", None)
-        return str(mailing) if mailing else "—"
+        if mailing is None:
+            return "—"
+        return format_html('<a href="{}">{}</a>', reverse("admin:mailing_mailing_change", args=[mailing.pk]), mailing)
 
     @admin.display(description=gettext_lazy("next run"), ordering="next_run")
     def next_send(self, row: Schedule) -> SafeString | str:
         return when(row.next_run)
 
     @admin.display(description=gettext_lazy("state"))
-    def state(self, row: Schedule) -> str:
-        if row.next_run is not None:
-            return _("active")
-        reason = scheduling.why_broken(row)
-        return _("parked: %(reason)s") % {"reason": reason} if reason else _("has run")
+    def state(self, row: Schedule) -> SafeString | str:
+        return _state(row, Signs())
+
+    def get_change_page(self, request: HttpRequest, obj: Schedule) -> ChangePage:
+        return ChangePage(str(getattr(obj, "mailing", None) or obj.name or obj.func))
+
+
+def _state(row: Schedule, signs: Signs) -> SafeString | str:
+    """An alarm clock that nobody listens to is not going."""
+    if row.next_run is not None:
+        return pill(_("nobody rings it"), "red", signs.hindrance) if signs.hindrance else _("active")
+    reason = scheduling.why_broken(row)
+    return pill(_("parked: %(reason)s") % {"reason": reason}, "amber") if reason else _("has run")
 
 
 class Stored(TypedDict):
@@ -81,7 +107,7 @@ class FailureAdmin(SuperuserReadOnly[Failure]):
     list_display_links = None
     search_fields = ("name", "func")
     search_help_text = gettext_lazy("By name and function")
-    fields = ("name", "func", "started", "stopped")  # the rest are pickles
+    fields = ("name", "func", "began", "stopped_at", "why")  # the rest are pickles
     ordering = ("-stopped",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -89,13 +115,18 @@ class FailureAdmin(SuperuserReadOnly[Failure]):
         rows = super().get_queryset(request).defer("args", "kwargs", "result")
         return rows.annotate(stored=Cast("result", TextField()))
 
+    @admin.display(description=gettext_lazy("started"))
+    def began(self, row: Failure) -> SafeString | str:
+        return when(row.started)
+
     @admin.display(description=gettext_lazy("when"), ordering="stopped")
     def stopped_at(self, row: Failure) -> SafeString | str:
         return when(row.stopped)
 
     @admin.display(description=gettext_lazy("text"))
-    def why(self, row: StoredFailure) -> SafeString:
-        return format_html("<pre>{}</pre>", Truncator(text_of(row.stored)).chars(2000))
+    def why(self, row: StoredFailure) -> SafeString | str:
+        told = text_of(row.stored)
+        return format_html("<pre>{}</pre>", Truncator(told).chars(2000)) if told else "—"
 
 
 class TextOnlyUnpickler(pickle.Unpickler):

@@ -27,7 +27,7 @@ LEAVE = "{{ unsubscribe_url }}"
 SECONDS = 10.0
 MEGABYTES = 400
 LARGEST = 4 * 1024 * 1024  # characters of a text with its fields: more than a child may hand over
-OURS = 1  # rises when `letterhtml` makes something else of the same letter
+OURS = 2  # rises when `letterhtml` makes something else of the same letter
 
 
 class Prepared(NamedTuple):

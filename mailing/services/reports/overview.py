@@ -83,10 +83,10 @@ class Upcoming:
 
 @dataclass(frozen=True)
 class FirstSteps:
-    """What a new installation has already: all four make the first mailing."""
+    """What a new installation has already. `message`: the newest."""
 
     clients: bool
-    messages: bool
+    message: int | None
     mailings: bool
 
 
@@ -182,11 +182,11 @@ def _needy(now: datetime) -> list[tuple[Need, QuerySet[Mailing]]]:
 
 
 def first_steps() -> FirstSteps | None:
-    """The first four steps, until the first letter was sent."""
+    """How far somebody is who begins; None once the first letter of a mailing was sent."""
     if Attempt.objects.filter(sent__gt=0).exists():
         return None
     return FirstSteps(
         clients=Client.objects.exists(),
-        messages=Message.objects.exists(),
+        message=Message.objects.order_by("-pk").values_list("pk", flat=True).first(),
         mailings=Mailing.objects.exists(),
     )

@@ -6,14 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus, SuppressionReason, Trigger, WaitsFor
-from mailing.models import Attempt, Delivery, Heartbeat, Suppression
+from mailing.formatting import spoken
+from mailing.models import Attempt, Client, Delivery, Heartbeat, Suppression
 from tests.factories import AttemptFactory, DeliveryFactory, MailingFactory, SuppressionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -203,10 +205,13 @@ def test_whoever_may_not_export_gets_no_file(failed: Attempt) -> None:
 
 def test_the_page_shows_the_balance_the_words_and_the_sentence_above_them(staff: Browser, failed: Attempt) -> None:
     """Rule 11 of a run."""
-    page = staff.get(change(failed)).content.decode()
+    answer = staff.get(change(failed))
+    page = answer.content.decode()
 
-    assert "4 recipients = 1 accepted + 1 refused + 1 unconfirmed + 1 skipped + 0 not sent yet" in page
-    assert "550 5.1.1 &lt;x&gt; no such user" in page
+    numbers = [card.value for card in answer.context["cards"]]
+    assert numbers == [4, 1, 1, 1, 1]
+    assert numbers[0] == sum(numbers[1:])
+    assert page.count("550 5.1.1 &lt;x&gt; no such user") == 1, "not once more beside the refusals it belongs to"
     assert "The mailbox does not exist. Such addresses are on the stop list now." in page
     assert "25 addresses" in page
     assert "and 24 more" in page
@@ -318,7 +323,7 @@ def test_deliveries_are_found_by_attempt_status_reason_and_beginning_of_the_addr
 
 
 def test_a_delivery_among_those_of_all_attempts_names_its_own(staff: Browser, failed: Attempt) -> None:
-    name = f"News: attempt {failed.pk}"
+    name = f"News: sent {spoken(timezone.localtime(failed.started_at))}"
 
     alone = staff.get(DELIVERIES)
     of_attempt = staff.get(f"{DELIVERIES}?attempt__id__exact={failed.pk}")
@@ -328,6 +333,51 @@ def test_a_delivery_among_those_of_all_attempts_names_its_own(staff: Browser, fa
         failed.deliveries.values_list("pk", flat=True), reverse=True
     )
     assert "column-sent_in" not in of_attempt.content.decode()
+
+
+def test_deliveries_of_an_attempt_have_its_figures_its_name_and_a_way_back(staff: Browser, failed: Attempt) -> None:
+    page = staff.get(f"{DELIVERIES}?attempt__id__exact={failed.pk}")
+
+    assert [card.value for card in page.context["cards"]] == [4, 1, 1, 1, 1]
+    assert f'<a href="{change(failed)}">News: sent' in page.content.decode()
+    assert '<a href="/admin/mailing/attempt/" aria-current="page">' in page.content.decode()
+    assert staff.get(DELIVERIES).context["cards"] == []
+
+
+def test_deliveries_are_exported_as_they_are_filtered_and_the_journal_says_so(failed: Attempt) -> None:
+    editor, viewer = in_group("Editor"), in_group("Viewer")
+    query = f"attempt__id__exact={failed.pk}&status__exact=failed"
+
+    page = editor.post(f"{DELIVERIES}export/?{query}", {"format": "0", "resource": "0"})
+
+    lines = content(page).decode("utf-8-sig").splitlines()
+    assert len(lines) == 2
+    assert f"News;{failed.pk};refused" in lines[1]
+    assert LogEntry.objects.get().change_message == "1 row exported"
+    assert viewer.get(f"{DELIVERIES}export/?{query}").status_code == 403
+    assert "/export/" not in viewer.get(f"{DELIVERIES}?{query}").content.decode()
+
+
+def test_whose_address_it_is_is_said_to_those_who_may_look_at_clients(staff: Browser, failed: Attempt) -> None:
+    Client.objects.filter(deliveries__attempt=failed).update(full_name="Anna Ivanova")
+    stranger = UserFactory()
+    stranger.user_permissions.set(Permission.objects.filter(codename="view_delivery"))
+    browser = Browser()
+    browser.force_login(stranger)
+
+    assert "Anna Ivanova" in staff.get(DELIVERIES).content.decode()
+    assert "Anna Ivanova" not in browser.get(DELIVERIES).content.decode()
+
+
+def test_a_list_of_attempts_tells_the_trouble_in_words_and_leads_to_whom_it_did_not_reach(
+    staff: Browser, failed: Attempt
+) -> None:
+    page = staff.get(LIST).content.decode()
+
+    for status, words in (("failed", "1 refused"), ("unconfirmed", "1 unconfirmed"), ("skipped", "1 skipped")):
+        assert f"status__exact={status}" in page
+        assert words in page
+    assert "The mailbox does not exist or takes no letters. Check the address." in page
 
 
 def test_a_delivery_opens_and_shows_all_the_server_said(staff: Browser, failed: Attempt) -> None:

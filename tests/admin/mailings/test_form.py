@@ -44,7 +44,7 @@ def at(moment: datetime, name: str = "start_at") -> dict[str, str]:
 
 
 def save(browser: Browser, mailing: Mailing | None = None, **changes: Any) -> Any:
-    url = f"{LIST}{mailing.pk}/change/" if mailing else f"{LIST}add/"
+    url = f"{LIST}{mailing.pk}/schedule/" if mailing else f"{LIST}add/"
     fields = filled(browser.get(url).content.decode(), "mailing_form", **changes)
     return browser.post(url, fields, follow=True)
 
@@ -148,10 +148,10 @@ def test_the_zone_is_printed_and_each_picker_has_a_name(staff: Browser) -> None:
 def test_recipients_never_stand_on_the_form(staff: Browser) -> None:
     mailing = MailingFactory(clients=5)
 
-    page = staff.get(f"{LIST}{mailing.pk}/change/").content.decode()
+    page = staff.get(f"{LIST}{mailing.pk}/schedule/").content.decode()
 
     assert mailing.clients.first().email not in page
-    assert f"/admin/mailing/client/?mailing={mailing.pk}" in page
+    assert f"{LIST}{mailing.pk}/recipients/" in page
 
 
 def test_an_untouched_save_changes_nothing_but_the_time_of_change(staff: Browser) -> None:
@@ -168,7 +168,7 @@ def test_an_untouched_save_changes_nothing_but_the_time_of_change(staff: Browser
 def test_a_save_never_overwrites_what_the_runner_writes(staff: Browser) -> None:
     """Rule 9 of a run."""
     mailing = MailingFactory(clients=1, name="Old")
-    url = f"{LIST}{mailing.pk}/change/"
+    url = f"{LIST}{mailing.pk}/schedule/"
     fields = filled(staff.get(url).content.decode(), "mailing_form", name="New", version="")
     AttemptFactory(mailing=mailing)
     Mailing.objects.filter(pk=mailing.pk).update(status=MailingStatus.RUNNING)
@@ -181,7 +181,7 @@ def test_a_save_never_overwrites_what_the_runner_writes(staff: Browser) -> None:
 
 def test_a_form_gone_stale_is_shown_once_more_and_then_saved(staff: Browser) -> None:
     mailing = MailingFactory(clients=1, name="Old")
-    url = f"{LIST}{mailing.pk}/change/"
+    url = f"{LIST}{mailing.pk}/schedule/"
     fields = filled(staff.get(url).content.decode(), "mailing_form", name="New")
     Mailing.objects.filter(pk=mailing.pk).update(status=MailingStatus.RUNNING)
 
@@ -205,8 +205,8 @@ def test_moving_the_start_moves_the_next_send(staff: Browser) -> None:
 def test_an_editor_looks_at_an_active_mailing_but_cannot_change_it(editor: Browser) -> None:
     mailing = MailingFactory(clients=1, name="Old")
 
-    page = editor.get(f"{LIST}{mailing.pk}/change/")
-    answer = editor.post(f"{LIST}{mailing.pk}/change/", {"name": "New"})
+    page = editor.get(f"{LIST}{mailing.pk}/schedule/")
+    answer = editor.post(f"{LIST}{mailing.pk}/schedule/", {"name": "New"})
 
     assert "only a Manager may change it" in page.content.decode()
     assert "_save" not in page.content.decode()
@@ -224,7 +224,7 @@ def test_the_page_shows_buttons_by_state_and_the_latest_ten_attempts(staff: Brow
             response=f"250 number {number}",
         )
 
-    page = staff.get(f"{LIST}{mailing.pk}/change/").content.decode()
+    page = staff.get(f"{LIST}{mailing.pk}/runs/").content.decode()
 
     assert "/pause/" in page
     assert "/resume/" not in page
@@ -240,12 +240,12 @@ def test_while_it_runs_the_live_panel_stands_on_the_page(staff: Browser) -> None
     page = staff.get(f"{LIST}{mailing.pk}/change/").content.decode()
 
     assert f'data-live="{LIST}{mailing.pk}/live/"' in page
-    assert "Changes reach the next run" in page
+    assert "Changes reach the next run" in staff.get(f"{LIST}{mailing.pk}/schedule/").content.decode()
 
 
 def test_the_form_costs_the_same_queries_with_many_recipients_and_attempts(staff: Browser) -> None:
     mailing = MailingFactory(clients=3, next_run_at=future(), start_at=future())
-    url = f"{LIST}{mailing.pk}/change/"
+    url = f"{LIST}{mailing.pk}/schedule/"
     AttemptFactory.create_batch(2, mailing=mailing, status=AttemptStatus.SUCCEEDED)
 
     def count() -> int:
@@ -354,8 +354,8 @@ def test_the_time_shows_its_seconds_only_when_it_has_some(staff: Browser) -> Non
     odd = MailingFactory(start_at=future() + timedelta(seconds=42))
     clock = timezone.localtime(future()).strftime("%H:%M")
 
-    assert f'value="{clock}"' in staff.get(f"{LIST}{whole.pk}/change/").content.decode()
-    page = staff.get(f"{LIST}{odd.pk}/change/").content.decode()
+    assert f'value="{clock}"' in staff.get(f"{LIST}{whole.pk}/schedule/").content.decode()
+    page = staff.get(f"{LIST}{odd.pk}/schedule/").content.decode()
     assert f'value="{clock}:42"' in page
     assert 'step="1"' in page
 

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 DJANGO_SMTP = "django.core.mail.backends.smtp.EmailBackend"
 STATE_CHANGING = ("pause", "resume", "copy")
+TABS = ("letter", "recipients", "schedule", "runs")
 
 
 @pytest.fixture
@@ -147,8 +148,12 @@ PAGES = "/admin/mailing/"
     ("fields", "label", "address"),
     [
         ({"is_paused": True}, "Resume", "mailing/{pk}/resume/"),
-        ({"end_at": timezone.now() - timedelta(hours=1)}, "Change the dates", "mailing/{pk}/change/#id_start_at_0"),
-        ({"start_at": timezone.now() + timedelta(days=1)}, "Change the dates", "mailing/{pk}/change/#id_start_at_0"),
+        ({"end_at": timezone.now() - timedelta(hours=1)}, "Change the dates", "mailing/{pk}/schedule/#id_start_at_0"),
+        (
+            {"start_at": timezone.now() + timedelta(days=1)},
+            "Change the dates",
+            "mailing/{pk}/schedule/#id_start_at_0",
+        ),
     ],
 )
 def test_a_refused_send_offers_the_step_out_of_it(
@@ -250,7 +255,7 @@ def test_an_editor_gets_403_where_a_manager_acts(mailing: Mailing, name: str) ->
 
 
 def test_an_unknown_mailing_is_not_found(staff: Browser) -> None:
-    for name in ("send", "test", "live", "preview"):
+    for name in ("send", "test", "live", *TABS):
         assert staff.get(f"/admin/mailing/mailing/999/{name}/").status_code == 404
 
 

@@ -130,7 +130,7 @@ def test_the_filled_button_is_the_one_that_can_act_now_or_there_is_none(
 def test_a_paused_mailing_that_sent_before_is_no_draft_and_has_no_run(staff: Browser) -> None:
     row = mailing(is_paused=True, status=MailingStatus.CREATED, next_run_at=None, periodicity="daily")
     AttemptFactory(mailing=row, status=AttemptStatus.SUCCEEDED, audience=1, sent=1)
-    page = staff.get(f"{LIST}{row.pk}/change/").content.decode()
+    page = staff.get(f"{LIST}{row.pk}/schedule/").content.decode()
     assert "It is paused: nothing leaves until you resume it." in page
     assert "If you resume it, the dates are" in page
     assert "A run is not over" not in page

@@ -132,7 +132,10 @@ def test_a_deletion_says_nothing_of_what_only_we_keep(staff: Browser) -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"body": "Hello {{ greting }}"}, "There is no field “greting”. Did you mean {{ greeting }}?"),
+        (
+            {"body": "Hello {{ greting }}"},
+            "Did you mean {{ greeting }} (how the client is addressed)?",
+        ),
         ({"subject": "{% if %}"}, "tags are not supported"),
         ({"body": "<script>x</script>", "is_html": "on"}, "Scripts (&lt;script&gt;) are not allowed"),
         ({"body": "<form></form>text", "is_html": "on"}, "Forms (&lt;form&gt;) are not allowed"),

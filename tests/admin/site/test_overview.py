@@ -1,4 +1,4 @@
-"""The first page: numbers from the counters, sentences for what needs somebody, four steps at the beginning."""
+"""The first page: numbers from the counters, sentences for what needs somebody."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mailing.formatting import time_left
 from mailing.models import Mailing
 from mailing.services.reports import overview
 from mailing.services.reports.overview import Day, Need
-from tests.factories import AttemptFactory, ClientFactory, MailingFactory, MessageFactory, SuppressionFactory
+from tests.factories import AttemptFactory, ClientFactory, MailingFactory, SuppressionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -106,20 +106,6 @@ def test_the_page_asks_a_constant_number_of_questions(browser: Browser) -> None:
 
     fill()
     assert fill() == fill() <= 40
-
-
-def test_a_new_installation_shows_four_steps_and_the_next_of_them(browser: Browser) -> None:
-    def steps() -> list[tuple[bool, bool]]:
-        return [(step.done, step.is_next) for step in browser.get("/admin/").context["steps"]]
-
-    assert steps() == [(False, True), (False, False), (False, False), (False, False)]
-    ClientFactory()
-    assert steps()[:2] == [(True, False), (False, True)]
-    MessageFactory()
-    mailing = running_mailing()
-    assert steps()[3] == (False, True)
-    run(mailing, days_ago=0, audience=1, sent=1)
-    assert steps() == []
 
 
 def test_a_day_of_the_chart_leads_to_its_attempts_and_the_table_has_the_same_numbers(browser: Browser) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from mailing.admin.site.queue import text_of
+from mailing.models import Heartbeat
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -71,15 +72,28 @@ def test_a_row_taken_out_of_the_way_says_why(staff: Browser) -> None:
     Schedule.objects.create(name="foreign", func="a.b", args="foo(", next_run=None)
     Schedule.objects.create(name="fine", func="a.b", next_run=timezone.now() + timedelta(days=1))
 
+    alone = staff.get(PAGES[0]).content.decode()
+    Heartbeat.objects.create(host="here", pid=1, seen=timezone.now(), worker_seen=timezone.now())
     page = staff.get(PAGES[0]).content.decode()
 
     assert "parked:" in page
     assert "active" in page
+    assert "active" not in alone
+    assert "nobody rings it" in alone
 
 
 class Bomb:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return exec, ("raise SystemExit('it ran')",)
+
+
+def test_the_page_of_a_failure_shows_what_went_wrong(staff: Browser) -> None:
+    row = failure("Traceback: <b>it broke</b>")
+
+    assert (
+        "<pre>Traceback: &lt;b&gt;it broke&lt;/b&gt;</pre>"
+        in staff.get(f"{PAGES[1]}{row.pk}/change/").content.decode()
+    )
 
 
 def test_a_stored_pickle_is_never_run(staff: Browser) -> None:
