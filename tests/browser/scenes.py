@@ -44,6 +44,7 @@ LIST, IMPORT, STOP_FILE = (
     "/admin/mailing/client/import/",
     "/admin/mailing/suppression/file/",
 )
+CALENDAR, REPORT = "/admin/mailing/mailing/calendar/", "/admin/mailing/attempt/report/"
 
 
 @dataclass
@@ -302,6 +303,13 @@ def _saved_group(stage: Stage) -> None:
     stage.click("[name=_continue]")
 
 
+def _numbers(stage: Stage) -> None:
+    """The numbers of a chart open, and one of its columns in focus."""
+    stage.go(f"{REPORT}?period=7")
+    stage.tab.click(".as-table summary")
+    stage.tab.keyboard.press("Shift+Tab")
+
+
 def _menu(stage: Stage) -> None:
     stage.go(LIST)
     stage.tab.click(".user-menu summary")
@@ -367,6 +375,12 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_recipients_nobody": _nobody_yet,
     "scene_group_saved": _saved_group,
     "scene_save_menu": _save_menu,
+    "scene_calendar_week": lambda stage: stage.go(f"{CALENDAR}?week={timezone.localdate()}"),
+    "scene_calendar_day": lambda stage: stage.go(f"{CALENDAR}?day={timezone.localdate()}"),
+    "scene_report_swapped": lambda stage: stage.go(f"{REPORT}?started_at__since=2026-11-28"
+                                                   "&started_at__until=2026-11-01"),
+    "scene_report_year": lambda stage: stage.go(f"{REPORT}?period=year"),
+    "scene_report_numbers": _numbers,
     "scene_user_menu": _menu,
     "scene_find_box": _found,
     "scene_find_opened": lambda stage: _found(stage, by_keys=""),

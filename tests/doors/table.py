@@ -218,6 +218,7 @@ EXCHANGE = (
     Door("admin:mailing_delivery_export", PREPARERS, method="POST", data={"format": "0"}),
     get("mailing_attempt_export", PREPARERS),
     get("mailing_attempt_report", LOOKERS),
+    get("mailing_attempt_report", LOOKERS, data={"period": "year"}, note="of a year"),
     get("mailing_attempt_report", PREPARERS, data={"format": "csv"}, note="as a file"),
 )
 

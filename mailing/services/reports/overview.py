@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 
-from django.db.models import DateTimeField, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import DateTimeField, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from mailing.choices import AttemptStatus, Audience, MailingStatus, State
 from mailing.models import Attempt, Client, Mailing, Message
 from mailing.services import states
-from mailing.services.reports import statistics
+from mailing.services.reports import periods, statistics
+from mailing.services.reports.statistics import Letters
 from mailing.services.states import Signs, Told
 
 DAYS = 30
@@ -132,18 +132,11 @@ def overview(now: datetime | None = None) -> Overview:
 def daily(now: datetime) -> list[Day]:
     """Twice 30 local days up to today, the days without letters included."""
     today = timezone.localdate(now)
-    first = today - timedelta(days=2 * DAYS - 1)
-    since = timezone.make_aware(datetime.combine(first, datetime.min.time()))
-    rows = (
-        Attempt.objects.filter(started_at__gte=since)
-        .order_by()
-        .annotate(day=TruncDate("started_at"))
-        .values("day")
-        .annotate(accepted=Sum("sent"), refused=Sum("failed"), unknown=Sum("unconfirmed"))
-    )
-    found = {row["day"]: Day(row["day"], row["accepted"], row["refused"], row["unknown"]) for row in rows}
-    dates = (first + timedelta(days=n) for n in range(2 * DAYS))
-    return [found.get(day, Day(day)) for day in dates]
+    dates = periods.days(today - timedelta(days=2 * DAYS - 1), today)
+    edges = periods.bounds([*dates, today + timedelta(days=1)])
+    found = statistics.letters_between(Attempt.objects.all(), edges)
+    letters = [found.get(number, Letters()) for number in range(len(dates))]
+    return [Day(day, of.sent, of.failed, of.unconfirmed) for day, of in zip(dates, letters, strict=True)]
 
 
 def _sums(days: Iterable[Day]) -> Sums:

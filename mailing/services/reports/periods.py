@@ -47,11 +47,14 @@ def counts(edges: Sequence[datetime]) -> dict[int, int]:
     return {row["bucket"]: row["number"] for row in rows.annotate(number=Count("pk"))}
 
 
+def within(attempts: QuerySet[Attempt], since: datetime, until: datetime) -> QuerySet[Attempt]:
+    """Those that began from one moment on and before the other, with `began` as their moment."""
+    return attempts.order_by().alias(began=Unindexed(F("started_at"))).filter(began__gte=since, began__lt=until)
+
+
 def by_bucket(attempts: QuerySet[Attempt], edges: Sequence[datetime]) -> QuerySet[Attempt]:
     """Those that began between the first and the last of the edges, with `bucket`: between which two of them."""
-    began = attempts.order_by().alias(began=Unindexed(F("started_at")))
-    within = began.filter(began__gte=edges[0], began__lt=edges[-1])
-    return within.annotate(bucket=_bucket("began", edges, 0, len(edges) - 1))
+    return within(attempts, edges[0], edges[-1]).annotate(bucket=_bucket("began", edges, 0, len(edges) - 1))
 
 
 def _bucket(moment: str, edges: Sequence[datetime], low: int, high: int) -> Expression:
