@@ -2,10 +2,10 @@
 
 `lifecycle` is every change of a mailing, the starting of runs included (`start`, which stays inside).
 `occurrences` says what is due, `recipients` who gets it, `forecast` what the next run will be like, `copies` make a
-second one. `schedule_state` keeps the columns of the clock together with the Schedule row. `missed`, what did not run
-and why, stays inside.
+second one, `undoing` takes a pause or a removal back. `schedule_state` keeps the columns of the clock together with
+the Schedule row. `missed`, what did not run and why, stays inside.
 """
 
 from __future__ import annotations
 
-__all__ = ["copies", "forecast", "lifecycle", "occurrences", "recipients", "schedule_state"]
+__all__ = ["copies", "forecast", "lifecycle", "occurrences", "recipients", "schedule_state", "undoing"]

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from django.contrib.admin.models import CHANGE
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import F, Model
 from django.utils.translation import ngettext
 
 from mailing.choices import Audience
-from mailing.models import ClientImport, Mailing, Suppression
+from mailing.models import ClientImport, Mailing, Suppression, Undo
 from mailing.models.bulk import insert_select
-from mailing.services.access import audit_log, permissions
+from mailing.services.access import audit_log, permissions, undos
 
 if TYPE_CHECKING:
     from mailing.models.clients import ClientQuerySet
@@ -65,11 +66,20 @@ def add_to_mailing(mailing: Mailing, clients: ClientQuerySet, *, by: User | None
     return number
 
 
-def remove_from_mailing(mailing: Mailing, clients: ClientQuerySet, *, by: User | None) -> int:
-    """Takes them out; a run that is going on skips them at once. Returns their number. Raises NotAllowed."""
+def remove_from_mailing(
+    mailing: Mailing, clients: ClientQuerySet, *, by: User | None, undo: Undo | None = None
+) -> int:
+    """Takes them out; a run that is going on skips them at once. Returns their number. Raises NotAllowed.
+
+    `undo` remembers who they were.
+    """
     permissions.require_recipients(by, [mailing])
     links = Mailing.clients.through.objects.filter(mailing=mailing, client__in=clients.order_by().values("pk"))
-    number, _numbers = links.delete()
+    with transaction.atomic():
+        if undo is not None:
+            Mailing.objects.select_for_update().filter(pk=mailing.pk).first()  # two at once: each removes its own
+            undos.keep_recipients(undo, mailing, links)
+        number, _numbers = links.delete()
     if number:
         words = ngettext("%(n)s recipient removed", "%(n)s recipients removed", number) % {"n": number}
         audit_log.record(mailing, by, CHANGE, words)
