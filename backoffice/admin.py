@@ -43,6 +43,7 @@ class SamovarAdminSite(admin.AdminSite):
         own = [
             path("confirm-site/", self.admin_view(require_POST(confirm_site)), name="confirm_site"),
             path("find/", self.admin_view(find_page), name="find"),
+            path("undo/<int:pk>/", self.admin_view(undo_page), name="undo"),
         ]
         brought = [
             *guide.PAGES,
@@ -139,6 +140,13 @@ def find_page(request: HttpRequest) -> HttpResponse:
     from backoffice import finding
 
     return finding.page(request)
+
+
+def undo_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """What the button in a message takes back."""
+    from mailing.admin.site import undoing
+
+    return undoing.page(request, pk)
 
 
 def confirm_site(request: HttpRequest) -> HttpResponse:

@@ -17,7 +17,6 @@ from backoffice.context import Shell
 from mailing import unchecked
 from mailing.admin.common.pages import user_of
 from mailing.admin.site import finding
-from mailing.admin.site.finding import Hit
 
 
 @require_GET
@@ -34,19 +33,21 @@ def page(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/find.html", around | found)
 
 
-def places(request: HttpRequest, user: User) -> Iterator[Hit]:
+def places(request: HttpRequest, user: User) -> Iterator[finding.Hit]:
     """Every page of the navigation and of the menu of this person."""
     shell = Shell(request)
-    yield from (Hit(link.label, link.url, link.icon) for link in shell.sections)
-    yield from (Hit(link.label, link.url, "gear") for link in shell.system)
+    yield from (finding.Hit(link.label, link.url, link.icon) for link in shell.sections)
+    yield from (finding.Hit(link.label, link.url, "gear") for link in shell.system)
     if user.is_superuser:
         limit = reverse("admin:mailing_message_test-limit")
-        yield Hit(
+        yield finding.Hit(
             _("Limit of test letters"), limit, "gear", also=pgettext("words to find it by", "test limit settings")
         )
     if user.has_usable_password():
         url = reverse("admin:password_change")
-        yield Hit(_("Change password"), url, "key", also=pgettext("words to find it by", "my password settings"))
+        yield finding.Hit(
+            _("Change password"), url, "key", also=pgettext("words to find it by", "my password settings")
+        )
     if shell.has_second_factor:
         url = reverse("admin:second_factor")
-        yield Hit(_("Second factor"), url, "key", also=pgettext("words to find it by", "code phone settings"))
+        yield finding.Hit(_("Second factor"), url, "key", also=pgettext("words to find it by", "code phone settings"))

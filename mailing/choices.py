@@ -240,3 +240,12 @@ class AccessKind(TextChoices):
     USER_CHANGED = "user_changed", _("user changed")
     USER_DELETED = "user_deleted", _("user deleted")
     RIGHTS_CHANGED = "rights_changed", _("rights changed")
+
+
+class UndoKind(TextChoices):
+    """What can be taken back by the button in the message that reports it."""
+
+    PAUSE = "pause", _("mailings paused")
+    REMOVAL = "removal", _("recipients removed")
+    STOP = "stop", _("addresses put on the stop list")
+    LIFT = "lift", _("addresses taken off the stop list")

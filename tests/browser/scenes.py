@@ -317,7 +317,7 @@ def _menu(stage: Stage) -> None:
 
 def _found(stage: Stage, *, by_keys: str = "ма") -> None:
     """The box behind Ctrl-K, with what was found."""
-    stage.go(LIST)
+    stage.go("/admin/mailing/mailing/")
     stage.tab.keyboard.press("Control+k")
     stage.tab.locator("#finder [role=option]").first.wait_for()
     if by_keys:
@@ -327,7 +327,7 @@ def _found(stage: Stage, *, by_keys: str = "ма") -> None:
 
 
 def _keys(stage: Stage) -> None:
-    stage.go(LIST)
+    stage.go("/admin/mailing/mailing/")
     stage.tab.keyboard.press("?")
 
 

@@ -284,6 +284,8 @@ MAILINGS = (
     get("mailing_mailing_pause", SENDERS, "active"),
     post("mailing_mailing_pause", SENDERS, "active"),
     get("mailing_mailing_resume", SENDERS, "draft"),
+    post("undo", SENDERS, "undo"),
+    get("undo", STAFF, "undo", answers=(302,)),
     post("mailing_mailing_resume", SENDERS, "draft"),
     get("mailing_mailing_finish", SENDERS, "active"),
     post("mailing_mailing_finish", SENDERS, "active"),

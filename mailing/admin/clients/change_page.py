@@ -22,15 +22,15 @@ from django.utils.translation import gettext_lazy, ngettext
 from mailing.admin.clients.known import tables
 from mailing.admin.common import pills
 from mailing.admin.common.base import SamovarModelAdmin
-from mailing.admin.common.pages import POST, View, form_of, user_of
-from mailing.choices import Audience, DeliveryStatus, SuppressionReason
+from mailing.admin.common.pages import POST, View, form_of, undoable, user_of
+from mailing.choices import Audience, DeliveryStatus, SuppressionReason, UndoKind
 from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num, pill, when
 from mailing.forms.clients import ClientForm
 from mailing.furniture import Button, Card, ChangePage
 from mailing.models import Client, Delivery, Mailing, Suppression
 from mailing.models.mailings import MailingQuerySet
-from mailing.services.access import permissions
+from mailing.services.access import permissions, undos
 from mailing.services.clients import disclosure, erasure, persons, suppression
 
 LISTED = 20
@@ -141,10 +141,13 @@ class ClientChangePage(SamovarModelAdmin[Client]):
         if not permissions.may_stop_letters(user_of(request)):
             raise PermissionDenied
 
-        def act() -> Suppression:
-            return suppression.suppress(client.email, SuppressionReason.MANUAL, by=user_of(request))
+        user = user_of(request)
+        undo = undos.begin(UndoKind.STOP, by=user) if permissions.may_return_letters(user) else None
 
-        said = _("No more letters will go to this client.")
+        def act() -> Suppression:
+            return suppression.suppress(client.email, SuppressionReason.MANUAL, by=user, undo=undo)
+
+        said = undoable(request, _("No more letters will go to this client."), undo)
         return self.perform(request, act, said=said, back=self.url("change", pk))
 
     @POST
@@ -153,10 +156,13 @@ class ClientChangePage(SamovarModelAdmin[Client]):
         if not permissions.may_return_letters(user_of(request)):
             raise PermissionDenied
 
-        def act() -> int:
-            return suppression.lift_many(Suppression.objects.filter(email=client.email), by=user_of(request))
+        undo = undos.begin(UndoKind.LIFT, by=user_of(request))
 
-        said = _("Letters go to this client again.")
+        def act() -> int:
+            entries = Suppression.objects.filter(email=client.email)
+            return suppression.lift_many(entries, by=user_of(request), undo=undo)
+
+        said = undoable(request, _("Letters go to this client again."), undo)
         return self.perform(request, act, said=said, back=self.url("change", pk))
 
     def _link(self, row: Model) -> dict[str, str]:

@@ -18,12 +18,12 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from mailing import texts, unchecked
 from mailing.admin.common import deletion
 from mailing.admin.common.base import Context, SamovarModelAdmin
-from mailing.admin.common.pages import user_of
+from mailing.admin.common.pages import undoable, user_of
 from mailing.admin.common.row_actions import pictured
 from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num
 from mailing.models import Attempt, Delivery, Mailing
-from mailing.services.access import permissions
+from mailing.services.access import permissions, undos
 from mailing.services.mailings import lifecycle
 from mailing.services.reports import statistics
 from mailing.services.states import Signs
@@ -70,8 +70,17 @@ class MailingActions(SamovarModelAdmin[Mailing]):
     @pictured("pause")
     @admin.action(permissions=["send"], description=pgettext_lazy("mailing", "Pause"))
     def pause(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
-        done = self._each(request, queryset, lambda mailing: lifecycle.pause(mailing, by=user_of(request)))
-        _say(request, done, ngettext("%(n)s mailing paused.", "%(n)s mailings paused.", done))
+        stopped: list[Mailing] = []
+
+        def pause(mailing: Mailing) -> None:
+            now = lifecycle.pause(mailing, by=user_of(request))
+            stopped.extend([] if mailing.is_paused else [now])
+
+        done = self._each(request, queryset, pause)
+        words = ngettext("%(n)s mailing paused.", "%(n)s mailings paused.", done) % {"n": done}
+        if done:
+            act = undos.of_pause(stopped, by=user_of(request))
+            messages.success(request, undoable(request, words, act))
 
     @pictured("play")
     @admin.action(permissions=["send"], description=gettext_lazy("Resume"))

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext, pgettext
 from mailing import formatting, unchecked
 from mailing.admin.common import delivery_text
 from mailing.admin.common.base import SamovarModelAdmin
-from mailing.admin.common.pages import GET, POST, View, undo, user_of
+from mailing.admin.common.pages import GET, POST, View, undo, undoable, user_of
 from mailing.admin.mailings import plan_text
 from mailing.admin.mailings.tabs import running_attempt
 from mailing.choices import AttemptStatus
@@ -25,7 +25,7 @@ from mailing.forms.mailings import MailingForm
 from mailing.furniture import Button, Words
 from mailing.models import Attempt, Mailing
 from mailing.services import runs, states
-from mailing.services.access import permissions
+from mailing.services.access import permissions, undos
 from mailing.services.mailings import lifecycle
 from mailing.services.reports import statistics
 from mailing.services.runs import dry_run
@@ -97,8 +97,11 @@ class MailingPages(SamovarModelAdmin[Mailing]):
             title = pgettext("mailing", "Pause")
             return self.page(request, mailing, "pause", title, {"running": running_attempt(mailing)})
 
-        def said(_paused: Mailing) -> str:
-            return format_html("{} {}", paused(mailing), undo(request, _("Resume"), self.url("resume", pk)))
+        was_paused = mailing.is_paused
+
+        def said(stopped: Mailing) -> str:
+            act = None if was_paused else undos.of_pause([stopped], by=user_of(request))
+            return undoable(request, paused(mailing), act)
 
         act = partial(lifecycle.pause, mailing, by=user_of(request))
         return self.perform(request, act, said=said, back=self.url("change", pk))

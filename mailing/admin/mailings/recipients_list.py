@@ -25,19 +25,20 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from mailing import unchecked
 from mailing.admin.common import pills
-from mailing.admin.common.base import Result, SamovarModelAdmin
+from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.client_rows import ClientRows
 from mailing.admin.common.filters import Screen
 from mailing.admin.common.lists import SamovarList
-from mailing.admin.common.pages import user_of
+from mailing.admin.common.pages import undoable, user_of
 from mailing.admin.common.pagination import FARTHEST, NarrowedPaginator, more_than
 from mailing.admin.mailings import audience_text
-from mailing.choices import DeliveryStatus, RecipientPart
+from mailing.choices import DeliveryStatus, RecipientPart, UndoKind
 from mailing.errors import NotAllowed
 from mailing.formatting import num, pill
 from mailing.furniture import Button, Words
 from mailing.models import Client, Mailing, Suppression
 from mailing.models.clients import ClientQuerySet
+from mailing.services.access import undos
 from mailing.services.mailings import audiences, recipients
 from mailing.services.mailings.audiences import Figures, LatestRun, Standing
 
@@ -85,9 +86,9 @@ class MailingClients(ClientRows):
         """Without the site's own: deletion belongs to the list of clients."""
         return {name: found for name, found in super().get_actions(request).items() if name in self.actions}
 
-    def change(self, service: Callable[..., Result], clients: ClientQuerySet, *, by: User) -> Result:
+    def change(self, service: Callable[..., int], clients: ClientQuerySet, *, by: User, **given: object) -> int:
         try:
-            return service(self.mailing, clients, by=by)
+            return service(self.mailing, clients, by=by, **given)
         except NotAllowed as refusal:
             raise PermissionDenied(str(refusal)) from refusal
 
@@ -220,13 +221,14 @@ class RecipientScreen(MailingClients, SamovarModelAdmin[Client]):
     def remove_recipients(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         """The ticked ones at once; all that were found after a question with their number."""
         if request.POST.get("select_across") == "1":
-            number = recipients.among(self.mailing, queryset)
-            if request.POST.get("apply") != str(number):
-                return self.ask(request, "remove", number)
-        removal = self.change(recipients.remove_from_mailing, queryset, by=user_of(request))
-        if removal.number:
-            words = ngettext("%(n)s client removed.", "%(n)s clients removed.", removal.number)
-            messages.success(request, words % {"n": num(removal.number)})
+            found = recipients.among(self.mailing, queryset)
+            if request.POST.get("apply") != str(found):
+                return self.ask(request, "remove", found)
+        act = undos.begin(UndoKind.REMOVAL, by=user_of(request))
+        number = self.change(recipients.remove_from_mailing, queryset, by=user_of(request), undo=act)
+        if number:
+            words = ngettext("%(n)s client removed.", "%(n)s clients removed.", number) % {"n": num(number)}
+            messages.success(request, undoable(request, words, act))
         else:
             messages.warning(request, _("Nobody was removed: they are not in the mailing any more."))
         return None

@@ -1,7 +1,7 @@
-"""What belongs to no row of ours: the overview on the first page with the first steps, the guide, and the queue."""
+"""What belongs to no row of ours: overview and first steps, guide, finding anything, undoing, the queue."""
 
 from __future__ import annotations
 
-from mailing.admin.site import first_steps, guide, overview, queue
+from mailing.admin.site import finding, first_steps, guide, overview, queue, undoing
 
-__all__ = ["first_steps", "guide", "overview", "queue"]
+__all__ = ["finding", "first_steps", "guide", "overview", "queue", "undoing"]

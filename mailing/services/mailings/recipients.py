@@ -17,13 +17,12 @@ from django.utils.translation import ngettext
 from mailing import addresses
 from mailing.choices import Audience
 from mailing.errors import Refused
-from mailing.models import Client, ClientImport, Mailing, Suppression
+from mailing.models import Client, ClientImport, Mailing, Suppression, Undo
 from mailing.models.bulk import insert_select
-from mailing.services.access import audit_log, permissions
+from mailing.services.access import audit_log, permissions, undos
 
 SEPARATORS = re.compile(r"[\n\r,;]+")
 PASTED_AT_ONCE = 5_000  # addresses; more of them are a file
-REMEMBERED = 1_000  # clients taken out at once, whose removal can be undone
 BATCH = 500
 TOO_MANY = _("These are more than %(limit)s addresses. Load them as a file: the import adds them to a mailing, too.")
 
@@ -43,14 +42,6 @@ class AdditionPreview:
     @property
     def added(self) -> int:
         return self.chosen - self.already
-
-
-@dataclass(frozen=True)
-class Removal:
-    """Who was taken out of a mailing."""
-
-    number: int
-    clients: tuple[int, ...] = ()  # their ids; of more than REMEMBERED none
 
 
 @dataclass(frozen=True)
@@ -98,19 +89,24 @@ def add_to_mailing(mailing: Mailing, clients: ClientQuerySet, *, by: User | None
     return number
 
 
-def remove_from_mailing(mailing: Mailing, clients: ClientQuerySet, *, by: User | None) -> Removal:
-    """Takes them out; a run that is going on skips them at once. Raises NotAllowed."""
+def remove_from_mailing(
+    mailing: Mailing, clients: ClientQuerySet, *, by: User | None, undo: Undo | None = None
+) -> int:
+    """Takes them out; a run that is going on skips them at once. Returns their number. Raises NotAllowed.
+
+    `undo` remembers who they were.
+    """
     permissions.require_recipients(by, [mailing])
+    links = Mailing.clients.through.objects.filter(mailing=mailing, client__in=clients.order_by().values("pk"))
     with transaction.atomic():
-        links = Mailing.clients.through.objects.filter(mailing=mailing, client__in=clients.order_by().values("pk"))
-        gone = tuple(links.order_by().values_list("client_id", flat=True)[: REMEMBERED + 1])
-        if len(gone) <= REMEMBERED:
-            links = Mailing.clients.through.objects.filter(mailing=mailing, client__in=gone)
+        if undo is not None:
+            Mailing.objects.select_for_update().filter(pk=mailing.pk).first()  # two at once: each removes its own
+            undos.keep_recipients(undo, mailing, links)
         number, _numbers = links.delete()
-        if number:
-            words = ngettext("%(n)s recipient removed", "%(n)s recipients removed", number) % {"n": number}
-            audit_log.record(mailing, by, CHANGE, words)
-    return Removal(number, gone if len(gone) <= REMEMBERED else ())
+    if number:
+        words = ngettext("%(n)s recipient removed", "%(n)s recipients removed", number) % {"n": number}
+        audit_log.record(mailing, by, CHANGE, words)
+    return number
 
 
 def not_in(mailing: Mailing) -> ClientQuerySet:

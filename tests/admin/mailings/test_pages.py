@@ -199,7 +199,7 @@ def test_pause_and_resume_do_not_ask_and_offer_the_way_back(staff: Browser, mail
     page = staff.post(url(mailing, "pause"), follow=True)
     mailing.refresh_from_db()
     assert (mailing.is_paused, mailing.next_run_at) == (True, None)
-    assert url(mailing, "resume") in said(page)
+    assert "/admin/undo/" in said(page)
 
     page = staff.post(url(mailing, "resume"), follow=True)
     mailing.refresh_from_db()
@@ -235,7 +235,7 @@ def test_a_copy_is_a_draft_and_opens(staff: Browser, mailing: Mailing) -> None:
 def test_no_get_changes_a_state(staff: Browser, mailing: Mailing, name: str) -> None:
     before = list(Mailing.objects.values())
 
-    assert staff.get(url(mailing, name)).status_code == 405
+    assert staff.get(url(mailing, name)).status_code == (405 if name == "copy" else 200)  # the others ask
     assert list(Mailing.objects.values()) == before
 
 
