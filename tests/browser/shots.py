@@ -124,7 +124,7 @@ def take(base: str, options: argparse.Namespace) -> None:
         plays = {name: play for name, play in plays.items() if any(part in name for part in options.names)}
     session = client.cookies["sessionid"].value
     if options.guide:
-        illustrate(base, session, plays)
+        illustrate(base, session, plays, options.languages)
         return
     options.out.mkdir(parents=True, exist_ok=True)
     with launched() as browser:
@@ -145,7 +145,7 @@ def take(base: str, options: argparse.Namespace) -> None:
     sys.stdout.write(f"{count} pictures of {len(plays)} pages in {options.out}\n")
 
 
-def illustrate(base: str, session: str, plays: dict[str, Any]) -> None:
+def illustrate(base: str, session: str, plays: dict[str, Any], languages: list[str]) -> None:
     """The pictures of the guide: one window each, light, small files. A page that is not there yet is left out."""
     from mailing.guide import pages
     from tests.browser import sending_scenes
@@ -154,7 +154,7 @@ def illustrate(base: str, session: str, plays: dict[str, Any]) -> None:
 
     width, height = pages.PICTURE_SIZE
     with launched() as browser:
-        for language, (name, page) in product(pages.LANGUAGES, GUIDE.items()):
+        for language, (name, page) in product(languages, GUIDE.items()):
             if page not in plays:
                 sys.stdout.write(f"{name}: there is no page {page}\n")
                 continue
