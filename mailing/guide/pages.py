@@ -100,7 +100,7 @@ def _address(target: str) -> str:
 
 
 def _picture(name: str, alt: str, language: str) -> SafeString:
-    """Nothing where it has not been made yet: `make guide` does."""
+    """Nothing where it has not been made yet: `make shots ARGS=--guide` does."""
     if not (PICTURES / language / f"{name}.webp").exists():
         return SafeString("")
     return format_html(

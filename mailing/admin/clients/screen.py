@@ -57,7 +57,6 @@ class ClientAdmin(
     empty_text_for_lookers = gettext_lazy(
         "Clients are the people who get letters. A Manager or an Editor loads them from a file."
     )
-    form_terms = ("greeting", "stop-list")
     changelist = ClientList
     list_display = (
         *("name", "address", ClientList.receives, ClientList.mailings_number),

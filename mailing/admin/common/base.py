@@ -149,7 +149,8 @@ class SamovarModelAdmin(ModelAdmin[Row]):
         return HttpResponseRedirect(f"{request.path}?{rest.urlencode()}" if rest else request.path)
 
     def _furnish_list(self, request: HttpRequest, cl: SamovarList, *, popup: bool) -> Context:
-        empty = not cl.result_count and not cl.query and not cl.has_active_filters
+        narrowed = cl.query or cl.has_active_filters or any(name in cl.params for name in self.link_parameters)
+        empty = not cl.result_count and not narrowed
         steps = self.get_empty_buttons(request) if empty else []
         return {
             "is_empty": empty,
