@@ -52,7 +52,7 @@ bench: $(STAMP)  ## speed of sending beside its peers, as ratios
 pages: $(STAMP)  ## queries, bytes and milliseconds per page at several sizes
 	$(BIN)/python -m benchmarks.pages $(ARGS)
 
-shots: $(STAMP)  ## pictures of every page into var/shots
+shots: $(STAMP)  ## pictures of every page into var/shots (ARGS=--guide: those of the guide for staff)
 	$(BIN)/python -m tests.browser.shots $(ARGS)
 
 messages: $(STAMP)  ## collect the strings, then compile the catalogues (needs gettext)

@@ -38,8 +38,18 @@ class SamovarAdminSite(admin.AdminSite):
     enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
-        confirm = path("confirm-site/", self.admin_view(require_POST(confirm_site)), name="confirm_site")
-        brought = [page for guest in guests.installed() for page in guest.pages()]
+        from mailing.admin.site import first_steps, guide
+
+        own = [
+            path("confirm-site/", self.admin_view(require_POST(confirm_site)), name="confirm_site"),
+            path("find/", self.admin_view(find_page), name="find"),
+            path("undo/<int:pk>/", self.admin_view(undo_page), name="undo"),
+        ]
+        brought = [
+            *guide.PAGES,
+            *first_steps.PAGES,
+            *(page for guest in guests.installed() for page in guest.pages()),
+        ]
         pages = [path(page.route, self.admin_view(page.view), name=page.name) for page in brought]
         # Nothing here has a public page.
         stock = [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
@@ -49,7 +59,7 @@ class SamovarAdminSite(admin.AdminSite):
             path("password-reset/", password_reset.ask_page, name="password_reset"),
             path("password-reset/<uidb64>/<token>/", password_reset.SetPage.as_view(), name="password_reset_confirm"),
         ]
-        return [confirm, *steps, *pages, *stock]
+        return [*own, *steps, *pages, *stock]
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         return super().admin_view(understanding(view), cacheable)
@@ -123,6 +133,20 @@ def understanding(view: Callable[..., Any]) -> Callable[..., Any]:
             return bad_request(request)
 
     return answered
+
+
+def find_page(request: HttpRequest) -> HttpResponse:
+    """Anything by a word of it (Ctrl-K). Loaded with the screens, as the overview is."""
+    from backoffice import finding
+
+    return finding.page(request)
+
+
+def undo_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """What the button in a message takes back."""
+    from mailing.admin.site import undoing
+
+    return undoing.page(request, pk)
 
 
 def confirm_site(request: HttpRequest) -> HttpResponse:

@@ -7,7 +7,7 @@ Nothing is computed, and no query made, before a template asks.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ from django.utils.translation import gettext_noop, pgettext
 from mailing import guests
 from mailing.furniture import Notice
 from mailing.guests import Mode, Offer
+from mailing.guide import pages as guide
 from mailing.models import AccessEvent, Attempt
 from mailing.services.access import second_factor
 from mailing.services.operations import health
@@ -73,14 +74,21 @@ class Shell:
         links = [
             self._page(_("Overview"), "admin:index", "home"),
             self._list(_("Mailings"), "mailing", "send", badge=Attempt.objects.running().count),
+            self._calendar(),
             self._list(_("Messages"), "message", "mail"),
             self._list(_("Clients"), "client", "users"),
             self._list(_("Stop list"), "suppression", "stop", is_sub=True),
             self._list(_("Attempts"), "attempt", "history", also=("admin:mailing_delivery_changelist",)),
         ]
         brought = [section for guest in guests.installed() for section in guest.sections()]
-        links += [self._page(section.label, section.page, section.icon, is_extra=True) for section in brought]
-        return [link for link in links if link]
+        links += [
+            self._page(section.label, section.page, section.icon, is_extra=True)
+            for section in brought
+            if self.user and (not section.right or self.user.has_perm(section.right))
+        ]
+        found = [link for link in links if link]
+        current = max((link for link in found if link.is_current), key=lambda link: len(link.url), default=None)
+        return [replace(link, is_current=link is current) for link in found]
 
     @cached_property
     def system(self) -> list[Link]:
@@ -124,6 +132,12 @@ class Shell:
             return of_guest
         return Mode(pgettext("mode", "Test"), "amber") if settings.DEBUG else None
 
+    @property
+    def help(self) -> str:
+        """Where the guide tells about this page."""
+        found = self.request.resolver_match
+        return guide.for_screen((found.url_name if found else None) or "")
+
     @cached_property
     def offers(self) -> list[Offer]:
         """What an empty installation may be begun with, beside the first steps."""
@@ -131,14 +145,19 @@ class Shell:
             return []
         return [offer for guest in guests.installed() for offer in guest.offers(self.user)]
 
-    def _page(self, label: str, name: str, icon: str, *, is_extra: bool = False) -> Link | None:
+    def _page(self, label: str, name: str, icon: str, *, is_sub: bool = False, is_extra: bool = False) -> Link | None:
         try:
             url = reverse(name)
         except NoReverseMatch:
             return None
         if not self.is_staff:
             return None
-        return Link(label, url, icon, is_current=self.request.path == url, is_extra=is_extra)
+        return Link(label, url, icon, is_current=self.request.path == url, is_sub=is_sub, is_extra=is_extra)
+
+    def _calendar(self) -> Link | None:
+        if not self.user or not self.user.has_perm("mailing.view_mailing"):
+            return None
+        return self._page(_("Calendar"), "admin:mailing_mailing_calendar", "calendar", is_sub=True)
 
     def _list(
         self,

@@ -1,11 +1,12 @@
 """Queries, bytes and milliseconds of every page people open, at several sizes, as one table.
 
-    python -m benchmarks.pages [--clients 1000 100000] [--postgresql]      (make pages)
+    python -m benchmarks.pages [--clients 1000 100000] [--years] [--postgresql]      (make pages)
 
 The table goes to the output, what is being done to stderr: a million clients need some minutes. Each size gets a
 database of its own (SQLite in a temporary folder, or a PostgreSQL server started for it), so many clients, one
-mailing with half of them as recipients, and thirty attempts; the pages are asked for in-process, the median of five
-is shown.
+mailing with half of them as recipients, and thirty attempts; with `--years` a thousand mailings more, each with 24
+attempts that hold a letter of 40 KB, which makes a gigabyte. The pages are asked for in-process, and the median of
+five is shown.
 SQLite works in the same process, so the CPU time holds all of it and does not depend on what else the machine does;
 PostgreSQL works in its own, so there only the time that passed says what a page costs.
 """
@@ -33,6 +34,9 @@ from benchmarks import postgres
 ROUNDS = 5
 SIZES = (1_000, 100_000)
 BATCH = 5_000  # rows of an INSERT
+OLD_MAILINGS, RUNS_EACH = 1_000, 24  # of `--years`
+HTML = "<p>Здравствуйте! Новости недели.</p>" * 520  # 30 KB
+TEXT = "Здравствуйте! Новости недели. " * 160  # 9 KB
 BUFFERS = "512MB"  # PostgreSQL's shared_buffers, as in compose.yaml
 Row = TypeVar("Row")
 Figures = dict[str, tuple[int, int, float, float]]  # page: queries, bytes, milliseconds of CPU and passed
@@ -42,17 +46,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--postgresql", action="store_true", help="on PostgreSQL instead of SQLite")
+    parser.add_argument("--years", action="store_true", help="a thousand mailings and 24 000 attempts of 40 KB, too")
     parser.add_argument("--fill", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--visit", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.fill or options.visit:
-        say(json.dumps(filled(options.fill) if options.fill else visited(options.visit)))
+        filling = options.fill
+        say(json.dumps(filled(filling, years=options.years) if filling else visited(options.visit)))
         return
     found: dict[int, Figures] = {}
     for size in options.clients:
         tell(f"{size} clients, {'PostgreSQL' if options.postgresql else 'SQLite'}")
         with database(postgresql=options.postgresql) as url:
-            ids = in_own_process(url, "--fill", str(size))
+            ids = in_own_process(url, "--fill", str(size), *(["--years"] if options.years else []))
             figures = in_own_process(url, "--visit", json.dumps(ids))
             found[size] = {page: tuple(numbers) for page, numbers in figures.items()}
     show(found, "PostgreSQL" if options.postgresql else "SQLite")
@@ -95,13 +101,18 @@ def begin() -> None:
     logging.disable(logging.ERROR)  # /healthz answers 503: no cluster is running here
 
 
-def filled(size: int) -> dict[str, int]:
+def filled(size: int, *, years: bool) -> dict[str, int]:
     begin()
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
+    from mailing.models import Attempt, Mailing
+
     with index_left_for_last():
         ids = fill(size)
+        if years:
+            fill_years()
+    ids["last_attempts"], ids["last_mailings"] = pages_of(Attempt), pages_of(Mailing)
     settle()
     return ids
 
@@ -176,14 +187,17 @@ def fill(size: int) -> dict[str, int]:
     links = Mailing.clients.through
     store(links.objects, (links(mailing=mailing, client_id=pk) for pk in chosen), len(chosen), "recipients")
     attempt = history(mailing, chosen)
-    last_page = (size + 49) // 50
     return {
-        "last_page": last_page,
+        "last_page": pages_of(Client),
         "client": chosen[0],
         "message": message.pk,
         "mailing": mailing.pk,
         "attempt": attempt,
     }
+
+
+def pages_of(model: Any) -> int:
+    return int((model.objects.count() + 49) // 50)
 
 
 def history(mailing: Any, clients: list[int]) -> int:
@@ -215,12 +229,70 @@ def history(mailing: Any, clients: list[int]) -> int:
     return attempts[-1].pk
 
 
-def store(manager: Any, rows: Iterator[Row], number: int, words: str) -> None:
+def fill_years() -> None:
+    """A thousand mailings that ran once a month for two years, or still do; one of twenty runs came to a bad end."""
+    from mailing.choices import MailingStatus, Periodicity
+    from mailing.models import Attempt, Mailing, Message
+
+    now = datetime.now(UTC)
+    start = now - timedelta(days=30 * RUNS_EACH)
+    messages = [Message(subject=f"Тема {n}", is_html=True, body=HTML, text_body=TEXT) for n in range(OLD_MAILINGS)]
+    store(Message.objects, iter(messages), OLD_MAILINGS, "messages")
+    mailings = [
+        Mailing(
+            name=f"Рассылка {n}",
+            message=message,
+            start_at=start,
+            periodicity=Periodicity.MONTHLY,
+            status=MailingStatus.FINISHED if n % 3 else MailingStatus.RUNNING,
+            active_since=start,
+            next_run_at=None if n % 3 else now + timedelta(days=n % 30, hours=1),
+        )
+        for n, message in enumerate(messages)
+    ]
+    store(Mailing.objects, iter(mailings), OLD_MAILINGS, "mailings")
+    runs = (past_run(mailing, run, n) for run in range(RUNS_EACH) for n, mailing in enumerate(mailings))
+    store(Attempt.objects, runs, OLD_MAILINGS * RUNS_EACH, "attempts", batch=500)
+
+
+def past_run(mailing: Any, run: int, n: int) -> Any:
+    from mailing.choices import AttemptStatus
+    from mailing.models import Attempt
+
+    begun = mailing.start_at + timedelta(days=30 * run, minutes=n)
+    odd = (run * 7 + n) % 20
+    ends = {0: AttemptStatus.FAILED, 1: AttemptStatus.MISSED, 2: AttemptStatus.PARTLY}
+    status = ends.get(odd, AttemptStatus.SUCCEEDED)
+    audience = 0 if status == AttemptStatus.MISSED else 5_000
+    refused = {AttemptStatus.FAILED: audience, AttemptStatus.PARTLY: 7}.get(status, 0)
+    groups = [
+        {"status": "failed", "reason": "refused", "code": 552, "count": 1, "response": "552 5.2.2 Mailbox full",
+         "examples": [f"client{number}@pochta.example" for number in range(5)]}
+        for _group in range(4)
+    ]  # fmt: skip
+    return Attempt(
+        mailing=mailing,
+        occurrence=begun,
+        started_at=begun,
+        finished_at=begun + timedelta(minutes=3),
+        status=status,
+        subject=mailing.message.subject,
+        html_body=HTML,
+        text_body=TEXT,
+        reasons=groups if refused else [],
+        audience=audience,
+        failed=refused,
+        sent=audience - refused,
+        staff_told=True,
+    )
+
+
+def store(manager: Any, rows: Iterator[Row], number: int, words: str, *, batch: int = BATCH) -> None:
     """`bulk_create` would make a list of all of them first."""
     done = 0
-    while batch := list(islice(rows, BATCH)):
-        manager.bulk_create(batch)
-        done += len(batch)
+    while some := list(islice(rows, batch)):
+        manager.bulk_create(some)
+        done += len(some)
         if done % (20 * BATCH) == 0 or done == number:
             tell(f"  {words}: {done} of {number}")
 
@@ -236,6 +308,7 @@ def pages(ids: dict[str, int]) -> Iterator[tuple[str, str, dict[str, str] | None
     yield "Search: part of a surname (4 %)", f"{client}?q=мор", None
     yield "Search: mail service (42 %)", f"{client}?q=pochta", None
     yield "Search: nothing found", f"{client}?q=Цветаева", None
+    yield "Clients who receive nothing", f"{client}?receives=no", None
     yield "Clients of the mailing", f"{client}?mailing={ids['mailing']}", None
     yield "Client", f"{client}{ids['client']}/change/", None
     yield "Import, first step", f"{client}import/", None
@@ -246,13 +319,27 @@ def pages(ids: dict[str, int]) -> Iterator[tuple[str, str, dict[str, str] | None
     yield "Messages", "/admin/mailing/message/", None
     yield "Message", f"/admin/mailing/message/{ids['message']}/change/", None
     yield "Mailings", mailing, None
+    yield "Mailings, last page", f"{mailing}?p={ids['last_mailings']}", None
+    yield "Mailings that need attention", f"{mailing}?attention=failing", None
+    yield "Mailings, search", f"{mailing}?q=Рассылка", None
     yield "New mailing", f"{mailing}add/", None
-    yield "Mailing", f"{mailing}{ids['mailing']}/change/", None
+    for tab in ("change", "letter", "schedule", "runs"):
+        yield f"Mailing: {'overview' if tab == 'change' else tab}", f"{mailing}{ids['mailing']}/{tab}/", None
+    for words, query in (("", ""), (", new", "?part=new"), (", got it", "?part=got"), (", search", "?q=мор")):
+        yield f"Recipients of the mailing{words}", f"{mailing}{ids['mailing']}/recipients/{query}", None
+    yield "Recipients to add", f"{mailing}{ids['mailing']}/add-recipients/", None
     yield "Send now, question", f"{mailing}{ids['mailing']}/send/", None
     yield "Delete mailing, question", f"{mailing}{ids['mailing']}/delete/", None
     yield "Attempts", "/admin/mailing/attempt/", None
     yield "Attempt", f"/admin/mailing/attempt/{ids['attempt']}/change/", None
+    yield "Attempts, middle page", f"/admin/mailing/attempt/?p={ids['last_attempts'] // 2 or 1}", None
+    yield "Attempts, those with errors", "/admin/mailing/attempt/?letters=errors", None
+    yield "Attempts of the mailing", f"/admin/mailing/attempt/?mailing={ids['mailing']}", None
+    yield "Attempts, search", "/admin/mailing/attempt/?q=Новости", None
     yield "Deliveries", f"/admin/mailing/delivery/?attempt__id__exact={ids['attempt']}", None
+    yield "Deliveries, all", "/admin/mailing/delivery/", None
+    yield "History of the mailing", f"{mailing}{ids['mailing']}/history/", None
+    yield "History of the client", f"{client}{ids['client']}/history/", None
     yield "Health", "/healthz", None
 
 

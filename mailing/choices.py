@@ -192,6 +192,21 @@ class SuppressionReason(TextChoices):
     COMPLAINT = "complaint", _("complaint")
     MANUAL = "manual", _("added by hand")
 
+    @staticmethod
+    def as_skip(reason: str) -> DeliveryReason:
+        """What stands at the delivery of a recipient who is on the stop list for this reason."""
+        goodbye = reason == SuppressionReason.UNSUBSCRIBED
+        return DeliveryReason.UNSUBSCRIBED if goodbye else DeliveryReason.SUPPRESSED
+
+
+class RecipientPart(TextChoices):
+    """Some of a mailing's recipients, by the next run and the latest."""
+
+    NEW = "new", pgettext_lazy("recipients", "New since the last run")  # in the next, not meant by the latest
+    SKIPPED = "skipped", pgettext_lazy("recipients", "Will be skipped")  # and why, in the word of DeliveryReason
+    GOT = "got", pgettext_lazy("recipients", "Got the last letter")  # the server accepted it, or that of a retry
+    MISSED = "missed", pgettext_lazy("recipients", "Did not get the last letter")  # refused, unconfirmed or skipped
+
 
 class NoticeKind(TextChoices):
     """What staff are told about by letter."""
@@ -225,3 +240,12 @@ class AccessKind(TextChoices):
     USER_CHANGED = "user_changed", _("user changed")
     USER_DELETED = "user_deleted", _("user deleted")
     RIGHTS_CHANGED = "rights_changed", _("rights changed")
+
+
+class UndoKind(TextChoices):
+    """What can be taken back by the button in the message that reports it."""
+
+    PAUSE = "pause", _("mailings paused")
+    REMOVAL = "removal", _("recipients removed")
+    STOP = "stop", _("addresses put on the stop list")
+    LIFT = "lift", _("addresses taken off the stop list")

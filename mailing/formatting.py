@@ -5,6 +5,7 @@ Everything here returns safe HTML or plain text; nothing touches the database.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -41,12 +42,28 @@ def num(value: object) -> object:
 
 def percent(part: int, whole: int) -> str:
     """A share as "1.4%", a dash when there is nothing to share. All is 100%, and nothing less is."""
+    return shares([part, max(0, whole - part)])[0] if whole else "—"
+
+
+def shares(parts: Sequence[int]) -> list[str]:
+    """Each part of their sum in percent, so that what is shown adds up to 100.0.
+
+    By the largest remainder; a part that is not zero is one tenth at least, so that none of several is "100%".
+    """
+    whole = sum(parts)
     if not whole:
-        return "—"
-    share = 100 * part / whole
-    digits = 0 if share in (0, 100) else 1
-    share = round(share, 1) if share >= 100 else min(round(share, 1), 99.9)
-    return gettext("%(share)s%%") % {"share": number_format(share, digits, use_l10n=True)}
+        return ["—"] * len(parts)
+    tenths = [max(1000 * part // whole, 1) if part else 0 for part in parts]
+    by_remainder = sorted(range(len(parts)), key=lambda n: 1000 * parts[n] % whole, reverse=True)
+    for n in by_remainder[: max(0, 1000 - sum(tenths))]:
+        tenths[n] += 1
+    tenths[max(range(len(parts)), key=lambda n: tenths[n])] -= max(0, sum(tenths) - 1000)
+    return [_share(number) for number in tenths]
+
+
+def _share(tenths: int) -> str:
+    digits = 0 if tenths in {0, 1000} else 1
+    return gettext("%(share)s%%") % {"share": number_format(tenths / 10, digits, use_l10n=True)}
 
 
 def when(moment: datetime | None) -> SafeString | str:
@@ -122,6 +139,11 @@ def pill(text: object, tone: str = "grey", why: str = "") -> SafeString:
     return format_html('<span class="pill pill-{}"{}>{}</span>', tone if tone in TONES else "grey", title, text)
 
 
+def nested(words: object) -> str:
+    """Words to stand between quotation marks: their own become the inner ones."""
+    return str(words).translate(str.maketrans("«»“”", "„“‘’"))
+
+
 def person(user: User) -> str:
     """Somebody on the staff by their name, or by what they log in with."""
     return user.get_full_name() or user.get_username()
@@ -179,12 +201,16 @@ def bar(*parts: tuple[int, str], total: int) -> SafeString:
     )
 
 
-def zone_name() -> str:
-    """The installation's time zone as people need it: "Moscow time, UTC+3", or the name it has in the settings."""
-    name = gettext("Moscow time") if settings.TIME_ZONE == "Europe/Moscow" else settings.TIME_ZONE
+def zone_sentence() -> str:
+    """In which time zone all times are: “Moscow time (UTC+3).”"""
     offset = timezone.localtime().strftime("%z")
     hours, minutes = int(offset[1:3]), offset[3:5]
-    return f"{name}, UTC{offset[0]}{hours}{'' if minutes == '00' else ':' + minutes}"
+    values = {
+        "zone": settings.TIME_ZONE,
+        "offset": f"UTC{offset[0]}{hours}{'' if minutes == '00' else ':' + minutes}",
+    }
+    words = gettext("Moscow time (%(offset)s).") if settings.TIME_ZONE == "Europe/Moscow" else ""
+    return (words or gettext("Time of %(zone)s (%(offset)s).")) % values
 
 
 def day_and_time(moment: datetime) -> str:

@@ -49,13 +49,17 @@ class RowAction:
 
 @dataclass(frozen=True)
 class Card:
-    """A figure: a number, shown in groups of three, or a text; with an address the whole card is a link there."""
+    """A figure: a number, shown in groups of three, or a text; with an address the whole card is a link there.
+
+    `term` is the key of a word (`guide.terms`) that is explained beside it.
+    """
 
     label: Words
     value: object
     note: Words = ""
     tone: Tone = ""
     url: str = ""
+    term: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class ChangePage:
 
     title: str
     pill: SafeString | str = ""
+    term: str = ""  # the key of the pill's word in `guide.terms`
     cards: Sequence[Card] = ()
     notices: Sequence[Notice] = ()
     buttons: Sequence[Button] = ()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -23,16 +23,17 @@ class Page:
 
     route: str
     name: str
-    view: Callable[..., HttpResponse]
+    view: Callable[..., HttpResponseBase]
 
 
 @dataclass(frozen=True)
 class Section:
-    """An entry of the navigation, after the product's own. `page` is the name of the address."""
+    """An entry of the navigation, after the product's own. `page` names the address, `right` is what it takes."""
 
     label: str
     page: str
     icon: str
+    right: str = ""
 
 
 @dataclass(frozen=True)

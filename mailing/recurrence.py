@@ -32,8 +32,8 @@ def occurrence(start: datetime, periodicity: str, n: int, zone: ZoneInfo) -> dat
         return start.astimezone(UTC)
     wall = start.astimezone(zone).replace(tzinfo=None)
     try:
-        moment = _resolve(_add(wall, periodicity, n), zone)
-        before = _resolve(_add(wall, periodicity, n - 1), zone)
+        moment = resolved(_add(wall, periodicity, n), zone)
+        before = resolved(_add(wall, periodicity, n - 1), zone)
     except (OverflowError, ValueError):
         return None
     return moment if moment > before else before + MINUTE
@@ -118,7 +118,7 @@ def _add(wall: datetime, periodicity: str, n: int) -> datetime:
     return wall.replace(year=year, month=month + 1, day=min(wall.day, monthrange(year, month + 1)[1]))
 
 
-def _resolve(wall: datetime, zone: ZoneInfo) -> datetime:
+def resolved(wall: datetime, zone: ZoneInfo) -> datetime:
     """The moment at which the zone's clocks show this time for the first time, or jump over it."""
     wall = wall.replace(fold=0)
     moment = wall.replace(tzinfo=zone).astimezone(UTC)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,14 +14,18 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone, translation
+from pytest_django import DjangoDbBlocker
 
 from backoffice import screens  # noqa: F401  (rooms look at the admin's registry without opening a page)
+from tests import emptied
 from tests.delivery.transports.in_memory import MemoryTransport
 
 # Rooms whose tests would see the same in any database: `python -m tests` runs them on SQLite only.
 ONCE = ("architecture", "browser", "doors", "pure", "smtp")
 DATABASE = {"db", "transactional_db", "live_server", "django_db_setup"}
 SLOWEST = 10
+MEMORY = Path("/dev/shm")
+ROOM = 2**30  # bytes: in a container this may be 64 MB, and PostgreSQL wants them
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,6 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(tests).parts[0] in ONCE or not _meets_a_database(item):
             item.add_marker(pytest.mark.once)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests stay until the end: looking through them for garbage took a tenth of the run."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _meets_a_database(item: pytest.Item) -> bool:
@@ -41,9 +54,20 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     if database["ENGINE"] != "django.db.backends.sqlite3":
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="samovar-test-") as folder:
+    with tempfile.TemporaryDirectory(prefix="samovar-test-", dir=_quick_folder()) as folder:
         database.setdefault("TEST", {})["NAME"] = str(Path(folder) / "test.sqlite3")
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock(), emptied.quickly():
+        yield
+
+
+def _quick_folder() -> Path | None:
+    """In memory, where there is room: each commit waits for the disk, six milliseconds at a time."""
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
 
 
 @pytest.fixture(autouse=True)

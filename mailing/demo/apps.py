@@ -25,10 +25,10 @@ class DemoConfig(Guest):
 
     def sections(self) -> Iterator[Section]:
         if demo.is_on():
-            yield Section(_("Mail (demo)"), "admin:mailing_mailbox", "inbox")
+            yield Section(_("Mail (demo)"), "admin:mailing_mailbox", "inbox", right="mailing.view_delivery")
 
     def mode(self) -> Mode | None:
-        return Mode(_("Demo: no letters leave this machine"), "amber") if demo.is_on() else None
+        return Mode(_("Demo: letters stay here"), "amber") if demo.is_on() else None
 
     def offers(self, user: User) -> Iterator[Offer]:
         if user.is_superuser and demo.is_on():

@@ -154,12 +154,22 @@ class ClientFileForm(ImportForm):
     field_order = ["resource", "import_file", "mailing", "format"]
 
     def __init__(
-        self, formats: Sequence[type[Format]], resources: Sequence[type[ModelResource]], *, by: User, **kwargs: Any
+        self,
+        formats: Sequence[type[Format]],
+        resources: Sequence[type[ModelResource]],
+        *,
+        by: User,
+        mailing: str = "",
+        **kwargs: Any,
     ) -> None:
+        """`mailing`: the one that sent the person here, chosen beforehand if they may add to it."""
         super().__init__(formats, resources, **kwargs)
         self.fields["format"].widget = forms.HiddenInput()
         self.fields["format"].required = False
         _open(self, by, nobody=_("no, only load them"))
+        box: Any = self.fields["mailing"]
+        if mailing and box.valid_value(mailing):
+            self.initial["mailing"] = mailing
 
     @property
     def media(self) -> forms.Media:

@@ -5,7 +5,7 @@ Rules live in `services.lifecycle`; here is only what one page can know.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -13,16 +13,17 @@ from django.contrib import admin
 from django.http import QueryDict
 from django.urls import reverse_lazy
 from django.utils import timezone
-from django.utils.text import capfirst, format_lazy
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from mailing import addresses, texts
-from mailing.choices import Audience, State
+from mailing.choices import Audience
+from mailing.errors import Refused
+from mailing.forms.moments import MomentField
 from mailing.forms.rows import ManyRows, SuggestedRow, SuggestedRows
-from mailing.forms.widgets import MomentWidget
-from mailing.furniture import Words
 from mailing.models import Client, Mailing
-from mailing.services.mailings import occurrences
+from mailing.services.mailings import occurrences, recipients
+from mailing.services.mailings.recipients import Pasted
 from mailing.services.reports import statistics
 
 if TYPE_CHECKING:
@@ -35,15 +36,14 @@ ADD_AT_ONCE = 50  # a search box is no place for more; the client list and the i
 
 def tomorrow_morning() -> datetime:
     """Ten o'clock tomorrow: a first send nobody regrets when it was left untouched."""
-    morning = timezone.localtime().replace(hour=10, minute=0, second=0, microsecond=0, tzinfo=None)
-    return timezone.make_aware(morning + timedelta(days=1))
+    return morning_of(timezone.localdate() + timedelta(days=1))
 
 
-class MomentField(forms.SplitDateTimeField):
-    """A date and a time of the installation's zone."""
-
-    def __init__(self, *, label: Words, **kwargs: Any) -> None:
-        super().__init__(label=label, widget=MomentWidget(label), **kwargs)
+def morning_of(day: date) -> datetime:
+    """Ten o'clock on that day; the next full hour, where that is over."""
+    morning = timezone.make_aware(datetime.combine(day, time(10)))
+    next_hour = timezone.localtime().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return max(morning, next_hour)
 
 
 class MailingForm(ModelForm):
@@ -52,7 +52,7 @@ class MailingForm(ModelForm):
     may_send = True  # set by the admin; without the right everything saved is a draft
     everyone_label: Any = Audience.EVERYONE.label  # set by the admin: with their number
     start_at = MomentField(label=_("First send"), initial=tomorrow_morning)
-    end_at = MomentField(label=_("End"), required=False, help_text=_("Empty: no end."))
+    end_at = MomentField(label=_("End"), required=False, help_text=_("Without a date the mailing has no end."))
     add_clients = ManyRows(
         label=_("Add clients"),
         queryset=Client.objects.all(),
@@ -73,7 +73,8 @@ class MailingForm(ModelForm):
             *("name", "message", "audience", "start_at", "end_at"),
             *("periodicity", "is_paused", "from_name", "reply_to"),
         )
-        labels = {"name": _("Name of the mailing"), "audience": _("Recipients")}
+        labels = {"name": _("Name of the mailing"), "audience": _("To whom")}
+        help_texts = {"name": _("Without a name it is called by the subject of the message.")}
         widgets = {
             "audience": forms.RadioSelect,
             "message": SuggestedRow(Mailing._meta.get_field("message"), admin.site),
@@ -89,9 +90,6 @@ class MailingForm(ModelForm):
                 (Audience.SELECTED, Audience.SELECTED.label),
                 (Audience.EVERYONE, self.everyone_label),
             ]
-        if "is_paused" in self.fields and self.instance.is_paused and occurrences.has_run(self.instance):
-            self.fields["is_paused"].label = capfirst(State.PAUSED.label)
-            self.fields["is_paused"].help_text = _("It sends nothing until you resume it.")
         if not self.may_send and "is_paused" in self.fields:
             self.initial["is_paused"] = True
             self.fields["is_paused"].disabled = True
@@ -132,8 +130,9 @@ class MailingForm(ModelForm):
             self.add_error(
                 "end_at", _("The end has passed: this mailing could never send. Give a later end, or none.")
             )
-        if not data.get("name") and data.get("message"):
-            data["name"] = data["message"].subject
+        message = data.get("message") if "message" in self.fields else self.instance.message
+        if "name" in data and not data["name"] and message:
+            data["name"] = message.subject
         self._refuse_stale()
         return data
 
@@ -174,6 +173,25 @@ class MailingForm(ModelForm):
 
     def _to_everyone(self) -> bool:
         return self.instance.audience == Audience.EVERYONE
+
+
+class PastedForm(forms.Form):
+    """A list of addresses as people have it; comes back as `recipients.Pasted`."""
+
+    addresses = forms.CharField(
+        label=_("Addresses"),
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "autocapitalize": "off"}),
+        help_text=_("One a line, or with commas between them. “Anna <anna@example.com>” is fine, too."),
+    )
+
+    def clean_addresses(self) -> Pasted:
+        try:
+            found = recipients.pasted(self.cleaned_data["addresses"])
+        except Refused as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+        if not (found.known or found.unknown or found.wrong):
+            raise forms.ValidationError(_("There is no address in it."))
+        return found
 
 
 STARTED_MEANWHILE = _("While you were editing, the mailing started. Nothing is lost: check it and save once more.")

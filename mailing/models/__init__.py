@@ -13,6 +13,7 @@ from mailing.models.messages import Message, PreparedBody
 from mailing.models.notices import StaffNotice
 from mailing.models.second_factor import GroupRule, RecoveryCode
 from mailing.models.trial_letters import TrialLetter
+from mailing.models.undos import Undo, UndoEntry
 
 __all__ = [
     "AccessEvent",
@@ -32,4 +33,6 @@ __all__ = [
     "StaffNotice",
     "Suppression",
     "TrialLetter",
+    "Undo",
+    "UndoEntry",
 ]

@@ -17,6 +17,11 @@ class ClientQuerySet(models.QuerySet["Client"]):
         """Clients whose name, address or comment contains every word of the text (`searching.condition`)."""
         return self.filter(searching.condition(text, self.db))
 
+    def some_found(self, text: str, *, most: int) -> list[Client]:
+        """A few of those a search finds, with name and address only: as quick among a million as among ten."""
+        light, ids = self.only("full_name", "email"), searching.some(text, self.db, most=most)
+        return list(light.search(text).order_by()[:most] if ids is None else light.filter(pk__in=ids))
+
     def receiving(self) -> ClientQuerySet:
         """Clients who receive mail: their address is not on the stop list."""
         return self.filter(~Exists(Suppression.objects.filter(email=OuterRef("email"))))

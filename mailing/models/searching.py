@@ -65,6 +65,19 @@ def number(text: str, using: str, *, most: int = -1) -> int | None:
         return int(cursor.fetchone()[0])
 
 
+def some(text: str, using: str, *, most: int) -> list[int] | None:
+    """Ids of some clients `condition` finds, in no order that means anything; None where a plain query is as quick.
+
+    SQLite would look up all that fit before it takes the first of them: of 100 000 that took 0.2 s.
+    """
+    connection, words = connections[using], _words(text)
+    if connection.vendor != "sqlite" or not words or min(map(len, words)) < TRIGRAM - 1:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_MATCH} LIMIT %s", [_phrases(words), most])
+        return [pk for (pk,) in cursor.fetchall()]
+
+
 def fits(text: str) -> Callable[[str], bool]:
     """The same question for a `search_text` that was read already."""
     words = [word if len(word) >= TRIGRAM else f" {word}" for word in _words(text)]

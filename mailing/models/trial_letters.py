@@ -1,4 +1,4 @@
-"""Who sent how many test letters within the last hour. To whom, and what, is nobody's business here."""
+"""Who sent how many test letters within the last hour, and what came of them. To whom is nobody's business here."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from django.utils.translation import gettext_lazy as _
 
 
 class TrialLetter(models.Model):
-    """One test letter. Rows older than an hour say nothing any more; the person's next letter takes them away."""
+    """One test letter. Rows older than an hour count no more; the person's next letter takes them away.
+
+    `outcome`: what the server made of it, in our identifiers (`replies.Outcome`), without its words.
+    """
 
     sent_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("sent by"), on_delete=models.CASCADE, related_name="+"
     )
+    outcome = models.JSONField(_("outcome"), default=dict, blank=True, editable=False)
     sent_at = models.DateTimeField(_("sent"), default=timezone.now)
 
     class Meta:

@@ -8,12 +8,14 @@ from typing import Any
 from django import template
 
 from mailing import formatting
+from mailing.charts import Chart
 from mailing.furniture import Button, Card
+from mailing.guide import terms
 
 register = template.Library()
 
 _FILTERS = (formatting.num, formatting.percent, formatting.when, formatting.duration)
-for _filter in (*_FILTERS, formatting.person, formatting.initials):
+for _filter in (*_FILTERS, formatting.person, formatting.initials, formatting.nested):
     register.filter(_filter)
 for _tag in (formatting.pill, formatting.icon, formatting.progress):
     register.simple_tag(_tag)
@@ -23,6 +25,12 @@ for _tag in (formatting.pill, formatting.icon, formatting.progress):
 def cards(items: Sequence[Card]) -> dict[str, Any]:
     """A row of figures."""
     return {"cards": items}
+
+
+@register.inclusion_tag("admin/includes/_chart.html")
+def chart(item: Chart) -> dict[str, Any]:
+    """A picture of numbers over time, and the same numbers as a table. Wants mailing/charts.css on its page."""
+    return {"chart": item}
 
 
 @register.inclusion_tag("admin/includes/_button.html", takes_context=True)
@@ -39,3 +47,15 @@ def buttons(context: template.Context, items: Sequence[Button]) -> dict[str, Any
     if len(folded) == 1:
         shown, folded = shown + folded, []
     return {"shown": shown, "folded": folded, "csrf_token": context.get("csrf_token")}
+
+
+@register.inclusion_tag("admin/includes/_term.html")
+def term(key: str) -> dict[str, Any]:
+    """A mark beside a word that tells what it means: `{% term "unconfirmed" %}`, once a page."""
+    return {"term": terms.get(key)}
+
+
+@register.inclusion_tag("admin/includes/_words_here.html")
+def words_here(keys: Sequence[str] | str) -> dict[str, Any]:
+    """A line of words that tell what they mean, where a mark beside each would be too much: a list, or "one two"."""
+    return {"terms": [terms.get(key) for key in (keys.split() if isinstance(keys, str) else keys)]}

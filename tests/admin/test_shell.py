@@ -37,8 +37,8 @@ def alive() -> None:
 
 
 def test_everybody_sees_the_sections_of_their_rights() -> None:
-    ours = ["Overview", "Mailings", "Messages", "Clients", "Stop list", "Attempts"]
-    assert NAVIGATION.findall(page(person("Viewer")))[:6] == ours
+    ours = ["Overview", "Mailings", "Calendar", "Messages", "Clients", "Stop list", "Attempts"]
+    assert NAVIGATION.findall(page(person("Viewer")))[:7] == ours
     assert NAVIGATION.findall(page(person()))[:1] == ["Overview"]
     assert "Mailings" not in NAVIGATION.findall(page(person()))
     assert "System" in NAVIGATION.findall(page(person(is_superuser=True)))
@@ -48,6 +48,8 @@ def test_everybody_sees_the_sections_of_their_rights() -> None:
 def test_the_current_section_is_marked_once() -> None:
     html = page(person("Manager"), "/admin/mailing/client/")
     assert re.findall(r'href="([^"]+)" aria-current="page"', html) == ["/admin/mailing/client/"]
+    html = page(person("Manager"), "/admin/mailing/mailing/calendar/")
+    assert re.findall(r'href="([^"]+)" aria-current="page"', html) == ["/admin/mailing/mailing/calendar/"]
 
 
 def test_the_badge_counts_what_is_being_sent() -> None:

@@ -51,7 +51,7 @@ def client(db: None) -> Client:
 def spoken(document: str) -> Iterator[str]:
     """What a person reads or hears: texts, and the attributes that are words."""
     tree = lxml_html.fromstring(document)
-    for element in list(tree.iter("script", "style", "code", "pre", "textarea", "svg")):
+    for element in list(tree.iter("script", "style", "code", "pre", "textarea", "svg", "kbd")):
         element.drop_tree()
     for element in tree.xpath("//*[@id='id_password']/p[1]"):  # salt and hash; hidden by the theme
         element.drop_tree()

@@ -38,6 +38,7 @@ def test_a_run_that_sends_loads_no_reader_of_workbooks() -> None:
     "name",
     [
         "mailing.forms",
+        "mailing.charts",
         "mailing.furniture",
         "mailing.letterhtml",
         "mailing.services.clients",

@@ -10,7 +10,18 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, reverse
 
-FRAGMENTS = ("_live", "_plan", "_letter", "_html", "autocomplete", "jsi18n")  # parts of pages, not pages
+from mailing.guide import pages as guide
+
+FRAGMENTS = (
+    "_live",
+    "_plan",
+    "message_letter",
+    "attempt_letter",
+    "mailbox_letter",
+    "_html",
+    "autocomplete",
+    "jsi18n",
+)  # parts of pages, not pages
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ def _is_page(client: Client, page: Page) -> bool:
 
 def _site_pages() -> Iterator[Page]:
     yield Page("index", reverse("admin:index"))
+    yield from (Page(f"help_{name}", reverse("admin:help_page", args=[name])) for name in guide.PAGES)
     for name in _names(admin.site.get_urls()):
         url = _url(name, None)
         if url and name not in {"index", "login", "logout"} and not name.endswith(FRAGMENTS):

@@ -6,6 +6,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from functools import partial
+from mailbox import Maildir
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,9 +24,10 @@ from django_q.models import Failure, Schedule
 from playwright.sync_api import Page as Tab
 
 from backoffice.views import server_error
-from mailing import links
-from mailing.choices import AccessKind
-from mailing.models import AccessEvent, Client, Delivery, Suppression
+from mailing import demo, links
+from mailing.choices import AccessKind, Audience
+from mailing.demo.maildir import MAILDIR, StoredLetters
+from mailing.models import AccessEvent, Client, Delivery, Mailing, Message, Suppression
 from mailing.services.clients import suppression
 from tests.browser.chromium import find_action
 
@@ -39,6 +44,7 @@ LIST, IMPORT, STOP_FILE = (
     "/admin/mailing/client/import/",
     "/admin/mailing/suppression/file/",
 )
+CALENDAR, REPORT = "/admin/mailing/mailing/calendar/", "/admin/mailing/attempt/report/"
 
 
 @dataclass
@@ -124,6 +130,32 @@ def half_wrong() -> str:
 
 def known() -> str:
     return str(Client.objects.order_by("pk").values_list("email", flat=True)[0])
+
+
+def letters_taken() -> list[str]:
+    """Keys of letters in the mailbox of the demo, newest first; of ours, where it took none yet."""
+    directory = demo.mailbox_directory()
+    directory.mkdir(exist_ok=True)
+    kept = StoredLetters(directory)
+    box = Maildir(directory / MAILDIR)
+    for number, client in enumerate(Client.objects.order_by("pk")[:14] if not len(kept) else ()):
+        letter = MIMEMultipart("alternative")
+        letter["From"] = "Чайная лавка <news@samovar.example>"
+        letter["To"], letter["Delivered-To"] = f"{client.full_name} <{client.email}>", client.email
+        letter["Subject"] = ("Чай дня и один совет", "[Тест] Новинки недели в лавке «У самовара»")[number % 5 == 0]
+        letter.attach(MIMEText("Доброе утро! Чай дня — «Кудин лесной»: мягкий, с запахом липы.\n"))
+        letter.attach(MIMEText("<h1>Доброе утро!</h1><p>Чай дня — «Кудин лесной».</p>", "html"))
+        box.add(letter.as_bytes())
+    return [row.key for row in kept.page(1, 5).letters]
+
+
+def _letter_opened(tab: str, stage: Stage) -> None:
+    stage.go(f"/admin/mailbox/{letters_taken()[0]}/?tab={tab}")
+
+
+def _letters_searched(stage: Stage) -> None:
+    letters_taken()
+    stage.go("/admin/mailbox/?q=новинки")
 
 
 def _left(stage: Stage) -> None:
@@ -230,15 +262,73 @@ def _known(stage: Stage) -> None:
     stage.click("form[action$='/known/'] button")
 
 
+def _recipients(page: str = "recipients") -> str:
+    """Of the mailing that repeats and has a list of its own."""
+    chosen = Mailing.objects.unfinished().filter(audience=Audience.SELECTED, attempts__isnull=False)
+    return f"/admin/mailing/mailing/{chosen.order_by('pk')[0].pk}/{page}/"
+
+
+def _recipients_ticked(stage: Stage) -> None:
+    stage.go(_recipients())
+    stage.tab.locator(".action-select").first.check()
+
+
+def _all_recipients_removed(stage: Stage) -> None:
+    data = {"action": "remove_recipients", "index": "0", "_selected_action": "0", "select_across": "1"}
+    stage.show(stage.answered(_recipients(), data=data, user="manager"))
+
+
+def _pasted(stage: Stage) -> None:
+    stage.go(_recipients("paste-recipients"))
+    stage.tab.fill("textarea", f"{known()}\nnobody@mail.example, Иван Петров")
+    stage.click("main .panel .btn-primary")
+
+
+def _recipients_of_everyone(stage: Stage) -> None:
+    pk = Mailing.objects.filter(audience=Audience.EVERYONE).order_by("pk")[0].pk
+    stage.go(f"/admin/mailing/mailing/{pk}/recipients/")
+
+
+def _nobody_yet(stage: Stage) -> None:
+    message = Message.objects.order_by("pk")[0]
+    empty, _made = Mailing.objects.get_or_create(
+        name="Empty", defaults={"message": message, "start_at": timezone.now(), "is_paused": True}
+    )
+    stage.go(f"/admin/mailing/mailing/{empty.pk}/recipients/")
+
+
 def _saved_group(stage: Stage) -> None:
     stage.go(f"/admin/auth/group/{Group.objects.get(name='Manager').pk}/change/")
     stage.tab.click(".saving summary")
     stage.click("[name=_continue]")
 
 
+def _numbers(stage: Stage) -> None:
+    """The numbers of a chart open, and one of its columns in focus."""
+    stage.go(f"{REPORT}?period=7")
+    stage.tab.click(".as-table summary")
+    stage.tab.keyboard.press("Shift+Tab")
+
+
 def _menu(stage: Stage) -> None:
     stage.go(LIST)
     stage.tab.click(".user-menu summary")
+
+
+def _found(stage: Stage, *, by_keys: str = "ма") -> None:
+    """The box behind Ctrl-K, with what was found."""
+    stage.go("/admin/mailing/mailing/")
+    stage.tab.keyboard.press("Control+k")
+    stage.tab.locator("#finder [role=option]").first.wait_for()
+    if by_keys:
+        with stage.tab.expect_response(lambda answer: "/admin/find/" in answer.url):
+            stage.tab.keyboard.type(by_keys)
+    stage.tab.wait_for_timeout(300)
+
+
+def _keys(stage: Stage) -> None:
+    stage.go("/admin/mailing/mailing/")
+    stage.tab.keyboard.press("?")
 
 
 SCENES: dict[str, Callable[[Stage], None]] = {
@@ -254,6 +344,10 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_error_404_stranger": lambda stage: stage.show(stage.answered("/nowhere/")),
     "scene_error_500": _broken,
     "scene_no_rights": lambda stage: stage.show(stage.answered("/admin/", user="nobody")),
+    "scene_mailbox_letter": partial(_letter_opened, "html"),
+    "scene_mailbox_headers": partial(_letter_opened, "headers"),
+    "scene_mailbox_found": _letters_searched,
+    "scene_mailbox_nothing": lambda stage: stage.go("/admin/mailbox/?q=nothing-of-the-kind"),
     "scene_import_refused": lambda stage: stage.upload(IMPORT, "first;second\n1;2\n"),
     "scene_import_check": lambda stage: stage.upload(IMPORT, half_wrong()),
     "scene_import_done": _import_done,
@@ -271,9 +365,28 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_clients_ticked": _ticked,
     "scene_client_twice": _twice,
     "scene_client_known": _known,
+    "scene_recipients": lambda stage: stage.go(_recipients()),
+    "scene_recipients_skipped": lambda stage: stage.go(f"{_recipients()}?part=skipped"),
+    "scene_recipients_ticked": _recipients_ticked,
+    "scene_recipients_all_removed": _all_recipients_removed,
+    "scene_recipients_add": lambda stage: stage.go(_recipients("add-recipients")),
+    "scene_recipients_pasted": _pasted,
+    "scene_recipients_of_everyone": _recipients_of_everyone,
+    "scene_recipients_nobody": _nobody_yet,
     "scene_group_saved": _saved_group,
     "scene_save_menu": _save_menu,
+    "scene_calendar_week": lambda stage: stage.go(f"{CALENDAR}?week={timezone.localdate()}"),
+    "scene_calendar_day": lambda stage: stage.go(f"{CALENDAR}?day={timezone.localdate()}"),
+    "scene_report_swapped": lambda stage: stage.go(f"{REPORT}?started_at__since=2026-11-28"
+                                                   "&started_at__until=2026-11-01"),
+    "scene_report_year": lambda stage: stage.go(f"{REPORT}?period=year"),
+    "scene_report_numbers": _numbers,
     "scene_user_menu": _menu,
+    "scene_find_box": _found,
+    "scene_find_opened": lambda stage: _found(stage, by_keys=""),
+    "scene_find_nothing": lambda stage: stage.go("/admin/find/?q=xyzzy"),
+    "scene_find_page": lambda stage: stage.go("/admin/find/?q=xfq"),
+    "scene_find_keys": _keys,
     "scene_unsubscribe": _asked,
     "scene_unsubscribed": _left,
     "scene_unsubscribe_unknown": lambda stage: stage.go("/u/nonsense/"),

@@ -1,11 +1,13 @@
 """Pictures of every page and scene into var/shots/: `python -m tests.browser.shots [part of a page name …]`.
 
-Each in Russian and English, light and dark, wide and phone, on a seeded demo of its own.
+Each in Russian and English, light and dark, wide and phone, on a seeded demo of its own. With `--guide` those
+that the guide for staff shows, into its folder.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import logging
 import os
 import socket
@@ -30,12 +32,35 @@ STRANGERS = {
 }
 HIGHEST = 6000
 
+# Pictures of the guide (mailing/guide), by the name it calls them: the page or scene.
+GUIDE = {
+    "overview": "index",
+    "clients": "mailing_client_changelist",
+    "import": "scene_import_check",
+    "message": "mailing_message_change",
+    "mailing": "scene_mailing_sending",
+    "attempt": "scene_attempt_failed",
+    "report": "mailing_attempt_report",
+    "calendar": "mailing_mailing_calendar",
+    "stop-list": "mailing_suppression_changelist",
+}
+AS_WEBP = """async (png) => {
+    const picture = new Image();
+    picture.src = "data:image/png;base64," + png;
+    await picture.decode();
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [picture.width, picture.height];
+    canvas.getContext("2d").drawImage(picture, 0, 0);
+    return canvas.toDataURL("image/webp", 0.8).split(",")[1];
+}"""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="only pages whose name contains one of these")
     parser.add_argument("--languages", nargs="+", default=["ru", "en"])
     parser.add_argument("--themes", nargs="+", default=["light", "dark"])
+    parser.add_argument("--guide", action="store_true", help="the pictures of the guide for staff")
     parser.add_argument("--out", type=Path, default=ROOT / "var" / "shots")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="samovar-shots-") as folder:
@@ -97,8 +122,11 @@ def take(base: str, options: argparse.Namespace) -> None:
     plays = {page.name: _opening(page.url) for page in pages} | SCENES | sending_scenes.SCENES
     if options.names:
         plays = {name: play for name, play in plays.items() if any(part in name for part in options.names)}
-    options.out.mkdir(parents=True, exist_ok=True)
     session = client.cookies["sessionid"].value
+    if options.guide:
+        illustrate(base, session, plays, options.languages)
+        return
+    options.out.mkdir(parents=True, exist_ok=True)
     with launched() as browser:
         for language, theme, (width, size) in product(options.languages, options.themes, SIZES):
             context = browser.new_context(viewport=size, color_scheme=theme, locale="ru-RU")
@@ -115,6 +143,36 @@ def take(base: str, options: argparse.Namespace) -> None:
             context.close()
     count = len(list(product(options.languages, options.themes, SIZES))) * len(plays)
     sys.stdout.write(f"{count} pictures of {len(plays)} pages in {options.out}\n")
+
+
+def illustrate(base: str, session: str, plays: dict[str, Any], languages: list[str]) -> None:
+    """The pictures of the guide: one window each, light, small files. A page that is not there yet is left out."""
+    from mailing.guide import pages
+    from tests.browser import sending_scenes
+    from tests.browser.chromium import launched
+    from tests.browser.scenes import Stage
+
+    width, height = pages.PICTURE_SIZE
+    with launched() as browser:
+        for language, (name, page) in product(languages, GUIDE.items()):
+            if page not in plays:
+                sys.stdout.write(f"{name}: there is no page {page}\n")
+                continue
+            context = browser.new_context(
+                viewport={"width": width, "height": height}, color_scheme="light", locale=language
+            )
+            for cookie, value in {"django_language": language, "sessionid": session}.items():
+                context.add_cookies([{"name": cookie, "value": value, "url": base}])
+            tab = context.new_page()
+            sending_scenes.breathe()
+            plays[page](Stage(tab, base, language))
+            png = base64.b64encode(tab.screenshot()).decode()
+            file = pages.PICTURES / language / f"{name}.webp"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            tab.goto("about:blank")  # its own policy of contents lets nothing of this happen
+            file.write_bytes(base64.b64decode(tab.evaluate(AS_WEBP, png)))
+            context.close()
+            sys.stdout.write(f"{file.relative_to(ROOT)}: {file.stat().st_size // 1024} KB\n")
 
 
 def _opening(url: str) -> Any:

@@ -17,7 +17,8 @@ SMALL = """() => {
   const LEAST = 24;
   const boxes = [];
   for (const control of document.querySelectorAll("a[href], button, input, select, textarea, summary")) {
-    const shown = control.checkVisibility({visibilityProperty: true, opacityProperty: true});
+    const asked = {contentVisibilityAuto: true, visibilityProperty: true, opacityProperty: true};
+    const shown = control.checkVisibility(asked);
     if (!shown || control.disabled || control.type === "hidden" || control.matches(".skip-to-content-link")) continue;
     const part = control.labels?.length === 1 && /checkbox|radio/.test(control.type) ? [control.labels[0]] : [];
     const rects = [control, ...part].map((one) => one.getBoundingClientRect()).filter((one) => one.width > 1);

@@ -20,7 +20,7 @@ def overview(browser: Browser) -> str:
 
 
 def test_every_page_says_that_no_letters_leave_this_machine_and_leads_to_them(admin_client: Browser) -> None:
-    assert "Demo: no letters leave this machine" in overview(admin_client)
+    assert "Demo: letters stay here" in overview(admin_client)
     assert 'href="/admin/mailbox/"' in overview(admin_client)
 
 

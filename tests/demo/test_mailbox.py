@@ -40,7 +40,11 @@ def send(port: int, to: str) -> smtplib.SMTP:
 
 def test_keeps_every_letter_as_it_came(mailbox: int, tmp_path: Path) -> None:
     send(mailbox, SPARED).quit()
-    (letter,) = StoredLetters(tmp_path / "box").page(1, 10)
+    kept = StoredLetters(tmp_path / "box")
+    (row,) = kept.page(1, 10).letters
+    assert (row.to, row.subject, row.seen) == (SPARED, "Чай", False)
+    letter = kept.get(row.key)
+    assert letter is not None
     assert (letter.to, letter.subject) == (SPARED, "Чай")
     assert letter.text.splitlines() == ["Hello", ".", "..dots"]
 
@@ -116,19 +120,21 @@ def test_pages_are_newest_first_and_clearing_removes_all(mailbox: int, tmp_path:
     for number in range(3):
         send(mailbox, f"c{number}@b.example").quit()
     kept = StoredLetters(tmp_path / "box")
-    assert [letter.to for letter in kept.page(1, 2)] == ["c2@b.example", "c1@b.example"]
-    assert [letter.to for letter in kept.page(2, 2)] == ["c0@b.example"]
-    assert kept.get("../../etc/passwd") is None
-    assert (kept.clear(), len(kept)) == (3, 0)
+    assert [row.to for row in kept.page(1, 2).letters] == ["c2@b.example", "c1@b.example"]
+    assert [row.to for row in kept.page(2, 2).letters] == ["c0@b.example"]
+    for key in ("../../etc/passwd", "..", ".", "", "x\0y", "x" * 5000):
+        assert kept.get(key) is None
+    assert (kept.clear(), len(kept), kept.page(1, 2).number) == (3, 0, 0)
 
 
 def test_a_mailbox_that_never_received_anything_is_empty(tmp_path: Path) -> None:
-    assert StoredLetters(tmp_path / "nothing").page(1, 10) == []
+    assert StoredLetters(tmp_path / "nothing").page(1, 10).letters == ()
 
 
 def test_a_name_in_two_encoded_words_stays_one_name(tmp_path: Path) -> None:
     words = "=?utf-8?b?0JTQvNC40YLRgNC40LXQstC4?=\n =?utf-8?b?0Yc=?=\n <d@a.example>"
-    Maildir(tmp_path / "letters").add(f"To: {words}\nSubject: =?no-such?b?0Yc=?=\n\nHello\n".encode())
-    (letter,) = StoredLetters(tmp_path).page(1, 1)
+    key = Maildir(tmp_path / "letters").add(f"To: {words}\nSubject: =?no-such?b?0Yc=?=\n\nHello\n".encode())
+    letter = StoredLetters(tmp_path).get(key)
+    assert letter is not None
     assert letter.recipient == "Дмитриевич <d@a.example>"
     assert letter.subject == "=?no-such?b?0Yc=?="

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+from base64 import b64encode
 from mailbox import Maildir
 from pathlib import Path
 
@@ -9,8 +11,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.test import Client as Browser
 
-from mailing.demo import faults
+from mailing.demo import faults, letter_index
 from mailing.demo.faults import Fault
+from mailing.demo.maildir import StoredLetters
 from tests.factories import DeliveryFactory, MailingFactory, UserFactory
 
 PAGE = "/admin/mailbox/"
@@ -62,7 +65,8 @@ def test_lists_letters_page_by_page(admin_client: Browser, directory: Path) -> N
     page = admin_client.get(PAGE).content.decode()
     assert page.count("anna@mail.example") == 50
     assert "51 letters" in page
-    assert admin_client.get(f"{PAGE}?p=2").content.decode().count("anna@mail.example") == 1
+    for number, shown in (("2", 1), ("3", 1), (2**62, 1), (10**20, 50), ("-1", 50), ("x", 50)):
+        assert admin_client.get(f"{PAGE}?p={number}").content.decode().count("anna@mail.example") == shown
 
 
 def test_shows_text_and_source_escaped_and_html_in_a_sandbox(admin_client: Browser, directory: Path) -> None:
@@ -119,6 +123,153 @@ def test_a_letter_names_the_mailing_that_sent_it(admin_client: Browser, director
     sent = DeliveryFactory(attempt__mailing=mailing, email="anna@mail.example", message_id="<7.1@samovar.example>")
     directory.mkdir(exist_ok=True)
     letter = f"Message-ID: {sent.message_id}\n" + LETTER.format(subject="Tea")
-    Maildir(directory / "letters").add(letter.encode())
-    page = admin_client.get(PAGE).content.decode()
+    key = Maildir(directory / "letters").add(letter.encode())
+    page = admin_client.get(f"{PAGE}{key}/").content.decode()
     assert f'<a href="/admin/mailing/mailing/{mailing.pk}/change/">Morning tea</a>' in page
+
+
+# --- Two panes ------------------------------------------------------------------------------------------
+
+
+def test_a_letter_opens_beside_the_list_and_leads_to_its_neighbours(admin_client: Browser, directory: Path) -> None:
+    keys = [arrive(directory, f"Tea {number}") for number in range(3)]
+    page = admin_client.get(f"{PAGE}{keys[1]}/")
+    assert [row.key for row in page.context["rows"]] == keys[::-1]
+    assert (page.context["place"].newer, page.context["place"].older) == (keys[2], keys[0])
+    assert page.content.decode().count('aria-current="page">\n      <span class="letters-head">') == 1
+    assert [row.seen for row in admin_client.get(PAGE).context["rows"]] == [False, True, False]
+
+
+def test_the_list_stands_at_the_letter_that_is_open(admin_client: Browser, directory: Path) -> None:
+    keys = [arrive(directory, f"Tea {number}") for number in range(51)]
+    assert admin_client.get(f"{PAGE}{keys[0]}/").context["page"].number == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("ЗЕЛЕНЫЙ чай", 1),
+        ("анна", 3),
+        ("anna@MAIL", 3),
+        ("plain words", 3),
+        ("WORDS", 3),
+        ("чай кофе", 0),
+        ("' OR 1", 0),
+    ],
+)
+def test_letters_are_found_by_subject_address_and_text(
+    admin_client: Browser, directory: Path, words: str, found: int
+) -> None:
+    for subject in ("Зелёный чай", "Чай", "Coffee"):
+        arrive(directory, f"=?utf-8?b?{b64encode(subject.encode()).decode()}?=")
+    page = admin_client.get(PAGE, {"q": words})
+    assert len(page.context["rows"]) == found
+    assert found or "Nothing found for" in page.content.decode()
+    first = page.context["rows"][0].key if found else ""
+    assert not found or admin_client.get(f"{PAGE}{first}/", {"q": words}).context["page"].paginator.count == found
+
+
+def test_a_search_longer_than_anybody_types_is_refused(admin_client: Browser, directory: Path) -> None:
+    assert admin_client.get(PAGE, {"q": "x" * 201}).status_code == 400
+
+
+def test_a_letter_is_taken_home_as_it_came(admin_client: Browser, directory: Path) -> None:
+    answer = admin_client.get(f"{PAGE}{arrive(directory)}/file/")
+    assert b"".join(answer) == LETTER.format(subject="Tea").encode()
+    assert (answer["Content-Disposition"], answer["X-Content-Type-Options"]) == (
+        'attachment; filename="letter.eml"',
+        "nosniff",
+    )
+
+
+# --- Letters that mean harm -----------------------------------------------------------------------------
+
+NESTED = "Content-Type: multipart/mixed; boundary=x\n\n--x\n" * 3000
+HOSTILE = {
+    "a script": "Subject: <script>alert(1)</script>\nDelivered-To: <img src=x onerror=alert(1)>\n\n<script>\n",
+    "ten thousand letters": f"Subject: {'ж' * 10_000}\n\nx\n",
+    "from right to left": "Subject: \u202egnp.exe\u2066\nDelivered-To: \u202ea@b.example\n\nx\n",
+    "nested": f"Subject: nested\n{NESTED}",
+    "broken parts": 'Content-Type: multipart/mixed; boundary="\n\n--\n\nContent-Type: text/html; charset="\0"\n',
+    "no such charset": 'Content-Type: text/html; charset="no-such"\n\n<p>\udc80</p>',
+    "no such encoding": "Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n!!!!!\n",
+    "empty": "",
+    "zeros": "\0" * 1000,
+    "ten thousand headers": "X-Much: more\n" * 10_000 + "\n",
+    "five megabytes": "Subject: large\n\n" + "a line of text\n" * 350_000,
+    "five megabytes of HTML": "Content-Type: text/html\n\n" + "<p>a line of text\n" * 290_000,
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_letter_that_means_harm_does_none(admin_client: Browser, directory: Path, what: str) -> None:
+    arrive(directory, "innocent")
+    raw = HOSTILE[what].encode(errors="surrogateescape")
+    key = Maildir(directory / "letters").add(raw)
+    began = time.monotonic()
+    listed = admin_client.get(PAGE)
+    assert {row.key for row in listed.context["rows"]} >= {key}
+    assert len(listed.content) < 60_000
+    for tab in ("", "text", "headers", "source", "nonsense"):
+        page = admin_client.get(f"{PAGE}{key}/", {"tab": tab})
+        text = page.content.decode()
+        assert page.status_code == 200
+        assert len(text) < 500_000
+        assert "<script>alert" not in text
+        assert "<img src=x" not in text
+    assert admin_client.get(f"{PAGE}{key}/html/")["Content-Security-Policy"].endswith("sandbox")
+    assert time.monotonic() - began < 20
+
+
+def test_what_turns_letters_round_stays_within_its_own_field(admin_client: Browser, directory: Path) -> None:
+    directory.mkdir()
+    Maildir(directory / "letters").add(HOSTILE["from right to left"].encode())
+    assert '<bdi class="letters-subject">\u202e' in admin_client.get(PAGE).content.decode()
+
+
+# --- The index ------------------------------------------------------------------------------------------
+
+
+def test_letters_that_come_and_go_are_noticed_and_a_broken_index_is_made_anew(
+    admin_client: Browser, directory: Path
+) -> None:
+    def shown() -> list[str]:
+        return [row.subject for row in admin_client.get(PAGE).context["rows"]]
+
+    first = arrive(directory, "one")
+    assert shown() == ["one"]
+    arrive(directory, "two")
+    assert shown() == ["two", "one"]
+    (directory / "letters" / "new" / first).unlink()
+    assert shown() == ["two"]
+    (directory / "letters.index").write_bytes(b"nonsense" * 1000)
+    assert shown() == ["two"]
+
+
+def test_a_request_reads_in_as_much_as_it_may_and_says_what_is_left(
+    admin_client: Browser, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        arrive(directory, f"Tea {number}")
+    monkeypatch.setattr(letter_index, "READING", -1)
+    assert "5 older letters are still being read in" in admin_client.get(PAGE).content.decode()
+    monkeypatch.setattr(letter_index, "READING", 5)
+    assert "still being read in" not in admin_client.get(PAGE).content.decode()
+
+
+def test_looking_again_opens_no_letter(
+    admin_client: Browser, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(directory)
+    monkeypatch.setattr(letter_index, "SETTLED", -(10**18))
+    admin_client.get(PAGE)
+    monkeypatch.setattr(letter_index.os, "listdir", None)
+    assert len(admin_client.get(PAGE).context["rows"]) == 1
+
+
+def test_nothing_of_the_forgotten_stays_in_the_index(directory: Path, admin_client: Browser) -> None:
+    arrive(directory, "Tea")
+    admin_client.get(PAGE)
+    StoredLetters(directory).drop(lambda text: "anna@mail.example" in text)
+    assert not (directory / "letters.index").exists()
+    assert "anna" not in admin_client.get(PAGE).content.decode()

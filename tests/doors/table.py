@@ -42,7 +42,7 @@ class Door:
     @property
     def is_action(self) -> bool:
         """An action of a list: who may not is not offered it; the list is shown again and nothing happens."""
-        return "action" in self.data
+        return "action" in self.data and not self.args
 
     def address(self, ids: dict[str, Any]) -> str:
         return reverse(self.name, args=[ids.get(argument, argument) for argument in self.args])
@@ -115,6 +115,8 @@ NOT_DOORS = {
 
 SHELL = (
     get("index", STAFF),
+    get("find", STAFF, data={"q": "anna"}),
+    get("find", STAFF, data={"q": "", "part": "1"}, note="for the box"),
     get("login", EVERYBODY, answers=(200, 302)),
     get("password_change", STAFF),
     get("password_change_done", STAFF),
@@ -216,6 +218,7 @@ EXCHANGE = (
     Door("admin:mailing_delivery_export", PREPARERS, method="POST", data={"format": "0"}),
     get("mailing_attempt_export", PREPARERS),
     get("mailing_attempt_report", LOOKERS),
+    get("mailing_attempt_report", LOOKERS, data={"period": "year"}, note="of a year"),
     get("mailing_attempt_report", PREPARERS, data={"format": "csv"}, note="as a file"),
 )
 
@@ -266,15 +269,23 @@ MAILINGS = (
     *look("mailing", LOOKERS, "draft"),
     get("mailing_mailing_add", PREPARERS),
     save("mailing_mailing_add", PREPARERS, form="mailing_form", message="{free}", is_paused="on"),
-    save("mailing_mailing_change", PREPARERS, "draft", form="mailing_form", name="Changed"),
-    save("mailing_mailing_change", SENDERS, "active", form="mailing_form", name="Changed"),
+    post("mailing_mailing_change", NOBODY, "draft", data={"name": "Changed"}, refusals=(405,)),
+    *(get(f"mailing_mailing_{tab}", LOOKERS, "active") for tab in ("letter", "recipients", "schedule", "runs")),
+    save("mailing_mailing_schedule", PREPARERS, "draft", form="mailing_form", name="Changed"),
+    save("mailing_mailing_schedule", SENDERS, "active", form="mailing_form", name="Changed"),
+    save("mailing_mailing_letter", PREPARERS, "draft", form="mailing_form", from_name="Tea shop"),
+    save("mailing_mailing_letter", SENDERS, "active", form="mailing_form", from_name="Tea shop"),
     get("mailing_mailing_delete", PREPARERS, "draft"),
     get("mailing_mailing_delete", SENDERS, "active"),
     post("mailing_mailing_delete", PREPARERS, "draft", data={"post": "yes"}),
     post("mailing_mailing_delete", SENDERS, "active", data={"post": "yes"}),
     get("mailing_mailing_send", SENDERS, "active"),
     post("mailing_mailing_send", SENDERS, "active", data={"seen": "{attempt}"}),
+    get("mailing_mailing_pause", SENDERS, "active"),
     post("mailing_mailing_pause", SENDERS, "active"),
+    get("mailing_mailing_resume", SENDERS, "draft"),
+    post("undo", SENDERS, "undo"),
+    get("undo", STAFF, "undo", answers=(302,)),
     post("mailing_mailing_resume", SENDERS, "draft"),
     get("mailing_mailing_finish", SENDERS, "active"),
     post("mailing_mailing_finish", SENDERS, "active"),
@@ -292,13 +303,48 @@ MAILINGS = (
     get("mailing_mailing_dry-run", SENDERS, "active"),
     post("mailing_mailing_dry-run", SENDERS, "active", answers=(200,), changes=False),
     get("mailing_mailing_live", LOOKERS, "active"),
-    get("mailing_mailing_preview", LOOKERS, "active"),
     get("mailing_mailing_plan", PREPARERS),
+    get("mailing_mailing_calendar", LOOKERS),
+    get("mailing_mailing_calendar", LOOKERS, data={"week": "2026-11-23"}, note="a week"),
+    get("mailing_mailing_calendar", LOOKERS, data={"day": "2026-11-28"}, note="a day"),
+    get("mailing_mailing_add", PREPARERS, data={"start": "2999-12-31"}, note="on a day of the calendar"),
     *(act("mailing", action, SENDERS, "active", data={"post": "yes"}) for action in ("send_now", "pause", "finish")),
     act("mailing", "resume", SENDERS, "draft"),
     act("mailing", "copy", PREPARERS, "active"),
     act("mailing", "delete_selected", PREPARERS, "draft", data={"post": "yes"}),
     act("mailing", "delete_selected", SENDERS, "active", data={"post": "yes"}),
+)
+
+REMOVE, ADD = ({"action": f"{what}_recipients", "index": "0"} for what in ("remove", "add"))
+OFFERED_NOTHING = (200, 302, 403)  # the list is shown again, and nothing happens
+
+RECIPIENTS = (
+    *(
+        door
+        for may, mailing in ((PREPARERS, "draft"), (SENDERS, "active"))
+        for door in (
+            get("mailing_mailing_add-recipients", may, mailing),
+            get("mailing_mailing_paste-recipients", may, mailing),
+            post(
+                "mailing_mailing_recipients",
+                may,
+                mailing,
+                data=REMOVE | {ACTION_CHECKBOX_NAME: "{client}"},
+                refusals=OFFERED_NOTHING,
+                note="ticked",
+            ),
+            post(
+                "mailing_mailing_recipients",
+                may,
+                mailing,
+                data=REMOVE | {ACTION_CHECKBOX_NAME: "0", "select_across": "1", "apply": "1"},
+                refusals=OFFERED_NOTHING,
+                note="all",
+            ),
+            post("mailing_mailing_add-recipients", may, mailing, data=ADD | {ACTION_CHECKBOX_NAME: "{loose}"}),
+            post("mailing_mailing_paste-recipients", may, mailing, data={"addresses": "boris@mail.example"}),
+        )
+    ),
 )
 
 ATTEMPTS = (
@@ -316,10 +362,16 @@ ATTEMPTS = (
 )
 
 DEMO = (
+    post("first_steps", STAFF, changes=False),
+    get("help", STAFF),
+    get("help_words", STAFF),
+    get("help_page", STAFF, "overview"),
+    get("help_page", NOBODY, "no-such-page", answers=(), refusals=(404,)),
     post("fill_with_examples", ROOT),
     get("mailing_mailbox", LOOKERS),
     get("mailing_mailbox_letter", LOOKERS, "letter"),
     get("mailing_mailbox_html", LOOKERS, "letter"),
+    get("mailing_mailbox_file", LOOKERS, "letter"),
     post("mailing_mailbox_clear", SENDERS, changes=False),
     post("mailing_mailbox_fault", SENDERS, data={"fault": "none"}, changes=False),
 )
@@ -376,6 +428,17 @@ SYSTEM = (
     Door("admin:mailing_accessevent_export", ROOT, method="POST", data={"format": "0", "resource": "0"}),
 )
 
-DOORS: tuple[Door, ...] = (*SHELL, *CLIENTS, *EXCHANGE, *STOP_LIST, *MESSAGES, *MAILINGS, *ATTEMPTS, *DEMO, *SYSTEM)
+DOORS: tuple[Door, ...] = (
+    *SHELL,
+    *CLIENTS,
+    *EXCHANGE,
+    *STOP_LIST,
+    *MESSAGES,
+    *MAILINGS,
+    *RECIPIENTS,
+    *ATTEMPTS,
+    *DEMO,
+    *SYSTEM,
+)
 # Whoever may not open a list gets 403 for its actions, too; the others find them gone.
 LISTS: dict[str, str] = {door.name: door.may for door in DOORS if door.method == "GET" and not door.args}

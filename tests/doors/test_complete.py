@@ -31,6 +31,7 @@ def posts(page: str, address: str) -> Iterator[str]:
 @pytest.mark.parametrize("door", PAGES, ids=str)
 def test_whatever_a_page_can_post_is_in_the_table(world: World, door: Door) -> None:
     world.upload_of("S")
+    world.undo_of("S")
     address = door.address(world.ids)
     answer = world.browser("S").get(address, door.values(world.ids))
     if answer["Content-Type"].startswith("text/html") and not answer.streaming and answer.content:

@@ -31,6 +31,7 @@ def sent_to_login(answer: HttpResponse) -> bool:
 @pytest.mark.parametrize(("door", "role"), CASES)
 def test_a_door_lets_in_whom_the_table_says(company: Company, world: World, door: Door, role: str) -> None:
     world.upload_of(role)
+    world.undo_of(role)
     before = company.rows
     answer = knock(door, role, world)
     if role in door.may:

@@ -42,7 +42,7 @@ from mailing.models import (
     Suppression,
     TrialLetter,
 )
-from mailing.services.access import trail
+from mailing.services.access import trail, undos
 from mailing.services.clients import imports
 from tests import factories
 
@@ -84,6 +84,16 @@ class World:
         assert isinstance(owner, User)
         file = SimpleUploadedFile("clients.csv", b"email\nnew@mail.example\n", "text/csv")
         self.ids["upload"] = imports.receive(file, by=owner, mailing=None).pk
+
+    def undo_of(self, role: str) -> None:
+        """A pause that this person could take back: one's own if there is one."""
+        user = self.users[role]
+        owner = user if isinstance(user, User) else self.users["S"]
+        assert isinstance(owner, User)
+        draft = Mailing.objects.get(pk=self.ids["draft"])
+        undo = undos.of_pause([draft], by=owner)
+        assert undo is not None
+        self.ids["undo"] = undo.pk
 
 
 @dataclass

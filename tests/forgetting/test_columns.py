@@ -19,7 +19,9 @@ from django.test import Client as Browser
 from django.utils import timezone
 from picklefield import PickledObjectField
 
-from mailing.models import Client, ClientImport, ClientImportPiece, MailService
+from mailing.choices import UndoKind
+from mailing.models import Client, ClientImport, ClientImportPiece, MailService, UndoEntry
+from mailing.services.access import undos
 from mailing.services.clients import erasure
 from tests.doors import world as doors
 from tests.factories import ClientFactory, SuppressionFactory
@@ -59,6 +61,8 @@ COLUMNS = {
     "mailing.MailService.deleted_runs": "numbers",
     "mailing.MailService.without_chunking": "a mail server",
     "mailing.ClientImport.counters": "five numbers",
+    "mailing.TrialLetter.outcome": "identifiers of ours, without the server's words",
+    "mailing.Undo.mailings": "numbers and moments",
     "sessions.Session.session_key": "random",
     "admin.LogEntry.object_id": "a number",
     "django_q.Task.id": "random",
@@ -118,6 +122,8 @@ def eva(settings: LazySettings, tmp_path: Path) -> Client:
     waiting = ClientImport.objects.create(file_name="b.csv", expires_at=timezone.now())
     ClientImportPiece.objects.create(upload=waiting, number=0, data=b"-")
     AccessAttempt.objects.bulk_create([AccessAttempt(username="-", failures_since_start=1)])  # as axes did in 0.1.0
+    undo = undos.begin(UndoKind.LIFT, by=boss)
+    UndoEntry.objects.create(undo=undo, email="-@mail.example", note="-", manual_note="-")
     SuppressionFactory(email="somebody@mail.example", note="-", manual_note="-")
     return ClientFactory(email=THEM, full_name="")
 

@@ -26,7 +26,7 @@ def company(
 def world(
     company: Company, db: None, settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> World:
-    settings.DEBUG, settings.VAR_DIR = False, tmp_path
+    settings.VAR_DIR = tmp_path
     monkeypatch.setattr("mailing.demo.is_on", lambda: True)  # its pages are asked, too
     monkeypatch.setattr("mailing.demo.seeding.CLIENTS", FEW)
     return company.moved_to(tmp_path)

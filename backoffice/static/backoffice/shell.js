@@ -5,8 +5,8 @@
 
   // Keys by their place on the keyboard (event.code): the same in Russian and English layouts.
   document.addEventListener("keydown", (event) => {
-    const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (event.code === "Slash" && plain && !typing(event.target)) {
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey; // with Shift it is a "?"
+    if (event.code === "Slash" && plain && !typing(event.target) && !document.querySelector("dialog[open]")) {
       const search = document.getElementById("searchbar");
       if (search) {
         event.preventDefault();

@@ -14,14 +14,17 @@ from mailing.admin.common import delivery_text, pills, steps
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.pages import user_of
 from mailing.choices import AttemptStatus, DeliveryReason, DeliveryStatus
-from mailing.formatting import Tone, duration, num, percent
+from mailing.formatting import Tone, duration, num, shares
 from mailing.furniture import Button, Card, ChangePage, Notice, Words
+from mailing.guide import terms
 from mailing.models import Attempt, RefusalGroup
 from mailing.services import states
 from mailing.services.access import permissions
 from mailing.services.clients import suppression
 from mailing.services.reports import statistics
 from mailing.services.states import Told
+
+EXPLAINED = (DeliveryStatus.UNCONFIRMED, DeliveryStatus.SKIPPED)  # the words people ask about
 
 
 class AttemptChangePage(SamovarModelAdmin[Attempt]):
@@ -30,6 +33,7 @@ class AttemptChangePage(SamovarModelAdmin[Attempt]):
         return ChangePage(
             title=attempt_title(obj),
             pill=pills.state(told),
+            term=told.state.value,
             cards=_cards(obj),
             notices=_notices(obj, told),
             buttons=self._buttons(request, obj, told),
@@ -98,24 +102,27 @@ def _cards(obj: Attempt) -> list[Card]:
 
 def balance(obj: Attempt) -> list[Card]:
     """The recipients, and what became of them: the other figures add up to the first. Each leads to its rows."""
+    statuses = (DeliveryStatus.SENT, DeliveryStatus.FAILED, DeliveryStatus.UNCONFIRMED, DeliveryStatus.SKIPPED)
+    sent, failed, unconfirmed, skipped, unsent = shares([*(getattr(obj, status) for status in statuses), obj.open])
     found = [
         Card(_("Recipients"), obj.audience, url=deliveries_url(obj) if obj.audience else ""),
-        _card(obj, _("Accepted"), DeliveryStatus.SENT),
-        _card(obj, _("Refused"), DeliveryStatus.FAILED, "red"),
-        _card(obj, _("Unconfirmed"), DeliveryStatus.UNCONFIRMED, "amber"),
+        _card(obj, _("Accepted"), DeliveryStatus.SENT, sent),
+        _card(obj, _("Refused"), DeliveryStatus.FAILED, failed, "red"),
+        _card(obj, _("Unconfirmed"), DeliveryStatus.UNCONFIRMED, unconfirmed, "amber"),
     ]
     if obj.skipped:
-        found.append(_card(obj, _("Skipped"), DeliveryStatus.SKIPPED))
+        found.append(_card(obj, _("Skipped"), DeliveryStatus.SKIPPED, skipped))
     if obj.open:
-        found.append(Card(_("Not sent yet"), obj.open, percent(obj.open, obj.audience)))
+        found.append(Card(_("Not sent yet"), obj.open, unsent))
     return found
 
 
-def _card(obj: Attempt, label: str, status: DeliveryStatus, tone: Tone = "") -> Card:
+def _card(obj: Attempt, label: str, status: DeliveryStatus, share: str, tone: Tone = "") -> Card:
     number: int = getattr(obj, status)
     if not number:
         return Card(label, number)
-    return Card(label, number, percent(number, obj.audience), tone, deliveries_url(obj, status=status))
+    term = terms.of_delivery(status).key if status in EXPLAINED else ""
+    return Card(label, number, share, tone, deliveries_url(obj, status=status), term)
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,11 @@ class DeliveryResource(StreamedResource):
 class DeliveryAdmin(Unchangeable, StreamedExport[Delivery]):
     list_title = gettext_lazy("Deliveries")
     empty_title = gettext_lazy("No deliveries")
-    empty_text = gettext_lazy("The deliveries of an attempt are deleted some months after it; its numbers stay.")
+    empty_text = gettext_lazy(
+        "What became of the letter to each client, run by run, stands here. After some months it is deleted; the "
+        "numbers of the attempts stay."
+    )
+    list_terms = ("deferred", "refused", "unconfirmed", "skipped")
     changelist = DeliveryList
     link_parameters = (ONE_ATTEMPT,)
     actions = None
@@ -144,6 +148,11 @@ class DeliveryAdmin(Unchangeable, StreamedExport[Delivery]):
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return ("pk",) if ONE_ATTEMPT in request.GET else ("-pk",)
+
+    def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
+        if not request.user.has_perm("mailing.view_attempt"):
+            return []
+        return [Button(_("To the attempts"), reverse("admin:mailing_attempt_changelist"), primary=True)]
 
     def get_change_page(self, request: HttpRequest, obj: Delivery) -> ChangePage:
         return ChangePage(str(obj), pill=pills.delivery(obj))

@@ -29,13 +29,12 @@ class AttemptList(SamovarList):
         bodies = ("html_body", "text_body", "reasons", "mailing__message__body", "mailing__message__text_body")
         return related.defer(*bodies)
 
-    page_parameters = ("format",)
+    page_parameters = ("format", "period", "sort")
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        """`format` asks for the list as a file; it narrows nothing."""
+        """`format` asks for the list as a file, `period` and `sort` are the report's; they narrow nothing."""
         found = super().get_filters_params(params)
-        found.pop("format", None)
-        return found
+        return {name: values for name, values in found.items() if name not in self.page_parameters}
 
     @cached_property
     def signs(self) -> Signs:

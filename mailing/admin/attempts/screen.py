@@ -7,16 +7,19 @@ from datetime import timedelta
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from mailing import formatting
+from mailing.admin.attempts import files
 from mailing.admin.attempts.change_page import AttemptChangePage
 from mailing.admin.attempts.links import deliveries_url
 from mailing.admin.attempts.listing import AttemptList
 from mailing.admin.attempts.pages import AttemptPages
+from mailing.admin.attempts.report import AttemptReport
 from mailing.admin.common import delivery_text
 from mailing.admin.common.base import SamovarModelAdmin, Unchangeable
 from mailing.admin.common.filters import (
@@ -50,9 +53,11 @@ class LettersFilter(QuestionFilter):
 
     def questions(self) -> Questions:
         return {
+            "accepted": (_("accepted"), lambda attempts: attempts.filter(sent__gt=0)),
             "errors": (_("with errors"), lambda attempts: attempts.filter(Q(failed__gt=0) | Q(unconfirmed__gt=0))),
             "refused": (_("refused"), lambda attempts: attempts.filter(failed__gt=0)),
             "unconfirmed": (_("unconfirmed"), lambda attempts: attempts.filter(unconfirmed__gt=0)),
+            "skipped": (_("skipped"), lambda attempts: attempts.filter(skipped__gt=0)),
         }
 
 
@@ -80,10 +85,17 @@ def _who(attempt: Attempt) -> str:
 
 
 @admin.register(Attempt)
-class AttemptAdmin(AttemptChangePage, AttemptPages, Suggesting[Attempt], Unchangeable, SamovarModelAdmin[Attempt]):
+class AttemptAdmin(
+    AttemptChangePage, AttemptPages, AttemptReport, Suggesting[Attempt], Unchangeable, SamovarModelAdmin[Attempt]
+):
     list_title = gettext_lazy("Attempts")
     empty_title = gettext_lazy("Nothing has been sent yet")
     empty_text = gettext_lazy("Every run of every mailing will stand here: who got a letter, who did not, and why.")
+    empty_text_for_lookers = gettext_lazy(
+        "Every run of every mailing will stand here: who got a letter, who did not, and why. A Manager sets a "
+        "mailing going."
+    )
+    list_terms = ("partly", "failed", "missed", "unconfirmed", "skipped")
     changelist = AttemptList
     actions = None
     list_display = (
@@ -140,12 +152,17 @@ class AttemptAdmin(AttemptChangePage, AttemptPages, Suggesting[Attempt], Unchang
         told = delivery_text.in_short(attempt)
         return format_html('<span class="muted" title="{}">{}</span>', attempt.response, told) if told else "—"
 
+    def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
+        if not request.user.has_perm("mailing.change_mailing"):
+            return []
+        return [Button(_("To the mailings"), reverse("admin:mailing_mailing_changelist"), primary=True)]
+
     # --- above the list ---------------------------------------------------------------------------------
 
     def get_list_buttons(self, request: HttpRequest) -> list[Button]:
         query = request.GET.urlencode()
         report = Button(_("Report by mailing"), f"{self.url('report')}?{query}", icon="chart")
-        if not self.has_export_permission(request):
+        if not files.may_export(request):
             return [report]
         export = f"{self.url('export')}?{query}{'&' if query else ''}format="
         return [

@@ -16,22 +16,23 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from mailing.admin.clients.resources import ClientResource
-from mailing.admin.common.base import Context, SamovarModelAdmin
+from mailing.admin.common.base import Context, Result, SamovarModelAdmin
 from mailing.admin.common.export import EXPORT_FORMATS, exported
-from mailing.admin.common.pages import user_of
+from mailing.admin.common.pages import undoable, user_of
 from mailing.admin.common.row_actions import pictured
-from mailing.choices import SuppressionReason
+from mailing.choices import SuppressionReason, UndoKind
 from mailing.errors import NotAllowed
 from mailing.formatting import num
 from mailing.forms.clients import PickMailingForm
-from mailing.models import Client, Mailing
+from mailing.models import Client, Mailing, Undo
 from mailing.models.clients import ClientQuerySet
-from mailing.services.access import permissions
+from mailing.services.access import permissions, undos
 from mailing.services.clients import bulk_suppression, erasure, suppression
 from mailing.services.mailings import recipients
 
@@ -59,7 +60,7 @@ class ClientActions(SamovarModelAdmin[Client]):
     def add_to_mailing(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         form = self._mailing_form(request)
         mailing = form.cleaned_data["mailing"] if form.is_bound and form.is_valid() else None
-        if mailing and "apply" in request.POST:
+        if mailing and _is_answer(request, mailing):
             number = self._ask(recipients.add_to_mailing, mailing, queryset, by=user_of(request))
             words = ngettext("%(n)s client added to “%(mailing)s”.", "%(n)s clients added to “%(mailing)s”.", number)
             self._say(request, words, number, mailing)
@@ -73,12 +74,13 @@ class ClientActions(SamovarModelAdmin[Client]):
     def remove_from_mailing(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         form = self._mailing_form(request)
         mailing = form.cleaned_data["mailing"] if form.is_bound and form.is_valid() else None
-        if mailing and "apply" in request.POST:
-            number = self._ask(recipients.remove_from_mailing, mailing, queryset, by=user_of(request))
+        if mailing and _is_answer(request, mailing):
+            act = undos.begin(UndoKind.REMOVAL, by=user_of(request))
+            number = self._ask(recipients.remove_from_mailing, mailing, queryset, by=user_of(request), undo=act)
             words = ngettext(
                 "%(n)s client removed from “%(mailing)s”.", "%(n)s clients removed from “%(mailing)s”.", number
             )
-            self._say(request, words, number, mailing)
+            self._say(request, words, number, mailing, act)
             return None
         removed = recipients.among(mailing, queryset) if mailing else None
         context = {"form": form, "mailing": mailing, "removed": removed}
@@ -100,9 +102,11 @@ class ClientActions(SamovarModelAdmin[Client]):
     @admin.action(permissions=["stop"], description=gettext_lazy("Stop letters…"))
     def stop_letters(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         if "apply" in request.POST:
-            number = self._ask(bulk_suppression.stop_clients, queryset, by=user_of(request))
+            user = user_of(request)
+            act = undos.begin(UndoKind.STOP, by=user) if permissions.may_return_letters(user) else None
+            number = self._ask(bulk_suppression.stop_clients, queryset, by=user, undo=act)
             words = ngettext("%(n)s client gets no more letters.", "%(n)s clients get no more letters.", number)
-            self._say(request, words, number)
+            self._say(request, words, number, act=act)
             return None
         already = bulk_suppression.of_clients(queryset).count()
         return self._page(request, queryset, "stop_letters", _("Stop letters"), {"already": already})
@@ -112,9 +116,10 @@ class ClientActions(SamovarModelAdmin[Client]):
     def return_letters(self, request: HttpRequest, queryset: ClientQuerySet) -> HttpResponse | None:
         entries = bulk_suppression.of_clients(queryset)
         if "apply" in request.POST:
-            number = self._ask(suppression.lift_many, entries, by=user_of(request))
+            act = undos.begin(UndoKind.LIFT, by=user_of(request))
+            number = self._ask(suppression.lift_many, entries, by=user_of(request), undo=act)
             words = ngettext("%(n)s client gets letters again.", "%(n)s clients get letters again.", number)
-            self._say(request, words, number)
+            self._say(request, words, number, act=act)
             return None
         reasons = bulk_suppression.by_reason(entries)
         context = {
@@ -158,18 +163,20 @@ class ClientActions(SamovarModelAdmin[Client]):
 
     # --- what they share ---------------------------------------------------------------------------------------
 
-    def _ask(self, service: Callable[..., int], *args: object, by: User) -> int:
+    def _ask(self, service: Callable[..., Result], *args: object, by: User, **given: object) -> Result:
         try:
-            return service(*args, by=by)
+            return service(*args, by=by, **given)
         except NotAllowed as refusal:
             raise PermissionDenied(str(refusal)) from refusal
 
-    def _say(self, request: HttpRequest, words: str, number: int, mailing: Mailing | None = None) -> None:
+    def _say(
+        self, request: HttpRequest, words: str, number: int, mailing: Mailing | None = None, act: Undo | None = None
+    ) -> None:
         text = words % {"n": num(number), "mailing": mailing}
         if mailing:
-            url = f"{self.url('changelist')}?mailing={mailing.pk}"
+            url = reverse("admin:mailing_mailing_recipients", args=[mailing.pk])
             text = format_html('{} <a href="{}">{}</a>', text, url, _("Show the recipients"))
-        messages.success(request, text)
+        messages.success(request, undoable(request, text, act if number else None))
 
     def _page(
         self, request: HttpRequest, queryset: ClientQuerySet, name: str, title: str, context: Context
@@ -185,3 +192,8 @@ class ClientActions(SamovarModelAdmin[Client]):
             "back": request.get_full_path(),
         }
         return TemplateResponse(request, f"admin/mailing/client/{name}.html", shell | context)
+
+
+def _is_answer(request: HttpRequest, mailing: Mailing) -> bool:
+    """Whether the question was answered, and asked about this mailing: another one is counted first."""
+    return "apply" in request.POST and request.POST.get("counted", str(mailing.pk)) == str(mailing.pk)

@@ -22,15 +22,15 @@ from django.utils.translation import gettext_lazy, ngettext
 from mailing.admin.clients.known import tables
 from mailing.admin.common import pills
 from mailing.admin.common.base import SamovarModelAdmin
-from mailing.admin.common.pages import POST, View, form_of, user_of
-from mailing.choices import Audience, DeliveryStatus, SuppressionReason
+from mailing.admin.common.pages import POST, View, form_of, undoable, user_of
+from mailing.choices import Audience, DeliveryStatus, SuppressionReason, UndoKind
 from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num, pill, when
 from mailing.forms.clients import ClientForm
 from mailing.furniture import Button, Card, ChangePage
 from mailing.models import Client, Delivery, Mailing, Suppression
 from mailing.models.mailings import MailingQuerySet
-from mailing.services.access import permissions
+from mailing.services.access import permissions, undos
 from mailing.services.clients import disclosure, erasure, persons, suppression
 
 LISTED = 20
@@ -114,17 +114,11 @@ class ClientChangePage(SamovarModelAdmin[Client]):
     @admin.display(description=gettext_lazy("recipient of"))
     def mailings_list(self, client: Client) -> SafeString | str:
         if not client.number_of_mailings:
-            if _gets_what_goes_to_everyone(client):
-                return _("Not chosen for any mailing; what goes to everyone arrives all the same")
-            return _("Not a recipient of any mailing yet")
+            return _to_everyone(client) or _("Not a recipient of any mailing yet")
         shown = _newest_mailings(client)
-        links = [(reverse("admin:mailing_mailing_change", args=[row.pk]), row) for row in shown]
-        listed = format_html_join(", ", '<a href="{}">{}</a>', links)
         rest = client.number_of_mailings - len(shown)
-        if not rest:
-            return listed
-        words = ngettext("and %(n)s more", "and %(n)s more", rest) % {"n": num(rest)}
-        return format_html("{} {}", listed, words)
+        more = ngettext("and %(n)s more", "and %(n)s more", rest) % {"n": num(rest)} if rest else ""
+        return format_html("{} {}", _linked(shown), more)
 
     @admin.display(description=gettext_lazy("changed"))
     def changed(self, client: Client) -> SafeString | str:
@@ -147,10 +141,13 @@ class ClientChangePage(SamovarModelAdmin[Client]):
         if not permissions.may_stop_letters(user_of(request)):
             raise PermissionDenied
 
-        def act() -> Suppression:
-            return suppression.suppress(client.email, SuppressionReason.MANUAL, by=user_of(request))
+        user = user_of(request)
+        undo = undos.begin(UndoKind.STOP, by=user) if permissions.may_return_letters(user) else None
 
-        said = _("No more letters will go to this client.")
+        def act() -> Suppression:
+            return suppression.suppress(client.email, SuppressionReason.MANUAL, by=user, undo=undo)
+
+        said = undoable(request, _("No more letters will go to this client."), undo)
         return self.perform(request, act, said=said, back=self.url("change", pk))
 
     @POST
@@ -159,10 +156,13 @@ class ClientChangePage(SamovarModelAdmin[Client]):
         if not permissions.may_return_letters(user_of(request)):
             raise PermissionDenied
 
-        def act() -> int:
-            return suppression.lift_many(Suppression.objects.filter(email=client.email), by=user_of(request))
+        undo = undos.begin(UndoKind.LIFT, by=user_of(request))
 
-        said = _("Letters go to this client again.")
+        def act() -> int:
+            entries = Suppression.objects.filter(email=client.email)
+            return suppression.lift_many(entries, by=user_of(request), undo=undo)
+
+        said = undoable(request, _("Letters go to this client again."), undo)
         return self.perform(request, act, said=said, back=self.url("change", pk))
 
     def _link(self, row: Model) -> dict[str, str]:
@@ -236,9 +236,22 @@ def _newest_mailings(client: Client) -> list[Mailing]:
     return list(_light(Mailing.objects.filter(clients=client).order_by("-created_at", "-pk"))[:LISTED])
 
 
-def _gets_what_goes_to_everyone(client: Client) -> bool:
-    """Whether something goes to everyone, and so to them as well."""
-    return client.suppression is None and _planned().filter(audience=Audience.EVERYONE).exists()
+def _to_everyone(client: Client) -> SafeString | str:
+    """What goes to everyone, and so to them as well; names the next few."""
+    if client.suppression is not None:
+        return ""
+    found = _planned().filter(audience=Audience.EVERYONE).order_by("next_run_at")
+    shown = list(_light(found)[: COMING + 1])
+    if not shown:
+        return ""
+    number = len(shown) if len(shown) <= COMING else found.count()
+    words = _("Not added anywhere by name. Gets what goes to everyone (%(n)s):") % {"n": num(number)}
+    return format_html("{} {}", words, _linked(shown[:COMING]))
+
+
+def _linked(mailings: list[Mailing]) -> SafeString:
+    links = [(reverse("admin:mailing_mailing_change", args=[row.pk]), row) for row in mailings]
+    return format_html_join(", ", '<a href="{}">{}</a>', links)
 
 
 def _deliveries(client: Client) -> list[Delivery]:

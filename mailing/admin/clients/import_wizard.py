@@ -61,7 +61,8 @@ class ClientWizard(ImportMixin, SamovarModelAdmin[Client]):
         return [ClientResource]
 
     def get_import_form_kwargs(self, request: HttpRequest) -> Context:
-        return {**super().get_import_form_kwargs(request), "by": user_of(request)}
+        own = {"by": user_of(request), "mailing": request.GET.get("mailing", "")}
+        return {**super().get_import_form_kwargs(request), **own}
 
     # --- File → Check -----------------------------------------------------------------------------------
 

@@ -21,7 +21,8 @@ from mailing import unchecked
 from mailing.admin.clients.filters import links_of
 from mailing.admin.common import pills
 from mailing.admin.common.lists import SamovarList
-from mailing.admin.common.pagination import ChoicePaginator, SearchPaginator
+from mailing.admin.common.pagination import FARTHEST, ChoicePaginator, SearchPaginator, more_than
+from mailing.choices import Audience
 from mailing.formatting import num
 from mailing.furniture import Card
 from mailing.models import Client, Mailing, Suppression
@@ -30,7 +31,6 @@ LATELY = timedelta(days=30)
 # More found than this, and a look at each of them would take longer than anybody waits for a list.
 BROAD_SEARCH, BROAD_FILTER = 20_000, 100_000
 COUNTED = 100_000
-FARTHEST = 1_000_000  # page
 NOT_FILTERS = {SEARCH_VAR, PAGE_VAR, ORDER_VAR, IS_POPUP_VAR}
 
 
@@ -101,9 +101,19 @@ class ClientList(SamovarList):
     def receives(self, client: Client) -> SafeString:
         return pills.receives(self.stopped.get(client.email))
 
+    @cached_property
+    def to_everyone(self) -> int:
+        """How many mailings go to whoever receives mail."""
+        return Mailing.objects.active().filter(next_run_at__isnull=False, audience=Audience.EVERYONE).count()
+
     @admin.display(description=gettext_lazy("in mailings"))
     def mailings_number(self, client: Client) -> SafeString:
-        return format_html('<span class="num">{}</span>', num(self.mailings.get(client.pk, 0)))
+        """Nobody who gets letters is in none."""
+        number = self.mailings.get(client.pk, 0)
+        if number or client.email in self.stopped or not self.to_everyone:
+            return format_html('<span class="num">{}</span>', num(number))
+        words = _("to everyone: %(n)s") % {"n": num(self.to_everyone)}
+        return format_html('<span class="quiet">{}</span>', words)
 
 
 def choices(term: str, clients: QuerySet[Client], per_page: int) -> ChoicePaginator:
@@ -140,10 +150,6 @@ def _of_all() -> tuple[int, int | str]:
     stopped = Client.objects.filter(email__in=Suppression.objects.values("email")).count()
     fresh = Client.objects.filter(created_at__gte=timezone.now() - LATELY).order_by()[: COUNTED + 1].count()
     return stopped, fresh if fresh <= COUNTED else more_than(COUNTED)
-
-
-def more_than(number: int) -> str:
-    return _("more than %(n)s") % {"n": num(number)}
 
 
 def _with(request: HttpRequest, **params: str) -> str:

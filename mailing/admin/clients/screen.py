@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -27,14 +26,13 @@ from mailing.admin.clients.import_wizard import ClientWizard
 from mailing.admin.clients.listing import ClientList
 from mailing.admin.clients.resources import ClientResource
 from mailing.admin.common.base import SamovarModelAdmin
+from mailing.admin.common.client_rows import ClientRows
 from mailing.admin.common.export import StreamedExport
 from mailing.admin.common.filters import DateRangeFilter, Suggesting
 from mailing.admin.common.pagination import SearchPaginator
-from mailing.formatting import when
 from mailing.forms.clients import ClientForm
 from mailing.furniture import Button
 from mailing.models import Client
-from mailing.models.clients import ClientQuerySet
 
 COMMENT_SHOWN = 60
 
@@ -46,12 +44,19 @@ class ClientAdmin(
     ClientWizard,
     StreamedExport[Client],
     Suggesting[Client],
+    ClientRows,
     SamovarModelAdmin[Client],
 ):
     list_title = gettext_lazy("Clients")
     add_label = gettext_lazy("New client")
     empty_title = gettext_lazy("Your clients will be here")
-    empty_text = gettext_lazy("Load the file you have: Excel or CSV, as it is. Or add the first client by hand.")
+    empty_text = gettext_lazy(
+        "Clients are the people who get letters. Load the file you have: Excel or CSV, as it is. Or add the first "
+        "client by hand."
+    )
+    empty_text_for_lookers = gettext_lazy(
+        "Clients are the people who get letters. A Manager or an Editor loads them from a file."
+    )
     changelist = ClientList
     list_display = (
         *("name", "address", ClientList.receives, ClientList.mailings_number),
@@ -66,10 +71,6 @@ class ClientAdmin(
         DomainFilter,
         FileFilter,
     )
-    show_full_result_count = False  # a second count of all clients, of which nothing is shown
-    search_fields = ("search_text",)
-    search_help_text = gettext_lazy("By name, address and comment")
-    ordering = ("full_name", "pk")
     form = ClientForm
     readonly_fields = ("receives_now", "mailings_list", "added", "changed", "source")
     fieldsets = (
@@ -81,11 +82,6 @@ class ClientAdmin(
     import_export_change_list_template = "admin/mailing/client/change_list.html"
     deletion_labels = {"mailing.Mailing_clients": gettext_lazy("places in mailings")}
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        return ClientQuerySet.search(queryset, search_term), False  # type: ignore[arg-type]
-
     def get_fieldsets(self, request: HttpRequest, obj: Client | None = None) -> Any:
         """A new client has nothing to show yet."""
         if obj is None:
@@ -94,21 +90,9 @@ class ClientAdmin(
 
     # --- columns -----------------------------------------------------------------------------------------
 
-    @admin.display(description=gettext_lazy("full name"), ordering="full_name")
-    def name(self, client: Client) -> str:
-        return client.full_name or str(client.email)
-
-    @admin.display(description=gettext_lazy("e-mail"), ordering="email")
-    def address(self, client: Client) -> str:
-        return str(client.email)
-
     @admin.display(description=gettext_lazy("comment"))
     def short_comment(self, client: Client) -> str:
         return Truncator(client.comment.replace("\n", " ")).chars(COMMENT_SHOWN) or "—"
-
-    @admin.display(description=gettext_lazy("added"), ordering="created_at")
-    def added(self, client: Client) -> SafeString | str:
-        return when(client.created_at)
 
     # --- above the list ------------------------------------------------------------------------------------
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm
@@ -27,14 +28,15 @@ from mailing.admin.common import delivery_text, pills
 from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.export import StreamedExport
 from mailing.admin.common.filters import DateRangeFilter, Screen
-from mailing.admin.common.pages import View, taking_file, user_of
+from mailing.admin.common.pages import View, taking_file, undoable, user_of
 from mailing.admin.common.row_actions import pictured
+from mailing.choices import UndoKind
 from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num, person, when
 from mailing.forms.clients import SuppressionFileForm, SuppressionForm
 from mailing.furniture import Button, Card, ChangePage, Notice
 from mailing.models import Attempt, Suppression
-from mailing.services.access import permissions
+from mailing.services.access import permissions, undos
 from mailing.services.clients import bulk_suppression, suppression
 from mailing.tables import apart
 
@@ -91,8 +93,13 @@ class SuppressionAdding(SamovarModelAdmin[Suppression]):
         if change:
             super().save_model(request, obj, form, change)
             return
-        entry = suppression.suppress(obj.email, obj.reason, note=obj.note, by=user_of(request))
+        user = user_of(request)
+        undo = undos.begin(UndoKind.STOP, by=user) if permissions.may_return_letters(user) else None
+        entry = suppression.suppress(obj.email, obj.reason, note=obj.note, by=user, undo=undo)
         obj.pk = entry.pk
+        if undo is not None:
+            words = _("Letters to %(address)s are stopped.") % {"address": addresses.display(entry.email)}
+            messages.success(request, undoable(request, words, undo))
 
     def log_addition(self, request: HttpRequest, obj: Suppression, message: object) -> Any:
         """The service has written the entry."""
@@ -203,14 +210,13 @@ class SuppressionLifting(SamovarModelAdmin[Suppression]):
                 "%(n)s addresses taken off: letters go there again.",
                 number,
             )
-            return words % {"n": num(number)}
+            return undoable(request, words % {"n": num(number)}, undo if number else None)
 
         if not self.has_lift_permission(request):
             raise PermissionDenied
-        back = self.url("changelist")
-        return self.perform(
-            request, lambda: suppression.lift_many(entries, by=user_of(request)), said=said, back=back
-        )
+        undo = undos.begin(UndoKind.LIFT, by=user_of(request))
+        act = partial(suppression.lift_many, entries, by=user_of(request), undo=undo)
+        return self.perform(request, act, said=said, back=self.url("changelist"))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
         suppression.lift_many(queryset, by=user_of(request))
@@ -229,6 +235,10 @@ class SuppressionAdmin(
     empty_text = gettext_lazy(
         "Addresses that must never be written to stand here: who unsubscribed, whose mailbox does not exist, "
         "and whom you add yourself."
+    )
+    empty_text_for_lookers = gettext_lazy(
+        "Addresses that must never be written to stand here: who unsubscribed, whose mailbox does not exist, and "
+        "whom a Manager or an Editor adds."
     )
     list_display = ("address", "why", "since", "origin", "short_note")
     list_filter = ("reason", ("created_at", DateRangeFilter), AttemptFilter)

@@ -61,6 +61,9 @@ LOGGED_ONE_BY_ONE = 100  # deletions beyond that leave one line in the log inste
 class SamovarModelAdmin(ModelAdmin[Row]):
     """`list_title` and `add_label` are whole words ("Mailings", "New mailing"): Russian cannot decline "Add %s".
 
+    `empty_text` says what belongs into the empty list and what to do first, `empty_text_for_lookers` who does that,
+    to somebody who is offered no button.
+    `list_terms`, `form_terms`: words that are explained under the list and the form, by their keys in `guide.terms`.
     `deletion_labels`: words for the counts on the delete page, by model label.
     """
 
@@ -68,6 +71,9 @@ class SamovarModelAdmin(ModelAdmin[Row]):
     add_label: ClassVar[Words] = ""
     empty_title: ClassVar[Words] = _("Nothing here yet")
     empty_text: ClassVar[Words] = ""
+    empty_text_for_lookers: ClassVar[Words] = ""
+    list_terms: ClassVar[Sequence[str]] = ()
+    form_terms: ClassVar[Sequence[str]] = ()
     deletion_labels: ClassVar[dict[str, Words]] = {}
     has_history: ClassVar[bool] = True
 
@@ -143,15 +149,17 @@ class SamovarModelAdmin(ModelAdmin[Row]):
         return HttpResponseRedirect(f"{request.path}?{rest.urlencode()}" if rest else request.path)
 
     def _furnish_list(self, request: HttpRequest, cl: SamovarList, *, popup: bool) -> Context:
-        empty = not cl.result_count and not cl.query and not cl.has_active_filters
+        narrowed = cl.query or cl.has_active_filters or any(name in cl.params for name in self.link_parameters)
+        empty = not cl.result_count and not narrowed
+        steps = self.get_empty_buttons(request) if empty else []
         return {
             "is_empty": empty,
             "cards": [] if popup or empty else cl.cards(request),
             "list_buttons": [] if empty else self.get_list_buttons(request),
             "action_bar": None if popup or empty else self.get_action_bar(request),
             "empty_title": self.empty_title,
-            "empty_text": self.empty_text,
-            "empty_buttons": self.get_empty_buttons(request) if empty else [],
+            "empty_text": self.empty_text if steps else self.empty_text_for_lookers or self.empty_text,
+            "empty_buttons": steps,
         }
 
     # --- the page of one object ----------------------------------------------------------------------
@@ -177,7 +185,7 @@ class SamovarModelAdmin(ModelAdmin[Row]):
         form_url: str = "",
         obj: Row | None = None,
     ) -> HttpResponse:
-        context |= {"list_title": self.list_title, "subtitle": None}
+        context |= {"list_title": self.list_title, "subtitle": None, "form_terms": self.form_terms}
         if obj is None or add:
             context["title"] = self.add_label or context["title"]
         else:
@@ -190,6 +198,7 @@ class SamovarModelAdmin(ModelAdmin[Row]):
         return {
             "title": page.title,
             "title_pill": page.pill,
+            "title_term": page.term,
             "cards": page.cards,
             "notices": page.notices,
             "object_buttons": [*page.buttons, history] if self.has_history else page.buttons,

@@ -10,13 +10,17 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.middleware.csrf import get_token
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from mailing.errors import NotAllowed
 from mailing.furniture import Words
+from mailing.models import Undo
+from mailing.services.access import undos
 
 View = Callable[..., HttpResponseBase]
 Decorated = TypeVar("Decorated", bound=View)
@@ -56,6 +60,13 @@ def user_of(request: HttpRequest) -> User:
 def form_of(request: HttpRequest, form: type[Any]) -> type[Any]:
     """The same form, that knows who fills it in: as `by`."""
     return type(form.__name__, (form,), {"by": user_of(request)})
+
+
+def undoable(request: HttpRequest, words: str, act: Undo | None) -> str:
+    """What was done, and behind it the button that takes it back, where something can."""
+    if act is None or not undos.is_open(act):
+        return words
+    return format_html("{} {}", words, undo(request, _("Undo"), reverse("admin:undo", args=[act.pk])))
 
 
 def undo(request: HttpRequest, label: Words, url: str) -> SafeString:

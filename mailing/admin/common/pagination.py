@@ -20,7 +20,9 @@ from django.db.models import F, QuerySet, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Concat
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
+from mailing.formatting import num
 from mailing.models import searching
 
 if TYPE_CHECKING:
@@ -30,8 +32,17 @@ else:
 
 COUNTED_AT_MOST = 100_000  # a count over ten million rows would take seconds
 MANY = 10_000  # found rows: fewer are sorted in a few milliseconds
+FEW = 5_000  # their numbers fit into one question
 LOOKED_THROUGH = 4_000  # rows in order
 LONGEST_LOOK = 30_000  # of them, where the first ones promise enough: as long as sorting tens of thousands takes
+
+
+FARTHEST = 1_000_000  # page
+
+
+def more_than(number: int) -> str:
+    """Of what was not counted to its end."""
+    return _("more than %(n)s") % {"n": num(number)}
 
 
 class CappedPaginator(BasePaginator):
@@ -134,6 +145,52 @@ class SearchPaginator(FarPaginator):
         if not self.term or connections[rows.db].vendor != "postgresql":
             return rows
         return rows.order_by(*map(_unindexed, rows.query.order_by))
+
+
+class NarrowedPaginator(FarPaginator):
+    """Pages of rows that any condition lets through; `known`: their number, if somebody has counted them.
+
+    Few are found once and then sorted; of many the pages begin early in the order, and are counted as a search is.
+    """
+
+    known: int | None = None
+    wanted = 1
+
+    @cached_property
+    def count(self) -> int:
+        return self._counted[0]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the count ended before the rows did."""
+        return self._counted[1]
+
+    @property
+    def bound(self) -> int:
+        return MANY * (1 + (self.wanted - 1) * self.per_page // MANY)
+
+    @cached_property
+    def _counted(self) -> tuple[int, bool]:
+        if self.known is not None:
+            return self.known, False
+        if len(self._few) <= FEW:
+            return len(self._few), False
+        number = self.object_list.order_by()[: self.bound + 1].count()
+        return number, number > self.bound
+
+    @cached_property
+    def _few(self) -> list[Any]:
+        return list(self.object_list.order_by().values_list("pk", flat=True)[: FEW + 1])
+
+    def ids(self, bottom: int, top: int) -> list[Any]:
+        rows, order = self.object_list.model._default_manager, self.object_list.query.order_by
+        if self.count <= FEW:
+            return list(rows.filter(pk__in=self._few).order_by(*order).values_list("pk", flat=True)[bottom:top])
+        first = min(20 * top, LOOKED_THROUGH)
+        looked = list(rows.order_by(*order).values_list("pk", flat=True)[:first])
+        fit = set(self.object_list.order_by().filter(pk__in=looked).values_list("pk", flat=True))
+        early = [pk for pk in looked if pk in fit][:top]
+        return early[bottom:] if len(early) == top else super().ids(bottom, top)
 
 
 class ChoicePaginator(SearchPaginator):

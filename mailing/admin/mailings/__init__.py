@@ -1,7 +1,7 @@
 """Mailings: the list, the form, and what can be done with one.
 
-`screen` is the ModelAdmin. Its parts: `listing`, `change_page` around the form, `form` (with `latest_attempts` and
-`plan_text`), `pages` of one mailing, `actions` for several, `filters`.
+`screen` is the ModelAdmin. Its parts: `listing`, `filters` and `actions` for several; `tabs`, the head of the page of
+one mailing, with a module for each tab; `form` with `plan_text`; `pages` that ask or do one thing.
 """
 
 from __future__ import annotations

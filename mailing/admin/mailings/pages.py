@@ -15,9 +15,9 @@ from django.utils.translation import ngettext, pgettext
 from mailing import formatting, unchecked
 from mailing.admin.common import delivery_text
 from mailing.admin.common.base import SamovarModelAdmin
-from mailing.admin.common.pages import GET, POST, View, undo, user_of
+from mailing.admin.common.pages import GET, POST, View, undo, undoable, user_of
 from mailing.admin.mailings import plan_text
-from mailing.admin.mailings.change_page import running_attempt
+from mailing.admin.mailings.tabs import running_attempt
 from mailing.choices import AttemptStatus
 from mailing.errors import NotStarted, RefusalCode
 from mailing.formatting import num
@@ -25,7 +25,7 @@ from mailing.forms.mailings import MailingForm
 from mailing.furniture import Button, Words
 from mailing.models import Attempt, Mailing
 from mailing.services import runs, states
-from mailing.services.access import permissions
+from mailing.services.access import permissions, undos
 from mailing.services.mailings import lifecycle
 from mailing.services.reports import statistics
 from mailing.services.runs import dry_run
@@ -44,7 +44,6 @@ class MailingPages(SamovarModelAdmin[Mailing]):
             ("<int:pk>/copy/", self.copy_view),
             ("<int:pk>/dry-run/", self.dry_run_view),
             ("<int:pk>/live/", self.live_view),
-            ("<int:pk>/preview/", self.preview_view),
         ]
 
     # --- sending -------------------------------------------------------------------------------------
@@ -76,7 +75,7 @@ class MailingPages(SamovarModelAdmin[Mailing]):
         self, mailing: Mailing, refusal: NotStarted | None, attempt: Attempt | None
     ) -> Button | None:
         """The button that leads out of a refusal; what a person cannot mend here has none."""
-        dates = Button(_("Change the dates"), f"{self.url('change', mailing.pk)}#id_start_at_0")
+        dates = Button(_("Change the dates"), f"{self.url('schedule', mailing.pk)}#id_start_at_0")
         steps = {
             RefusalCode.PAUSED: Button(_("Resume"), self.url("resume", mailing.pk), method="post"),
             RefusalCode.NOT_BEGUN: dates,
@@ -90,19 +89,29 @@ class MailingPages(SamovarModelAdmin[Mailing]):
             return replace(opened, primary=runs.is_worked_on(attempt))
         return replace(step, primary=True) if step else None
 
-    @POST
     def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The button posts; GET asks first, for whoever comes by the name of the mailing (Ctrl-K)."""
         mailing = self.find(request, pk)
+        permissions.require_send(user_of(request))
+        if request.method != "POST":
+            title = pgettext("mailing", "Pause")
+            return self.page(request, mailing, "pause", title, {"running": running_attempt(mailing)})
 
-        def said(_paused: Mailing) -> str:
-            return format_html("{} {}", paused(mailing), undo(request, _("Resume"), self.url("resume", pk)))
+        was_paused = mailing.is_paused
+
+        def said(stopped: Mailing) -> str:
+            act = None if was_paused else undos.of_pause([stopped], by=user_of(request))
+            return undoable(request, paused(mailing), act)
 
         act = partial(lifecycle.pause, mailing, by=user_of(request))
         return self.perform(request, act, said=said, back=self.url("change", pk))
 
-    @POST
     def resume_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """As `pause_view`."""
         mailing = self.find(request, pk)
+        permissions.require_send(user_of(request))
+        if request.method != "POST":
+            return self.page(request, mailing, "resume", _("Resume"), {"running": running_attempt(mailing)})
 
         def said(resumed: Mailing) -> str:
             back = undo(request, pgettext("mailing", "Pause"), self.url("pause", pk))
@@ -144,11 +153,6 @@ class MailingPages(SamovarModelAdmin[Mailing]):
         shown = rehearsed(dry_run.run(mailing)) if request.method == "POST" else None
         return self.page(request, mailing, "dry_run", _("Rehearsal"), {"rehearsal": shown})
 
-    def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        mailing = self.find(request, pk)
-        letter = reverse("admin:mailing_message_letter", args=[mailing.message_id])
-        return self.page(request, mailing, "preview", _("Preview"), {"letter": letter})
-
     @GET
     def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The panel of the run that is going on, or of `?attempt=`; `X-Live: done` when it is over (or none is)."""
@@ -175,6 +179,8 @@ class MailingPages(SamovarModelAdmin[Mailing]):
             self.require_add(request)
             instance = Mailing()
         form = MailingForm(request.GET, instance=instance)
+        if pk is not None:
+            del form.fields["is_paused"]  # there buttons pause and resume
         form.full_clean()
         return render(request, "admin/mailing/mailing/_plan.html", {"plan": plan_text.panel(form)})
 

@@ -17,12 +17,15 @@ from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.filters import DateRangeFilter, MessageFilter, Suggesting
 from mailing.admin.common.pages import user_of
 from mailing.admin.mailings.actions import MailingActions
-from mailing.admin.mailings.change_page import MailingChangePage
+from mailing.admin.mailings.calendar import MailingCalendar
 from mailing.admin.mailings.filters import AttentionFilter, StateFilter, by_urgency
-from mailing.admin.mailings.form import MailingSaving
-from mailing.admin.mailings.latest_attempts import LatestAttempts
+from mailing.admin.mailings.letter_tab import LetterTab
 from mailing.admin.mailings.listing import MailingList
+from mailing.admin.mailings.overview_tab import OverviewTab
 from mailing.admin.mailings.pages import MailingPages
+from mailing.admin.mailings.recipients_tab import RecipientsTab
+from mailing.admin.mailings.runs_tab import RunsTab
+from mailing.admin.mailings.schedule_tab import ScheduleTab
 from mailing.admin.messages.trial_letter import TrialLetterPages
 from mailing.formatting import when
 from mailing.forms.mailings import MailingForm
@@ -34,9 +37,13 @@ from mailing.services.mailings import recipients
 @admin.register(Mailing)
 class MailingAdmin(
     MailingActions,
-    MailingChangePage,
-    MailingSaving,
+    OverviewTab,
+    LetterTab,
+    RecipientsTab,
+    ScheduleTab,
+    RunsTab,
     MailingPages,
+    MailingCalendar,
     TrialLetterPages[Mailing],
     Suggesting[Mailing],
     SamovarModelAdmin[Mailing],
@@ -45,7 +52,12 @@ class MailingAdmin(
     add_label = gettext_lazy("New mailing")
     empty_title = gettext_lazy("No mailings yet")
     empty_text = gettext_lazy("A mailing sends one message to many clients, once or again and again.")
+    empty_text_for_lookers = gettext_lazy(
+        "A mailing sends one message to many clients, once or again and again. A Manager or an Editor prepares it."
+    )
 
+    list_terms = ("draft", "paused", "stalled", "overdue", "partly")
+    form_terms = ("audience", "periodicity", "draft", "rehearsal")
     changelist = MailingList
     list_display = (
         *("title", MailingList.state, "periodicity", "next_send"),
@@ -58,10 +70,8 @@ class MailingAdmin(
     ordering = by_urgency()
 
     form = MailingForm
-    inlines = (LatestAttempts,)
     autocomplete_fields = ("message",)
     change_form_template = "admin/mailing/mailing/change_form.html"
-    deletion_labels = {"mailing.Mailing_clients": gettext_lazy("places of recipients (the clients stay)")}
 
     class Media:
         css = {"all": ["mailing/screens.css"]}
@@ -85,6 +95,8 @@ class MailingAdmin(
 
     def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
         """Whoever has no clients or messages yet begins with them."""
+        if not self.has_add_permission(request):
+            return []
         steps = [
             (Client, _("First load your clients"), "admin:mailing_client_changelist"),
             (Message, _("First write a message"), "admin:mailing_message_add"),

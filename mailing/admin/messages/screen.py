@@ -59,8 +59,14 @@ class MessageAdmin(MessagePages, TrialLetterPages[Message], TrialLimitPage, Samo
     add_label = gettext_lazy("New message")
     empty_title = gettext_lazy("No messages yet")
     empty_text = gettext_lazy(
-        "A message is the subject and the body of a letter. One message may stand in many mailings."
+        "A message is the subject and the body of a letter; one may stand in many mailings. Write the first, and "
+        "send it to yourself."
     )
+    empty_text_for_lookers = gettext_lazy(
+        "A message is the subject and the body of a letter; one may stand in many mailings. A Manager or an Editor "
+        "writes them."
+    )
+    form_terms = ("message", "letter", "test-letter")
     change_form_template = "admin/mailing/message/change_form.html"
     list_display = ("title", "usage", "changed", "kind")
     list_filter = (UsedFilter, ("updated_at", DateRangeFilter))

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format, number_format
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from mailing.admin.common import steps as state_steps
 from mailing.admin.common.pages import user_of
+from mailing.admin.site import first_steps
+from mailing.charts import Chart, Column, letters
 from mailing.choices import State, Step
 from mailing.formatting import error_tone, num, percent, when
 from mailing.furniture import Card
 from mailing.services.reports import overview
-from mailing.services.reports.overview import Attention, Day, FirstSteps, Need, Overview
+from mailing.services.reports.overview import Attention, Day, Need, Overview
 
-CHART_WIDTH, CHART_HEIGHT, BAR_SHARE = 900, 200, 0.64
-GRID_LINES = 4
-NICE_STEPS = (1, 2, 3, 5)
 TELLING_CHANGE = 300  # percent
-
-
-@dataclass(frozen=True)
-class FirstStep:
-    """One of the steps to the first mailing."""
-
-    title: str
-    text: str
-    url: str
-    done: bool
-    is_next: bool
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
@@ -46,16 +33,17 @@ def context(request: HttpRequest) -> dict[str, Any]:
     if not (user.has_perm("mailing.view_mailing") and user.has_perm("mailing.view_attempt")):
         return {"may_look": False}
     seen = overview.overview()
+    way = first_steps.of(request, user, seen.first_steps)
     may_act = user.has_perm("mailing.change_mailing") and user.has_perm("mailing.send_mailing")
     return {
         "may_look": True,
         "overview": seen,
         "cards": cards(seen),
         "chart": chart(seen.days),
-        "chart_scale": scale(seen.days),
         "upcoming": seen.upcoming,
         "attention": [(_why(item), item.mailing, _url("mailing_change", item.mailing.pk)) for item in seen.attention],
-        "steps": list(steps(seen.first_steps)) if seen.first_steps else [],
+        "first_steps": way,
+        "shows_steps": way is not None and not way.is_away,
         "new_mailing": _url("mailing_add") if user.has_perm("mailing.add_mailing") else "",
         "running": [
             (attempt, told, state_steps.button(told, attempt.mailing_id) if may_act else None)
@@ -114,56 +102,19 @@ def _errors(number: int) -> str:
 # --- Chart ------------------------------------------------------------------------------------------
 
 
-def top(days: list[Day]) -> int:
-    """The upper end of the scale: four equal round steps that hold the highest day."""
-    highest = max((day.sent + day.failed for day in days), default=0)
-    power = 1
-    while True:
-        for nice in NICE_STEPS:
-            if GRID_LINES * nice * power >= highest:
-                return GRID_LINES * nice * power
-        power *= 10
+def chart(days: Sequence[Day]) -> Chart:
+    """Letters by day; a day leads to its attempts."""
+    return Chart(_("Letters in 30 days"), _("Day"), letters(), [_column(day) for day in days])
 
 
-def scale(days: list[Day]) -> list[str]:
-    """The labels of the scale, from the top down to zero."""
-    step = top(days) // GRID_LINES
-    return [str(num(step * n)) for n in range(GRID_LINES, -1, -1)]
-
-
-def chart(days: list[Day]) -> SafeString:
-    """Stacked bars as SVG; each day has its numbers as a tooltip. Text stays outside, so that it never shrinks."""
-    lines = [(f"{CHART_HEIGHT * n / GRID_LINES:.1f}",) for n in range(GRID_LINES + 1)]
-    return format_html(
-        '<svg class="chart" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">{}{}</svg>',
-        CHART_WIDTH,
-        CHART_HEIGHT,
-        format_html_join("", f'<path class="chart-line" d="M0 {{}}H{CHART_WIDTH}"></path>', lines),
-        format_html_join("", "<g>{}{}{}<title>{}</title></g>", _bars(days)),
+def _column(day: Day) -> Column:
+    began = {"started_at__since": day.date.isoformat(), "started_at__until": day.date.isoformat()}
+    return Column(
+        label=date_format(day.date, "j M"),
+        title=date_format(day.date, pgettext("date format", "j E")),
+        values=(day.sent, day.unconfirmed, day.failed),
+        url=f"{_url('attempt_changelist')}?{urlencode(began)}" if day.letters else "",
     )
-
-
-def _bars(days: list[Day]) -> Iterator[tuple[SafeString, SafeString, SafeString, str]]:
-    slot = CHART_WIDTH / len(days)
-    per_letter = CHART_HEIGHT / top(days)
-    for number, day in enumerate(days):
-        left, width = slot * (number + (1 - BAR_SHARE) / 2), slot * BAR_SHARE
-        sent, failed = day.sent * per_letter, day.failed * per_letter
-        yield (
-            _rect("chart-day", slot * number, 0, slot, CHART_HEIGHT),
-            _rect("chart-sent", left, CHART_HEIGHT - sent, width, sent),
-            _rect("chart-failed", left, CHART_HEIGHT - sent - failed, width, failed),
-            f"{date_format(day.date, 'j E')}: {_day_words(day)}",
-        )
-
-
-def _rect(name: str, *numbers: float) -> SafeString:
-    x, y, width, height = (f"{number:.2f}" for number in numbers)
-    return format_html('<rect class="{}" x="{}" y="{}" width="{}" height="{}"></rect>', name, x, y, width, height)
-
-
-def _day_words(day: Day) -> str:
-    return _("accepted %(sent)s, errors %(failed)s") % {"sent": num(day.sent), "failed": num(day.failed)}
 
 
 # --- Sentences --------------------------------------------------------------------------------------
@@ -183,25 +134,6 @@ def _why(item: Attention) -> SafeString | str:
     if item.need is not Need.OVERDUE:
         return sentence
     return format_html(sentence.replace("%(when)s", "{}"), when(item.mailing.next_run_at))
-
-
-def steps(first: FirstSteps) -> Iterator[FirstStep]:
-    """The four steps to the first mailing; the first one not done yet is the next."""
-    rows = [
-        (_("Load your clients"), _("From the file Excel gave you, or one by one."), first.clients, "client_import"),
-        (
-            _("Write a message"),
-            _("Subject and body; the name of the client fills in by itself."),
-            first.messages,
-            "message_add",
-        ),
-        (_("Create a mailing"), _("Which message, to whom, when and how often."), first.mailings, "mailing_add"),
-        (_("Send a test to yourself"), _("The button is on the page of the mailing."), False, "mailing_changelist"),
-    ]
-    upcoming = True
-    for title, text, done, name in rows:
-        yield FirstStep(title, text, _url(name), done=done, is_next=upcoming and not done)
-        upcoming = upcoming and done
 
 
 def _url(name: str, *args: int) -> str:

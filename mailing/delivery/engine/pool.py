@@ -59,7 +59,8 @@ class Pool:
         self._lines: dict[Line, None] = {}  # open, oldest first
         self._through_at = -inf  # when a line was let in last, and no trouble since
         self._waiting: set[asyncio.Future[None]] = set()
-        self._trouble_at = self._full_at = self._resting_until = 0.0
+        self._resting: asyncio.TimerHandle | None = None  # no clock is asked: timers may go off before their time
+        self._trouble_at = self._full_at = 0.0
         self._answered = self._accepted = 0  # by the time of the last trouble
         self._reports: set[asyncio.Task[None]] = set()
         dispatcher.on_answer = self._proved
@@ -127,7 +128,7 @@ class Pool:
 
     def _has_room(self, more: int) -> bool:
         allowed = self._allowance.lines if self._may_grow else 1
-        return len(self._lines) + self._opening + more <= allowed and time.monotonic() >= self._resting_until
+        return len(self._lines) + self._opening + more <= allowed and self._resting is None
 
     async def _until(self, may: Callable[[], bool]) -> bool:
         """Waits for it; False: the dispatcher has stopped."""
@@ -198,22 +199,25 @@ class Pool:
 
     def _slower(self, outcome: Outcome, is_news: bool = True) -> None:
         """All rest. What is said meanwhile was said of the same letters."""
-        now = time.monotonic()
-        if now < self._resting_until:
+        if self._resting is not None:
             return
         lines, accepted = max(1, len(self._lines)), self._dispatcher.accepted
         seconds = self._allowance.too_fast(lines, accepted, is_news=is_news)
         logger.info(
             "Too fast (%s): we rest for %g s, then up to %s lines", outcome.code, seconds, self._allowance.lines
         )
-        self._resting_until, self._full_at = now + seconds, 0.0
+        self._full_at = 0.0
         self._dispatcher.rest(seconds)
-        asyncio.get_running_loop().call_later(seconds, self._look_again)
+        self._resting = asyncio.get_running_loop().call_later(seconds, self._rested)
         for line in list(self._lines)[self._allowance.lines :]:
             line.finish()
         if self._allowance.is_in_vain and is_news:
             self._report_later(outcome, at_once=False)
         self._changed()
+
+    def _rested(self) -> None:
+        self._resting = None
+        self._look_again()
 
     def _changed(self) -> None:
         lines, patience = self._allowance.lines, self._allowance.patience

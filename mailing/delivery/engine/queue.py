@@ -180,10 +180,8 @@ class Queue:
     def _why_not(self, row: Waiting) -> DeliveryReason | None:
         if row.current_email is None:
             return DeliveryReason.DELETED
-        if row.suppressed == SuppressionReason.UNSUBSCRIBED:
-            return DeliveryReason.UNSUBSCRIBED
         if row.suppressed is not None:
-            return DeliveryReason.SUPPRESSED
+            return SuppressionReason.as_skip(row.suppressed)
         if self._members_only and row.member is None:
             return DeliveryReason.REMOVED
         return None

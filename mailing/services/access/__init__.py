@@ -1,6 +1,7 @@
 """Who may do what: groups and their rights, who reaches which account, whether this installation may write at all.
 
-And what was done (`audit_log`), who came in (`trail`), and how often somebody may guess (`limits`).
+And what was done (`audit_log`) and may be taken back for a while (`undos`), who came in (`trail`), and how often
+somebody may guess (`limits`).
 """
 
 from __future__ import annotations
@@ -18,4 +19,5 @@ __all__ = [
     "sessions",
     "site_guard",
     "trail",
+    "undos",
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib.admin.models import ADDITION
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Count, F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
@@ -17,9 +18,9 @@ from django.utils.translation import ngettext
 
 from mailing.choices import SuppressionReason
 from mailing.errors import NotAllowed
-from mailing.models import Suppression
+from mailing.models import Suppression, Undo
 from mailing.models.bulk import insert_select
-from mailing.services.access import audit_log
+from mailing.services.access import audit_log, undos
 from mailing.services.clients import suppression
 from mailing.services.clients.merge import Judge, RowProblem
 from mailing.tables.reading import Sheet
@@ -39,9 +40,16 @@ class FileReport:
     problems: list[RowProblem] = field(default_factory=list)
 
 
-def stop_clients(clients: ClientQuerySet, *, by: User | None) -> int:
-    """None of them gets letters from now on; returns how many are new on the list. Raises NotAllowed."""
+@transaction.atomic
+def stop_clients(clients: ClientQuerySet, *, by: User | None, undo: Undo | None = None) -> int:
+    """None of them gets letters from now on; returns how many are new on the list. Raises NotAllowed.
+
+    `undo` remembers how their addresses stood.
+    """
     _require(by)
+    if undo is not None:
+        undos.keep_entries(undo, of_clients(clients))
+        undos.keep_absent(undo, clients.receiving())
     bounced = of_clients(clients).filter(reason=SuppressionReason.HARD_BOUNCE)
     suppression.suppress_many(bounced.values_list("email", flat=True), SuppressionReason.MANUAL, by=by)
     suppression.list_under_goodbyes(of_clients(clients))

@@ -25,9 +25,9 @@ from django.utils.translation import gettext_noop as _
 from mailing import guests, scheduling
 from mailing.choices import DeliveryStatus
 from mailing.errors import NotAllowed, Refused
-from mailing.models import Client, ClientImport, Delivery, Mailing, Suppression
+from mailing.models import Client, ClientImport, Delivery, Mailing, Suppression, Undo
 from mailing.services import runs
-from mailing.services.access import audit_log, permissions
+from mailing.services.access import audit_log, permissions, undos
 from mailing.services.clients import imports, persons, sweep
 from mailing.services.clients.persons import Person
 from mailing.traces import BLANK, Traces
@@ -114,7 +114,7 @@ def _all_addresses() -> set[str]:
 
 def _delete(ids: list[int]) -> None:
     with transaction.atomic():
-        for through in (Mailing.clients.through, ClientImport.clients.through):
+        for through in (Mailing.clients.through, ClientImport.clients.through, Undo.clients.through):
             links = through.objects.filter(client__in=ids)
             links._raw_delete(links.db)
         Delivery.objects.filter(client__in=ids).update(client=None)
@@ -144,6 +144,7 @@ def _forget(person: Person, *, by: User | None) -> bool:
 def _erase(person: Person, sent: list[int]) -> bool:
     known = _erase_deliveries(person, sent)
     _drop_files()
+    undos.forget()
     ClientImport.objects.with_problems().update(problems=None)
     listed = Suppression.objects.filter(email__in=person.emails)
     known |= bool(listed.update(note="", attempt=None, created_by=None))

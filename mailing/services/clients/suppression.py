@@ -15,14 +15,15 @@ from itertools import islice
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext_noop, ngettext
 
 from mailing import addresses
 from mailing.choices import SuppressionReason
 from mailing.errors import NotAllowed
-from mailing.models import Attempt, Suppression
-from mailing.services.access import audit_log
+from mailing.models import Attempt, Suppression, Undo
+from mailing.models.bulk import insert_select
+from mailing.services.access import audit_log, permissions, undos
 
 WEIGHT = {
     SuppressionReason.HARD_BOUNCE: 0,  # what a server said
@@ -35,9 +36,14 @@ NAMED = 20  # in the journal
 NEEDS_SENDING = gettext_noop("Only those who may send mailings may let letters go to an address again.")
 
 
-def suppress(email: str, reason: str, *, note: str = "", by: User | None = None) -> Suppression:
-    """Never write to this address again. Twice is the same as once."""
-    suppress_many([email], reason, note=note, by=by)
+def suppress(
+    email: str, reason: str, *, note: str = "", by: User | None = None, undo: Undo | None = None
+) -> Suppression:
+    """Never write to this address again. Twice is the same as once. `undo` remembers how it stood before."""
+    with transaction.atomic():
+        if undo is not None:
+            undos.keep_address(undo, addresses.normalize(email))
+        suppress_many([email], reason, note=note, by=by)
     return Suppression.objects.get(email=email)
 
 
@@ -59,17 +65,17 @@ def lift(entry: Suppression, *, by: User) -> bool:
     return lift_many(Suppression.objects.filter(pk=entry.pk), by=by) == 1
 
 
-def lift_many(entries: QuerySet[Suppression], *, by: User) -> int:
-    """Letters go to these addresses again; returns how many."""
+def lift_many(entries: QuerySet[Suppression], *, by: User, undo: Undo | None = None) -> int:
+    """Letters go to these addresses again; returns how many. `undo` remembers the entries."""
     if not by.has_perm("mailing.send_mailing"):
         raise NotAllowed(NEEDS_SENDING)
     with transaction.atomic():
+        if undo is not None:
+            undos.keep_entries(undo, entries)
         emails = list(entries.values_list("email", flat=True))
         lifted = _delete(entries)
         if lifted:
-            journal = _Journal(by, DELETION)
-            journal.take(emails)
-            journal.write()
+            _write_journal(by, DELETION, emails)
     return lifted
 
 
@@ -112,6 +118,46 @@ def follow(before: str, after: str, *, by: User | None) -> Suppression | None:
     return entry
 
 
+@transaction.atomic
+def put_as_before(act: Undo, *, by: User) -> int:
+    """Takes off what the act put there and gives what it changed its old reason; returns how many.
+
+    What somebody else did about an address since stays. Raises NotAllowed.
+    """
+    if not permissions.may_return_letters(by):
+        raise NotAllowed(NEEDS_SENDING)
+    fresh = Suppression.objects.filter(created_by=by, email__in=act.entries.filter(reason="").values("email"))
+    emails = list(fresh.values_list("email", flat=True))
+    number = _delete(fresh)
+    for entry in act.entries.exclude(reason="").iterator():
+        mine = Q(created_by=by, reason=SuppressionReason.MANUAL) & ~Q(reason=entry.reason)
+        noted = Q(reason=SuppressionReason.UNSUBSCRIBED, manual_note__isnull=False)
+        changed = Suppression.objects.filter(mine | noted if entry.manual_note is None else mine, email=entry.email)
+        number += changed.update(
+            reason=entry.reason,
+            note=entry.note,
+            manual_note=entry.manual_note,
+            attempt=entry.attempt_id,
+            created_by=entry.added_by_id,
+        )
+    _write_journal(by, DELETION, emails)
+    return number
+
+
+@transaction.atomic
+def list_again(act: Undo, *, by: User) -> int:
+    """Puts the entries that the act took off back as they were; one that was made since stays. Raises NotAllowed."""
+    if not permissions.may_stop_letters(by):
+        raise NotAllowed(permissions.NEEDS_MANAGER)
+    entries = act.entries.all()
+    known = Suppression.objects.filter(email__in=entries.values("email")).values("email")
+    emails = list(entries.exclude(email__in=known).values_list("email", flat=True))
+    columns = {name: F(name) for name in ("email", "reason", "note", "manual_note", "attempt")}
+    number = insert_select(Suppression, entries, **columns, created_by=F("added_by"), created_at=F("added_at"))
+    _write_journal(by, ADDITION, emails)
+    return number
+
+
 def list_under_goodbyes(entries: QuerySet[Suppression], note: str = "") -> None:
     """Staff list addresses some of which left by themselves: remembered, for the day these come back."""
     entries.filter(reason=SuppressionReason.UNSUBSCRIBED, manual_note=None).update(manual_note=note)
@@ -147,6 +193,12 @@ def _raise(entry: Suppression, reason: SuppressionReason, note: str, by: User | 
     covered = {"manual_note": entry.note} if entry.reason == SuppressionReason.MANUAL else {}
     words = "\n".join(filter(None, (note, history)))
     return bool(mine.update(reason=reason, note=words, attempt=None, created_by=by, **covered))
+
+
+def _write_journal(by: User, action: int, emails: list[str]) -> None:
+    journal = _Journal(by, action)
+    journal.take(emails)
+    journal.write()
 
 
 def _delete(entries: QuerySet[Suppression]) -> int:

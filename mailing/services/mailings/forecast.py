@@ -8,20 +8,18 @@ from datetime import date, datetime, time, timedelta
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from mailing import recurrence
-from mailing.choices import AttemptStatus, Audience, DeliveryReason, Trigger
+from mailing.choices import Audience
 from mailing.formatting import person
-from mailing.models import Attempt, Client, Delivery, Mailing, Message
-from mailing.services.mailings import occurrences
+from mailing.models import Attempt, Client, Mailing, Message
+from mailing.services.mailings import audiences, occurrences
 from mailing.services.reports import statistics
 
-COMPARED = 100_000  # recipients; of more than that, one by one, half a second would go by
 MANY_LETTERS = 3  # to one client on one day
 MANY_CLIENTS = 10  # concerned, before a warning is worth reading
-UNWANTED = (DeliveryReason.UNSUBSCRIBED, DeliveryReason.SUPPRESSED)
 
 
 @dataclass(frozen=True)
@@ -40,18 +38,16 @@ def changes(mailing: Mailing, *, recipients: int | None = None) -> Changes | Non
     """The next run compared with the latest; `recipients` where they were counted already.
 
     None while nothing was sent yet, and after the purge of the latest run's deliveries."""
-    runs = mailing.attempts.exclude(status=AttemptStatus.MISSED).exclude(trigger=Trigger.RETRY)
-    last = runs.only("started_at", "audience", "skipped", "mailing").order_by("-started_at", "-pk").first()
-    if last is None:
+    latest = audiences.latest_run(mailing)
+    if latest is None:
         return None
-    if last.audience and not last.deliveries.exists():
-        return None
+    last = latest.attempt
     number = statistics.recipients(mailing) if recipients is None else recipients
     added = removed = more = 0
-    if max(number, last.audience) > COMPARED:
+    if max(number, last.audience) > audiences.COMPARED:
         more = _audience(mailing, number) - last.audience
     else:
-        added, removed = _compared(mailing, number, last)
+        added, removed = audiences.came_and_left(mailing, latest, number)
     rewritten = mailing.message.updated_at > last.started_at
     return Changes(
         since=last,
@@ -61,16 +57,6 @@ def changes(mailing: Mailing, *, recipients: int | None = None) -> Changes | Non
         message_changed_at=mailing.message.updated_at if rewritten else None,
         message_changed_by=_last_editor(mailing.message) if rewritten else "",
     )
-
-
-def _compared(mailing: Mailing, number: int, last: Attempt) -> tuple[int, int]:
-    """(added, removed) since the run, one by one. Who was on the stop list then was no recipient of it."""
-    got = Delivery.objects.filter(attempt=last)
-    if last.skipped:
-        got = got.exclude(reason__in=UNWANTED)  # no longer by the index alone
-    # By address: (attempt, email) is a unique index, so each of 50 000 look-ups costs a microsecond.
-    stay = mailing.audience_clients().order_by().filter(Exists(got.filter(email=OuterRef("email")))).count()
-    return max(0, number - stay), got.count() - stay
 
 
 def _audience(mailing: Mailing, recipients: int) -> int:

@@ -1,19 +1,30 @@
-"""Clients put into a mailing and taken out, any number at once, without loading one of them."""
+"""Clients put into a mailing and taken out, any number at once; found by a list of addresses, too."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from django.contrib.admin.models import CHANGE
 from django.contrib.auth.models import User
-from django.db.models import F, Model
+from django.db import transaction
+from django.db.models import Exists, F, Model, OuterRef
+from django.utils.translation import gettext_noop as _
 from django.utils.translation import ngettext
 
+from mailing import addresses
 from mailing.choices import Audience
-from mailing.models import ClientImport, Mailing, Suppression
+from mailing.errors import Refused
+from mailing.models import Client, ClientImport, Mailing, Suppression, Undo
 from mailing.models.bulk import insert_select
-from mailing.services.access import audit_log, permissions
+from mailing.services.access import audit_log, permissions, undos
+
+SEPARATORS = re.compile(r"[\n\r,;]+")
+PASTED_AT_ONCE = 5_000  # addresses; more of them are a file
+BATCH = 500
+TOO_MANY = _("These are more than %(limit)s addresses. Load them as a file: the import adds them to a mailing, too.")
 
 if TYPE_CHECKING:
     from mailing.models.clients import ClientQuerySet
@@ -31,6 +42,19 @@ class AdditionPreview:
     @property
     def added(self) -> int:
         return self.chosen - self.already
+
+
+@dataclass(frozen=True)
+class Pasted:
+    """A list of addresses as somebody pasted it, sorted by what is known of them."""
+
+    known: tuple[int, ...]  # ids of clients
+    unknown: tuple[str, ...]  # addresses that no client has
+    wrong: tuple[str, ...]  # what is no address
+
+    @property
+    def is_clean(self) -> bool:
+        return bool(self.known) and not self.unknown and not self.wrong
 
 
 def open_mailings(by: User | None) -> MailingQuerySet:
@@ -65,15 +89,56 @@ def add_to_mailing(mailing: Mailing, clients: ClientQuerySet, *, by: User | None
     return number
 
 
-def remove_from_mailing(mailing: Mailing, clients: ClientQuerySet, *, by: User | None) -> int:
-    """Takes them out; a run that is going on skips them at once. Returns their number. Raises NotAllowed."""
+def remove_from_mailing(
+    mailing: Mailing, clients: ClientQuerySet, *, by: User | None, undo: Undo | None = None
+) -> int:
+    """Takes them out; a run that is going on skips them at once. Returns their number. Raises NotAllowed.
+
+    `undo` remembers who they were.
+    """
     permissions.require_recipients(by, [mailing])
     links = Mailing.clients.through.objects.filter(mailing=mailing, client__in=clients.order_by().values("pk"))
-    number, _numbers = links.delete()
+    with transaction.atomic():
+        if undo is not None:
+            Mailing.objects.select_for_update().filter(pk=mailing.pk).first()  # two at once: each removes its own
+            undos.keep_recipients(undo, mailing, links)
+        number, _numbers = links.delete()
     if number:
         words = ngettext("%(n)s recipient removed", "%(n)s recipients removed", number) % {"n": number}
         audit_log.record(mailing, by, CHANGE, words)
     return number
+
+
+def not_in(mailing: Mailing) -> ClientQuerySet:
+    """The clients who could be added."""
+    links = Mailing.clients.through.objects.filter(mailing=mailing, client=OuterRef("pk"))
+    return Client.objects.filter(~Exists(links))
+
+
+def pasted(text: str) -> Pasted:
+    """Whose addresses these are: one a line, or with commas, semicolons or blanks between them. Raises Refused."""
+    found, wrong = _addresses(text)
+    if len(found) + len(wrong) > PASTED_AT_ONCE:
+        raise Refused(TOO_MANY, limit=PASTED_AT_ONCE)
+    known: dict[str, int] = {}
+    rest = iter(found)
+    while part := list(islice(rest, BATCH)):
+        known.update(Client.objects.filter(email__in=part).values_list("email", "pk"))
+    return Pasted(tuple(known.values()), tuple(email for email in found if email not in known), tuple(wrong))
+
+
+def _addresses(text: str) -> tuple[list[str], list[str]]:
+    """(addresses, what is none), each once and in the order of the text."""
+    found: dict[str, None] = {}
+    wrong: dict[str, None] = {}
+    for piece in filter(str.strip, SEPARATORS.split(text)):
+        email = addresses.extract(piece)
+        words = [email] if addresses.is_valid(email) else [addresses.extract(word) for word in piece.split()]
+        if all(map(addresses.is_valid, words)):
+            found.update(dict.fromkeys(words))
+        else:
+            wrong[piece.strip()] = None
+    return list(found), list(wrong)
 
 
 def insert(owner: Mailing | ClientImport, clients: ClientQuerySet) -> int:

@@ -20,7 +20,7 @@ from django.utils import timezone
 from mailing import scheduling
 from mailing.models import Attempt
 from mailing.services import runs
-from mailing.services.access import audit_log, sessions, trail
+from mailing.services.access import audit_log, sessions, trail, undos
 from mailing.services.clients import imports
 from mailing.services.operations import findings, staff_notices
 from mailing.services.operations.findings import Finding
@@ -69,6 +69,7 @@ def tick(now: datetime | None = None, *, purge: bool = True, seconds: float = SE
             audit_log.purge,
             trail.purge,
             sessions.purge,
+            undos.purge,
         ):
             _attempt(report, "purged", partial(clean, moment))
     return report

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-__all__ = ["overview", "run_totals", "statistics", "tables"]
+__all__ = ["overview", "periods", "run_totals", "spans", "statistics", "tables"]

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 
-from django.db.models import DateTimeField, F, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import DateTimeField, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from mailing.choices import AttemptStatus, Audience, MailingStatus, State
 from mailing.models import Attempt, Client, Mailing, Message
 from mailing.services import states
-from mailing.services.reports import statistics
+from mailing.services.reports import periods, statistics
+from mailing.services.reports.statistics import Letters
 from mailing.services.states import Signs, Told
 
 DAYS = 30
@@ -34,13 +34,22 @@ class Day:
 
     date: date
     sent: int = 0
-    failed: int = 0  # refused and unconfirmed
+    failed: int = 0
+    unconfirmed: int = 0
+
+    @property
+    def errors(self) -> int:
+        return self.failed + self.unconfirmed
+
+    @property
+    def letters(self) -> int:
+        return self.sent + self.errors
 
 
 @dataclass(frozen=True)
 class Sums:
     sent: int = 0
-    failed: int = 0
+    failed: int = 0  # refused and unconfirmed
 
     @property
     def error_share(self) -> float | None:
@@ -74,10 +83,10 @@ class Upcoming:
 
 @dataclass(frozen=True)
 class FirstSteps:
-    """What a new installation has already: all four make the first mailing."""
+    """What a new installation has already. `message`: the newest."""
 
     clients: bool
-    messages: bool
+    message: int | None
     mailings: bool
 
 
@@ -123,23 +132,16 @@ def overview(now: datetime | None = None) -> Overview:
 def daily(now: datetime) -> list[Day]:
     """Twice 30 local days up to today, the days without letters included."""
     today = timezone.localdate(now)
-    first = today - timedelta(days=2 * DAYS - 1)
-    since = timezone.make_aware(datetime.combine(first, datetime.min.time()))
-    rows = (
-        Attempt.objects.filter(started_at__gte=since)
-        .order_by()
-        .annotate(day=TruncDate("started_at"))
-        .values("day")
-        .annotate(accepted=Sum("sent"), refused=Sum(F("failed") + F("unconfirmed")))
-    )
-    found = {row["day"]: Day(row["day"], row["accepted"], row["refused"]) for row in rows}
-    dates = (first + timedelta(days=n) for n in range(2 * DAYS))
-    return [found.get(day, Day(day)) for day in dates]
+    dates = periods.days(today - timedelta(days=2 * DAYS - 1), today)
+    edges = periods.bounds([*dates, today + timedelta(days=1)])
+    found = statistics.letters_between(Attempt.objects.all(), edges)
+    letters = [found.get(number, Letters()) for number in range(len(dates))]
+    return [Day(day, of.sent, of.failed, of.unconfirmed) for day, of in zip(dates, letters, strict=True)]
 
 
 def _sums(days: Iterable[Day]) -> Sums:
     listed = list(days)
-    return Sums(sum(day.sent for day in listed), sum(day.failed for day in listed))
+    return Sums(sum(day.sent for day in listed), sum(day.errors for day in listed))
 
 
 def upcoming(now: datetime) -> list[Upcoming]:
@@ -180,11 +182,11 @@ def _needy(now: datetime) -> list[tuple[Need, QuerySet[Mailing]]]:
 
 
 def first_steps() -> FirstSteps | None:
-    """The first four steps, until the first letter was sent."""
+    """How far somebody is who begins; None once the first letter of a mailing was sent."""
     if Attempt.objects.filter(sent__gt=0).exists():
         return None
     return FirstSteps(
         clients=Client.objects.exists(),
-        messages=Message.objects.exists(),
+        message=Message.objects.order_by("-pk").values_list("pk", flat=True).first(),
         mailings=Mailing.objects.exists(),
     )

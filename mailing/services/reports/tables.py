@@ -76,7 +76,7 @@ def mailings_table(attempts: QuerySet[Attempt]) -> Iterator[list[Any]]:
         sums = row.totals
         share = None if sums.error_share is None else round(sums.error_share * 100, 1)
         yield [
-            *(row.name, sums.attempts, sums.succeeded, sums.partly, sums.broken, row.missed),
+            *(row.name, sums.attempts, sums.succeeded, sums.partly, sums.broken, sums.missed),
             *(sums.audience, sums.sent, sums.failed, sums.unconfirmed, sums.skipped, share, row.last_at),
         ]
 

@@ -67,7 +67,7 @@ def _compose_all(mailing: Mailing, composed: Composed, rehearsal: Rehearsal) -> 
     for email, full_name, greeting in clients.values_list("email", "full_name", "greeting").iterator():
         if email in suppressed:
             if not everyone:
-                rehearsal.skip(email, _as_reason(suppressed[email]))
+                rehearsal.skip(email, SuppressionReason.as_skip(suppressed[email]))
             continue
         recipient = Recipient(email, full_name, greeting, "<rehearsal@localhost>", links.unsubscribe_url(email))
         try:
@@ -76,8 +76,3 @@ def _compose_all(mailing: Mailing, composed: Composed, rehearsal: Rehearsal) -> 
             rehearsal.skip(email, DeliveryReason.BAD_ADDRESS)
         else:
             rehearsal.letters += 1
-
-
-def _as_reason(why: str) -> DeliveryReason:
-    unsubscribed = why == SuppressionReason.UNSUBSCRIBED
-    return DeliveryReason.UNSUBSCRIBED if unsubscribed else DeliveryReason.SUPPRESSED

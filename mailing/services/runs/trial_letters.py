@@ -18,8 +18,8 @@ from mailing.delivery.letters.mime import Composed, Recipient, Unaddressable, co
 from mailing.delivery.transports import configured, one_letter
 from mailing.errors import NotStarted, Refused
 from mailing.formatting import person
-from mailing.models import Client, Mailing, Message
-from mailing.replies import Outcome, Phase, Trouble, classify
+from mailing.models import Client, Mailing, Message, TrialLetter
+from mailing.replies import Outcome, Phase, Trouble, Verdict, classify
 from mailing.services.access import audit_log, site_guard
 from mailing.services.runs import creation, letters, trial_limit
 
@@ -45,9 +45,41 @@ def send(
         raise refusal
     composed = _compose(message, mailing)
     letters = [_letter(composed, email, sample, by) for email in to]
-    trial_limit.take(by, len(letters))
+    taken = trial_limit.take(by, len(letters))
     audit_log.changed(mailing or message, by, SENT, number=len(letters))
-    return asyncio.run(_send_all(letters, composed.sender))
+    outcomes = asyncio.run(_send_all(letters, composed.sender))
+    _note(taken, outcomes)
+    return outcomes
+
+
+def latest(by: User) -> Outcome | None:
+    """What the server made of the person's last test letter, without its words; None where they never sent one.
+
+    Of several at once it is one that was taken, if any was.
+    """
+    rows = list(TrialLetter.objects.filter(sent_by=by).exclude(outcome={}).order_by("-sent_at", "pk")[:MOST])
+    if not rows:
+        return None
+    together = [row.outcome for row in rows if row.sent_at == rows[0].sent_at]
+    found = next((outcome for outcome in together if outcome["verdict"] == Verdict.SENT.value), together[0])
+    phase, trouble = found["phase"], found["trouble"]
+    return Outcome(
+        Verdict(found["verdict"]),
+        code=found["code"],
+        phase=Phase(phase) if phase else None,
+        trouble=Trouble(trouble) if trouble else None,
+    )
+
+
+def _note(taken: list[TrialLetter], outcomes: list[Outcome]) -> None:
+    for row, outcome in zip(taken, outcomes, strict=False):  # nobody's letters are not counted
+        row.outcome = {
+            "verdict": outcome.verdict.value,
+            "code": outcome.code,
+            "phase": outcome.phase.value if outcome.phase else None,
+            "trouble": outcome.trouble.value if outcome.trouble else None,
+        }
+    TrialLetter.objects.bulk_update(taken, ["outcome"])
 
 
 def _compose(message: Message, mailing: Mailing | None) -> Composed:

@@ -47,6 +47,17 @@ def test_adding_says_what_will_happen_before_it_happens(browser: Browser) -> Non
     assert LogEntry.objects.get().get_change_message() == "3 recipients added"
 
 
+@pytest.mark.parametrize("action", ["add_to_mailing", "remove_from_mailing"])
+def test_another_mailing_than_was_counted_is_counted_first(browser: Browser, action: str) -> None:
+    clients = ClientFactory.create_batch(2)
+    counted, chosen = MailingFactory(clients=clients[:1]), MailingFactory(clients=clients[:1])
+    page = act(browser, action, on=clients, mailing=chosen.pk, apply=1, counted=counted.pk).content.decode()
+    assert f'name="counted" value="{chosen.pk}"' in page
+    assert (counted.clients.count(), chosen.clients.count()) == (1, 1)
+    act(browser, action, on=clients, mailing=chosen.pk, apply=1, counted=chosen.pk)
+    assert chosen.clients.count() == (2 if action == "add_to_mailing" else 0)
+
+
 def test_select_all_follows_search_and_filter(browser: Browser) -> None:
     ClientFactory.create_batch(3, comment="наш")
     ClientFactory.create_batch(2)

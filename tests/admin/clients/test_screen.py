@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -179,9 +180,23 @@ def test_the_card_of_who_was_chosen_nowhere_does_not_hide_what_goes_to_everyone(
     url = f"{LIST}{ClientFactory().pk}/change/"
     assert "Not a recipient of any mailing yet" in browser.get(url).content.decode()
 
-    MailingFactory(audience=Audience.EVERYONE, next_run_at=timezone.now() + timedelta(days=1))
+    mailing = MailingFactory(
+        name="Всем <b>", audience=Audience.EVERYONE, next_run_at=timezone.now() + timedelta(days=1)
+    )
 
-    assert "what goes to everyone arrives all the same" in browser.get(url).content.decode()
+    text = browser.get(url).content.decode()
+    link = f'<a href="/admin/mailing/mailing/{mailing.pk}/change/">Всем &lt;b&gt;</a>'
+    assert f"Not added anywhere by name. Gets what goes to everyone (1): {link}" in text
+
+
+def test_the_list_says_no_zero_of_who_gets_letters(browser: Browser) -> None:
+    gone, chosen, _other = ClientFactory.create_batch(3)
+    MailingFactory(audience=Audience.EVERYONE, next_run_at=timezone.now() + timedelta(days=1))
+    MailingFactory(clients=[chosen])
+    SuppressionFactory(email=gone.email)
+    shown = browser.get(LIST).context["cl"]
+    words = [re.sub(r"<.*?>", "", shown.mailings_number(client)) for client in shown.result_list]
+    assert words == ["0", "1", "to everyone: 1"]
 
 
 def test_letters_are_stopped_and_returned_by_buttons_that_post(browser: Browser) -> None:

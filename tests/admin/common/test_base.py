@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from mailing.admin.common import deletion
-from mailing.formatting import THIN_SPACE, duration, num, percent, pill, progress, when
+from mailing.formatting import THIN_SPACE, duration, num, percent, pill, progress, shares, when
 from mailing.models import Client, Mailing, Message
 from tests.factories import AttemptFactory, ClientFactory, DeliveryFactory, MailingFactory, MessageFactory
 
@@ -44,6 +45,32 @@ def test_numbers_stand_in_groups_of_three(value: Any, shown: Any) -> None:
 )
 def test_shares_have_one_digit(part: int, whole: int, shown: str) -> None:
     assert percent(part, whole) == shown
+
+
+@pytest.mark.parametrize(
+    ("parts", "shown"),
+    [
+        ([991, 8, 1], ["99.1%", "0.8%", "0.1%"]),
+        ([888, 111, 1], ["88.8%", "11.1%", "0.1%"]),
+        ([1, 1, 1], ["33.4%", "33.3%", "33.3%"]),
+        ([9999, 1], ["99.9%", "0.1%"]),
+        ([10**12, 1, 0, 1], ["99.8%", "0.1%", "0%", "0.1%"]),
+        ([7, 0], ["100%", "0%"]),
+        ([0, 0], ["—", "—"]),
+    ],
+)
+def test_shares_of_a_whole_add_up_to_all_of_it(parts: list[int], shown: list[str]) -> None:
+    assert shares(parts) == shown
+
+
+def test_random_shares_add_up_and_hide_nobody() -> None:
+    dice = random.Random(14)
+    for _ in range(3000):
+        parts = [dice.choice((0, 1, dice.randrange(100), dice.randrange(10**9))) for _ in range(5)]
+        if sum(parts):
+            tenths = [round(10 * float(share.removesuffix("%"))) for share in shares(parts)]
+            assert sum(tenths) == 1000
+            assert [bool(part) for part in parts] == [bool(tenth) for tenth in tenths]
 
 
 @pytest.mark.parametrize(

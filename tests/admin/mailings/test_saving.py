@@ -25,7 +25,7 @@ def in_days(days: int) -> datetime:
 
 
 def save(browser: Browser, mailing: Mailing | None = None, *, start: datetime, **changes: Any) -> Any:
-    url = f"{LIST}{mailing.pk}/change/" if mailing else f"{LIST}add/"
+    url = f"{LIST}{mailing.pk}/schedule/" if mailing else f"{LIST}add/"
     local = timezone.localtime(start)
     changes |= {"start_at_0": local.strftime("%Y-%m-%d"), "start_at_1": local.strftime("%H:%M")}
     return browser.post(url, filled(browser.get(url).content.decode(), "mailing_form", **changes))

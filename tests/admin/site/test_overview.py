@@ -1,4 +1,4 @@
-"""The first page: numbers from the counters, sentences for what needs somebody, four steps at the beginning."""
+"""The first page: numbers from the counters, sentences for what needs somebody."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mailing.formatting import time_left
 from mailing.models import Mailing
 from mailing.services.reports import overview
 from mailing.services.reports.overview import Day, Need
-from tests.factories import AttemptFactory, ClientFactory, MailingFactory, MessageFactory, SuppressionFactory
+from tests.factories import AttemptFactory, ClientFactory, MailingFactory, SuppressionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,7 @@ def test_letters_are_summed_by_local_day_and_days_without_letters_are_there() ->
     run(mailing, days_ago=70, audience=99, sent=99)
     seen = overview.overview()
     assert len(seen.days) == 30
-    assert seen.days[-1] == Day(timezone.localdate(), sent=12, failed=3)
+    assert seen.days[-1] == Day(timezone.localdate(), sent=12, failed=2, unconfirmed=1)
     assert (seen.now.sent, seen.now.failed, seen.before.sent) == (15, 3, 4)
     assert seen.now.error_share == 3 / 18
 
@@ -108,32 +108,15 @@ def test_the_page_asks_a_constant_number_of_questions(browser: Browser) -> None:
     assert fill() == fill() <= 40
 
 
-def test_a_new_installation_shows_four_steps_and_the_next_of_them(browser: Browser) -> None:
-    def steps() -> list[tuple[bool, bool]]:
-        return [(step.done, step.is_next) for step in browser.get("/admin/").context["steps"]]
-
-    assert steps() == [(False, True), (False, False), (False, False), (False, False)]
-    ClientFactory()
-    assert steps()[:2] == [(True, False), (False, True)]
-    MessageFactory()
-    mailing = running_mailing()
-    assert steps()[3] == (False, True)
-    run(mailing, days_ago=0, audience=1, sent=1)
-    assert steps() == []
-
-
-@pytest.mark.parametrize(("highest", "top"), [(0, 4), (4, 4), (5, 8), (822, 1200), (1415, 2000), (100_000, 120_000)])
-def test_the_scale_ends_at_four_round_steps(highest: int, top: int) -> None:
-    assert screen.top([Day(timezone.localdate(), sent=highest)]) == top
-
-
-def test_the_chart_has_a_tooltip_for_every_day_and_the_table_the_same_numbers(browser: Browser) -> None:
-    run(running_mailing(), days_ago=0, audience=12, sent=9, failed=3)
-    html = browser.get("/admin/").content.decode()
-    assert html.count("<title>") == 31  # thirty days and the page itself
-    assert "accepted 9, errors 3" in html
-    assert '<td class="num">9</td><td class="num">3</td>' in html
+def test_a_day_of_the_chart_leads_to_its_attempts_and_the_table_has_the_same_numbers(browser: Browser) -> None:
+    run(running_mailing(), days_ago=0, audience=15, sent=9, failed=3, unconfirmed=2)
+    page = browser.get("/admin/")
+    html = page.content.decode()
+    assert "accepted 9, unconfirmed 2, refused 3" in html
+    assert '<td class="num">9</td><td class="num">2</td><td class="num">3</td>' in html
     assert "style=" not in html
+    urls = [column.url for column in page.context["chart"].columns if column.url]
+    assert [browser.get(url).context["cl"].result_count for url in urls] == [1]
 
 
 def test_the_share_of_errors_turns_amber_and_red() -> None:

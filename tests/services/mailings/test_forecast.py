@@ -18,7 +18,7 @@ from mailing.choices import (
 )
 from mailing.models import Attempt, Client, Mailing
 from mailing.services.clients import suppression
-from mailing.services.mailings import forecast, occurrences
+from mailing.services.mailings import audiences, forecast, occurrences
 from tests.factories import AttemptFactory, ClientFactory, DeliveryFactory, MailingFactory
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +93,7 @@ def test_who_was_on_the_stop_list_already_did_not_leave() -> None:
 def test_of_very_many_only_the_difference_of_the_numbers_is_told(
     audience: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forecast, "COMPARED", 4)
+    monkeypatch.setattr(audiences, "COMPARED", 4)
     mailing = MailingFactory(clients=5, audience=audience)
     sent_to_all(mailing)
     mailing.clients.add(*ClientFactory.create_batch(3))

@@ -117,7 +117,7 @@ def test_the_report_has_one_row_for_each_mailing_the_busiest_first() -> None:
 
     rows = statistics.by_mailing(Attempt.objects.all())
 
-    assert [(row.name, row.totals.sent, row.missed) for row in rows] == [("Busy", 10, 0), ("Quiet", 0, 1)]
+    assert [(row.name, row.totals.sent, row.totals.missed) for row in rows] == [("Busy", 10, 0), ("Quiet", 0, 1)]
 
 
 def test_messages_know_in_how_many_mailings_they_stand() -> None:
