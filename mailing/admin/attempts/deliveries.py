@@ -140,8 +140,8 @@ class DeliveryAdmin(Unchangeable, StreamedExport[Delivery]):
         return columns if ONE_ATTEMPT in request.GET else (columns[0], "sent_in", *columns[1:])
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        """Whoever may take out the attempts may take out what they are made of."""
-        return request.user.has_perm("mailing.export_attempt")
+        """Whoever may take out the attempts may take out what they are made of, if they may look at it."""
+        return request.user.has_perms(["mailing.export_attempt", "mailing.view_delivery"])
 
     def get_list_buttons(self, request: HttpRequest) -> list[Button]:
         return self.export_button(request)
