@@ -92,6 +92,7 @@ def _contents(mailing: Mailing, stands: HowItStands) -> Context:
     recipients = statistics.recipients(mailing)
     sends = occurrences.ahead(mailing, now, COMING)
     changed = forecast.changes(mailing, recipients=recipients) if sends else None
+    accepted, closed = statistics.accepted(mailing)
     past = list(mailing.attempts.defer("html_body", "text_body", "reasons")[:PAST])
     return {
         "notices": _notices(mailing, stands.told, sends),
@@ -102,7 +103,7 @@ def _contents(mailing: Mailing, stands: HowItStands) -> Context:
         "recipients_changed": _recipients_changed(changed) if changed else "",
         "letter_changed": _letter_changed(changed) if changed and changed.message_changed_at else "",
         "sender": runs.sender(mailing),
-        "sums": statistics.totals(mailing.attempts.all()),
+        "accepted": accepted if closed > 1 else None,  # of a single run its result tells
     }
 
 
