@@ -17,11 +17,11 @@ from django.utils.translation import ngettext, pgettext
 
 from mailing import texts
 from mailing.admin.attempts.links import deliveries_url
-from mailing.admin.common import delivery_text
 from mailing.admin.common.base import Context
 from mailing.admin.mailings import plan_text
+from mailing.admin.mailings.runs_tab import what_went_wrong
 from mailing.admin.mailings.tabs import HowItStands, MailingTabs, how_it_stands
-from mailing.choices import AttemptStatus, Audience, DeliveryStatus, State
+from mailing.choices import Audience, DeliveryStatus, State
 from mailing.formatting import Tone, num, spoken
 from mailing.furniture import Notice, Words
 from mailing.models import Attempt, Mailing
@@ -122,8 +122,7 @@ def _result(mailing: Mailing, stands: HowItStands) -> Result | None:
         (_("skipped"), last.skipped, DeliveryStatus.SKIPPED),
     ]
     figures = [(label, number, deliveries_url(last, status=status)) for label, number, status in numbers if number]
-    is_bad = last.status in {AttemptStatus.PARTLY, AttemptStatus.FAILED}
-    return Result(last, told, figures, delivery_text.about_attempt(last) if is_bad else "")
+    return Result(last, told, figures, what_went_wrong(last)[0])
 
 
 def _past(mailing: Mailing, attempts: Sequence[Attempt], stands: HowItStands) -> list[Send]:

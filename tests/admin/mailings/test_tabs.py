@@ -212,6 +212,17 @@ def test_who_came_and_left_since_the_last_run_is_said_in_words(staff: Browser) -
     assert "Since the last run: 1 new." in staff.get(url(mailing, "change")).content.decode()
 
 
+def test_what_the_server_said_stands_where_it_said_no(staff: Browser) -> None:
+    mailing = daily()
+    doubtful = mailing.attempts.filter(status=AttemptStatus.PARTLY)
+    mailing.attempts.update(response="250 queued")
+    doubtful.update(failed=0, unconfirmed=2)
+    rows = staff.get(url(mailing, "runs")).context["runs"]
+    assert [row.response for row in rows] == ["", "", ""]
+    assert "Whether the server took the letter is unknown." in str(rows[0].sentence)
+    assert str(staff.get(url(mailing, "change")).context["result"].sentence) == str(rows[0].sentence)
+
+
 # --- letter -------------------------------------------------------------------------------------------
 
 
