@@ -7,13 +7,15 @@ from django.contrib import admin
 from django.contrib.admin.options import ModelAdmin
 
 from mailing.admin.common import base
+from mailing.admin.mailings import tabs
 
+COMMON = {base.__name__, tabs.__name__}
 SCREENS = [screen for screen in admin.site._registry.values() if isinstance(screen, base.SamovarModelAdmin)]
 
 
 def is_part(one: type) -> bool:
-    """Of our own, and not of the common base."""
-    return one.__module__.startswith(("mailing.", "backoffice.")) and one.__module__ != base.__name__
+    """Of our own, and not a common base: of all screens, or of the tabs of a page."""
+    return one.__module__.startswith(("mailing.", "backoffice.")) and one.__module__ not in COMMON
 
 
 def towers(screen: type[ModelAdmin]) -> dict[str, list[str]]:

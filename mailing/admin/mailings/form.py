@@ -60,7 +60,8 @@ class MailingSaving(MailingTabs):
     ) -> type[MailingForm]:
         form = cast("type[MailingForm]", super().get_form(request, obj, change=change, **kwargs))
         form.may_send = permissions.may_send(user_of(request))
-        form.everyone_label = f"{Audience.EVERYONE.label} ({num(statistics.receiving())})"
+        if obj is None:  # later the plan beside the field says how many, once somebody chooses them
+            form.everyone_label = f"{Audience.EVERYONE.label} ({num(statistics.receiving())})"
         shown = flatten_fieldsets(self.get_fieldsets(request, obj))
         for name in set(form.declared_fields) - {*shown, "version"}:
             form.base_fields.pop(name, None)  # of another tab; or names and addresses that not everybody may see

@@ -10,13 +10,13 @@ from django.urls import reverse
 from mailing import addresses, letterchecks
 from mailing.admin.common.base import Context
 from mailing.admin.common.pages import View, user_of
-from mailing.admin.mailings.form import MailingSaving
+from mailing.admin.mailings.tabs import MailingTabs
 from mailing.admin.messages.screen import beginning
 from mailing.models import Mailing
 from mailing.services import runs
 
 
-class LetterTab(MailingSaving):
+class LetterTab(MailingTabs):
     def get_pages(self) -> list[tuple[str, View]]:
         return [*super().get_pages(), ("<int:pk>/letter/", self.letter_view)]
 

@@ -17,11 +17,11 @@ from django.utils.translation import ngettext, pgettext
 
 from mailing import texts
 from mailing.admin.attempts.links import deliveries_url
-from mailing.admin.common import delivery_text
 from mailing.admin.common.base import Context
 from mailing.admin.mailings import plan_text
+from mailing.admin.mailings.runs_tab import what_went_wrong
 from mailing.admin.mailings.tabs import HowItStands, MailingTabs, how_it_stands
-from mailing.choices import AttemptStatus, Audience, DeliveryStatus, State
+from mailing.choices import Audience, DeliveryStatus, State
 from mailing.formatting import Tone, num, spoken
 from mailing.furniture import Notice, Words
 from mailing.models import Attempt, Mailing
@@ -92,6 +92,7 @@ def _contents(mailing: Mailing, stands: HowItStands) -> Context:
     recipients = statistics.recipients(mailing)
     sends = occurrences.ahead(mailing, now, COMING)
     changed = forecast.changes(mailing, recipients=recipients) if sends else None
+    accepted, closed = statistics.accepted(mailing)
     past = list(mailing.attempts.defer("html_body", "text_body", "reasons")[:PAST])
     return {
         "notices": _notices(mailing, stands.told, sends),
@@ -102,7 +103,7 @@ def _contents(mailing: Mailing, stands: HowItStands) -> Context:
         "recipients_changed": _recipients_changed(changed) if changed else "",
         "letter_changed": _letter_changed(changed) if changed and changed.message_changed_at else "",
         "sender": runs.sender(mailing),
-        "sums": statistics.totals(mailing.attempts.all()),
+        "accepted": accepted if closed > 1 else None,  # of a single run its result tells
     }
 
 
@@ -121,8 +122,7 @@ def _result(mailing: Mailing, stands: HowItStands) -> Result | None:
         (_("skipped"), last.skipped, DeliveryStatus.SKIPPED),
     ]
     figures = [(label, number, deliveries_url(last, status=status)) for label, number, status in numbers if number]
-    is_bad = last.status in {AttemptStatus.PARTLY, AttemptStatus.FAILED}
-    return Result(last, told, figures, delivery_text.about_attempt(last) if is_bad else "")
+    return Result(last, told, figures, what_went_wrong(last)[0])
 
 
 def _past(mailing: Mailing, attempts: Sequence[Attempt], stands: HowItStands) -> list[Send]:

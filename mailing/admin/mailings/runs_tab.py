@@ -92,10 +92,17 @@ def _rows(page: Page[Attempt], mailing: Mailing, stands: HowItStands) -> Sequenc
 
 
 def _row(attempt: Attempt, told: Told) -> Run:
-    is_bad = attempt.status in {AttemptStatus.PARTLY, AttemptStatus.FAILED}
-    sentence = told.why or (delivery_text.about_attempt(attempt) if is_bad else "")
-    response = attempt.response.strip().split("\n")[0] if attempt.response else ""
-    return Run(attempt, told, duration(statistics.length(attempt)), sentence, response)
+    sentence, response = what_went_wrong(attempt)
+    return Run(attempt, told, duration(statistics.length(attempt)), told.why or sentence, response)
+
+
+def what_went_wrong(attempt: Attempt) -> tuple[Words, str]:
+    """(our sentence, the first line the server said); nothing of a run that went well."""
+    if attempt.status not in {AttemptStatus.PARTLY, AttemptStatus.FAILED}:
+        return "", ""
+    if not attempt.failed:  # what the server said was said about other letters
+        return (delivery_text.UNKNOWN_WHETHER if attempt.unconfirmed else ""), ""
+    return delivery_text.about_attempt(attempt), attempt.response.strip().split("\n")[0]
 
 
 def _choices(numbers: dict[str, int], result: str) -> list[Choice]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 
 from mailing.admin.common.pages import View
-from mailing.admin.mailings.form import MailingSaving
+from mailing.admin.mailings.tabs import MailingTabs
 
 
-class ScheduleTab(MailingSaving):
+class ScheduleTab(MailingTabs):
     def get_pages(self) -> list[tuple[str, View]]:
         return [*super().get_pages(), ("<int:pk>/schedule/", self.schedule_view)]
 

@@ -19,6 +19,7 @@ from mailing.admin.common.pages import user_of
 from mailing.admin.mailings.actions import MailingActions
 from mailing.admin.mailings.calendar import MailingCalendar
 from mailing.admin.mailings.filters import AttentionFilter, StateFilter, by_urgency
+from mailing.admin.mailings.form import MailingSaving
 from mailing.admin.mailings.letter_tab import LetterTab
 from mailing.admin.mailings.listing import MailingList
 from mailing.admin.mailings.overview_tab import OverviewTab
@@ -37,6 +38,7 @@ from mailing.services.mailings import recipients
 @admin.register(Mailing)
 class MailingAdmin(
     MailingActions,
+    MailingSaving,
     OverviewTab,
     LetterTab,
     RecipientsTab,

@@ -1,7 +1,7 @@
 """The page of a mailing: one head, and tabs below it, each an address of its own.
 
 A tab is a line of `TABS`, a view of that name in `get_pages` which answers `self.tab(request, mailing, "name", {…})`,
-and a template `tab_<name>.html` that extends `page.html` and fills its block `tab`. The head, the rights and the list
+and its template, which extends `page.html` and fills the block `tab`. The head, the rights and the list
 of tabs come with it.
 """
 
@@ -35,17 +35,18 @@ class Tab:
     """
 
     name: str
+    template: str
     label: Words
     right: str = ""
     saves: bool = False
 
 
 TABS = (
-    Tab("change", gettext_lazy("Overview")),
-    Tab("letter", gettext_lazy("Letter"), "mailing.view_message", saves=True),
-    Tab("recipients", gettext_lazy("Recipients"), "mailing.view_client", saves=True),
-    Tab("schedule", pgettext_lazy("tab", "Schedule"), saves=True),
-    Tab("runs", gettext_lazy("Runs"), "mailing.view_attempt"),
+    Tab("change", "tab_change", gettext_lazy("Overview")),
+    Tab("letter", "tab_letter", gettext_lazy("Letter"), "mailing.view_message", saves=True),
+    Tab("recipients", "tab_recipients", gettext_lazy("Recipients"), "mailing.view_client", saves=True),
+    Tab("schedule", "change_form", pgettext_lazy("tab", "Schedule"), saves=True),
+    Tab("runs", "tab_runs", gettext_lazy("Runs"), "mailing.view_attempt"),
 )
 
 
@@ -71,7 +72,7 @@ class MailingTabs(SamovarModelAdmin[Mailing]):
             raise PermissionDenied
         around = self._around(request, mailing, stands or how_it_stands(mailing))
         head = self._furnish_form(around, mailing)
-        return self.page(request, mailing, f"tab_{name}", str(mailing), head | {"mailing": mailing} | context)
+        return self.page(request, mailing, tab.template, str(mailing), head | {"mailing": mailing} | context)
 
     def get_change_page(self, request: HttpRequest, obj: Mailing) -> ChangePage:
         return self._around(request, obj, how_it_stands(obj))
