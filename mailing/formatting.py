@@ -122,6 +122,11 @@ def pill(text: object, tone: str = "grey", why: str = "") -> SafeString:
     return format_html('<span class="pill pill-{}"{}>{}</span>', tone if tone in TONES else "grey", title, text)
 
 
+def nested(words: object) -> str:
+    """Words to stand between quotation marks: their own become the inner ones."""
+    return str(words).translate(str.maketrans("«»“”", "„“‘’"))
+
+
 def person(user: User) -> str:
     """Somebody on the staff by their name, or by what they log in with."""
     return user.get_full_name() or user.get_username()
@@ -173,11 +178,16 @@ def bar(*parts: tuple[int, str], total: int) -> SafeString:
     )
 
 
-def zone_name() -> str:
-    """The installation's time zone as people need it: "Europe/Moscow, UTC+3"."""
+def zone_sentence() -> str:
+    """In which time zone all times are: “Moscow time (UTC+3).”"""
     offset = timezone.localtime().strftime("%z")
     hours, minutes = int(offset[1:3]), offset[3:5]
-    return f"{settings.TIME_ZONE}, UTC{offset[0]}{hours}{'' if minutes == '00' else ':' + minutes}"
+    values = {
+        "zone": settings.TIME_ZONE,
+        "offset": f"UTC{offset[0]}{hours}{'' if minutes == '00' else ':' + minutes}",
+    }
+    words = gettext("Moscow time (%(offset)s).") if settings.TIME_ZONE == "Europe/Moscow" else ""
+    return (words or gettext("Time of %(zone)s (%(offset)s).")) % values
 
 
 def day_and_time(moment: datetime) -> str:

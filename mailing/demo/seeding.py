@@ -17,6 +17,7 @@ from mailing import recurrence
 from mailing.choices import Audience, MailingStatus, Periodicity, SuppressionReason
 from mailing.demo import history, letters, people
 from mailing.models import Client, Mailing, Message, Suppression
+from mailing.services.mailings import lifecycle
 
 CLIENTS = 600
 PASSWORD = "demo"  # for a machine of one's own only: settings refuse DEBUG anywhere but on loopback
@@ -157,9 +158,10 @@ def _mailing(plan: Example, now: datetime, **values: Any) -> None:
 
 
 def _due_soon(now: datetime, **values: Any) -> None:
-    """A mailing the clock has not seen yet: it starts by itself within the minute."""
+    """A mailing that starts by itself within the minute."""
     mailing = Mailing.objects.create(name=WELCOME, start_at=now + DUE_IN, **values)
     mailing.clients.set(_every(20))
+    lifecycle.launch(mailing, now=now)
 
 
 def _every(nth: int) -> Iterable[Client]:

@@ -13,15 +13,14 @@ from django.contrib import admin
 from django.http import QueryDict
 from django.urls import reverse_lazy
 from django.utils import timezone
-from django.utils.text import capfirst, format_lazy
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from mailing import addresses, texts
-from mailing.choices import Audience, State
+from mailing.choices import Audience
 from mailing.errors import Refused
+from mailing.forms.moments import MomentField
 from mailing.forms.rows import ManyRows, SuggestedRow, SuggestedRows
-from mailing.forms.widgets import MomentWidget
-from mailing.furniture import Words
 from mailing.models import Client, Mailing
 from mailing.services.mailings import occurrences, recipients
 from mailing.services.mailings.recipients import Pasted
@@ -41,20 +40,13 @@ def tomorrow_morning() -> datetime:
     return timezone.make_aware(morning + timedelta(days=1))
 
 
-class MomentField(forms.SplitDateTimeField):
-    """A date and a time of the installation's zone."""
-
-    def __init__(self, *, label: Words, **kwargs: Any) -> None:
-        super().__init__(label=label, widget=MomentWidget(label), **kwargs)
-
-
 class MailingForm(ModelForm):
     """Adds clients but never lists them: a mailing may have 50 000."""
 
     may_send = True  # set by the admin; without the right everything saved is a draft
     everyone_label: Any = Audience.EVERYONE.label  # set by the admin: with their number
     start_at = MomentField(label=_("First send"), initial=tomorrow_morning)
-    end_at = MomentField(label=_("End"), required=False, help_text=_("Empty: no end."))
+    end_at = MomentField(label=_("End"), required=False, help_text=_("Without a date the mailing has no end."))
     add_clients = ManyRows(
         label=_("Add clients"),
         queryset=Client.objects.all(),
@@ -75,7 +67,8 @@ class MailingForm(ModelForm):
             *("name", "message", "audience", "start_at", "end_at"),
             *("periodicity", "is_paused", "from_name", "reply_to"),
         )
-        labels = {"name": _("Name of the mailing"), "audience": _("Recipients")}
+        labels = {"name": _("Name of the mailing"), "audience": _("To whom")}
+        help_texts = {"name": _("Without a name it is called by the subject of the message.")}
         widgets = {
             "audience": forms.RadioSelect,
             "message": SuggestedRow(Mailing._meta.get_field("message"), admin.site),
@@ -91,9 +84,6 @@ class MailingForm(ModelForm):
                 (Audience.SELECTED, Audience.SELECTED.label),
                 (Audience.EVERYONE, self.everyone_label),
             ]
-        if "is_paused" in self.fields and self.instance.is_paused and occurrences.has_run(self.instance):
-            self.fields["is_paused"].label = capfirst(State.PAUSED.label)
-            self.fields["is_paused"].help_text = _("It sends nothing until you resume it.")
         if not self.may_send and "is_paused" in self.fields:
             self.initial["is_paused"] = True
             self.fields["is_paused"].disabled = True
@@ -134,8 +124,9 @@ class MailingForm(ModelForm):
             self.add_error(
                 "end_at", _("The end has passed: this mailing could never send. Give a later end, or none.")
             )
-        if not data.get("name") and data.get("message"):
-            data["name"] = data["message"].subject
+        message = data.get("message") if "message" in self.fields else self.instance.message
+        if "name" in data and not data["name"] and message:
+            data["name"] = message.subject
         self._refuse_stale()
         return data
 

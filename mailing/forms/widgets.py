@@ -1,4 +1,4 @@
-"""Form controls that are named, localised by the browser, and need no script."""
+"""Form controls that are named and need no script."""
 
 from __future__ import annotations
 
@@ -18,25 +18,24 @@ from mailing.furniture import Words
 
 
 class MomentWidget(forms.SplitDateTimeWidget):
-    """A date and a time as the browser's own pickers, each with a name of its own for screen readers.
+    """A date and a time as text in the page's language, each with a name of its own for screen readers.
 
-    They speak the browser's language, whatever the page's is. In return they work without scripts, by keyboard and
-    with a thumb; the sentence of the plan beside them says in the page's language what was understood.
+    The browser's own pickers speak the browser's language: a Russian reader took their 11/12 for 11 December.
     """
 
     def __init__(self, label: Words) -> None:
         self.label = label
         super().__init__(
-            date_format="%Y-%m-%d",
             time_format="%H:%M:%S",
-            date_attrs={"type": "date", "class": "moment-date"},
-            time_attrs={"type": "time", "class": "moment-time"},
+            date_attrs={"class": "moment-date", "autocomplete": "off"},
+            time_attrs={"class": "moment-time", "autocomplete": "off"},
         )
 
     def get_context(self, name: str, value: object, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
-        for part, label in zip(context["widget"]["subwidgets"], (_("date"), _("time")), strict=True):
-            part["attrs"]["aria-label"] = f"{self.label}: {label}"
+        words = ((_("date"), _("yyyy-mm-dd")), (_("time"), _("hh:mm")))
+        for part, (label, pattern) in zip(context["widget"]["subwidgets"], words, strict=True):
+            part["attrs"] |= {"aria-label": f"{self.label}: {label}", "placeholder": pattern}
         self._shorten(context["widget"]["subwidgets"][1])
         return context
 
@@ -46,8 +45,6 @@ class MomentWidget(forms.SplitDateTimeWidget):
         shown = time["value"] or ""
         if shown.endswith(":00") and shown.count(":") == 2:
             time["value"] = shown.removesuffix(":00")
-        elif shown.count(":") == 2:
-            time["attrs"]["step"] = "1"
 
 
 class FileBox(forms.FileInput):

@@ -13,7 +13,7 @@ from mailing.furniture import Button, Card
 register = template.Library()
 
 _FILTERS = (formatting.num, formatting.percent, formatting.when, formatting.duration)
-for _filter in (*_FILTERS, formatting.person):
+for _filter in (*_FILTERS, formatting.person, formatting.nested):
     register.filter(_filter)
 for _tag in (formatting.pill, formatting.icon, formatting.progress):
     register.simple_tag(_tag)

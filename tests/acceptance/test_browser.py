@@ -93,7 +93,7 @@ def create_mailing(page: Page) -> None:
     page.fill("[name=start_at_0]", f"{start:%Y-%m-%d}")
     page.fill("[name=start_at_1]", f"{start:%H:%M}")
     page.get_by_role("button", name="Сохранить и отправить 3 клиентам").click()
-    page.wait_for_url("**/mailing/mailing/")
+    page.wait_for_url("**/change/")
 
 
 def see_the_attempt(page: Page) -> None:

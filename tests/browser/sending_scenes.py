@@ -110,6 +110,13 @@ def _wrong_mailing(stage: Stage) -> None:
     stage.click("[name=_save]")
 
 
+def _wrong_date(stage: Stage) -> None:
+    stage.go(f"{MAILINGS}{_weekly().pk}/schedule/")
+    stage.tab.fill("[name=end_at_0]", "31 февраля")
+    stage.tab.fill("[name=end_at_1]", "10:00")
+    stage.click("[name=_save]")
+
+
 def _wrong_message(stage: Stage) -> None:
     stage.go(f"{MESSAGES}add/")
     stage.tab.fill("[name=subject]", "Новости для {{ nmae }}")
@@ -139,6 +146,15 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_mailing_repeats": partial(_mailing, _weekly, "change"),
     "scene_mailing_paused": partial(_mailing, _paused, "change"),
     "scene_mailing_wrong": _wrong_mailing,
+    "scene_mailing_letter": partial(_mailing, _weekly, "letter"),
+    "scene_mailing_schedule": partial(_mailing, _weekly, "schedule"),
+    "scene_mailing_schedule_paused": partial(_mailing, _paused, "schedule"),
+    "scene_mailing_schedule_wrong": _wrong_date,
+    "scene_mailing_schedule_read_only": lambda stage: stage.show(
+        stage.answered(f"{MAILINGS}{_weekly().pk}/schedule/", user="viewer")
+    ),
+    "scene_mailing_runs": partial(_mailing, _daily, "runs"),
+    "scene_mailing_runs_partly": lambda stage: stage.go(f"{MAILINGS}{_daily().pk}/runs/?result=partly"),
     "scene_send_running": partial(_mailing, _daily, "send"),
     "scene_send_waiting": partial(_mailing, _monthly, "send"),
     "scene_send_paused": partial(_mailing, _paused, "send"),

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MAIN_PAGES = (
     "/admin/",
     "/admin/mailing/mailing/",
-    "/admin/mailing/mailing/{mailing}/change/",
+    *(f"/admin/mailing/mailing/{{mailing}}/{tab}/" for tab in ("change", "letter", "schedule", "runs")),
     "/admin/mailing/message/{message}/change/",
     "/admin/mailing/client/",
     "/admin/mailing/client/import/",
@@ -120,7 +120,8 @@ def test_leaving_a_changed_form_asks_and_an_untouched_one_does_not(sending: Mail
 
     tab.on("dialog", answer)
     for url in (
-        f"/admin/mailing/mailing/{sending.pk}/change/",
+        f"/admin/mailing/mailing/{sending.pk}/schedule/",
+        f"/admin/mailing/mailing/{sending.pk}/letter/",
         f"/admin/mailing/message/{sending.message_id}/change/",
     ):
         tab.goto(url)

@@ -31,6 +31,25 @@ def test_the_save_button_says_to_how_many_it_sends_while_one_types(login: Login,
     assert watch.take() == []
 
 
+def test_the_plan_follows_a_date_typed_in_the_language_of_the_page(login: Login, host: str) -> None:
+    """Also under an English browser."""
+    mailing = MailingFactory(clients=1, start_at=timezone.now() + timedelta(days=3), periodicity="weekly")
+    tab = login(language="ru").new_page()
+    watch = Watch(tab, host)
+    tab.goto(f"/admin/mailing/mailing/{mailing.pk}/schedule/")
+
+    tab.fill("[name=start_at_0]", "02.01.2040")
+    tab.fill("[name=start_at_1]", "14:30")
+    expect(tab.locator("#plan")).to_contain_text("2 января 2040 в 14:30")
+    expect(tab.locator("#plan .dates li")).to_have_count(5)
+
+    tab.fill("[name=start_at_0]", "30.02.2040")
+    expect(tab.locator("#plan")).to_contain_text("«30.02.2040» — не дата. Напишите её так:")
+    tab.click("[name=_save]")
+    assert tab.input_value("[name=start_at_0]") == "30.02.2040"
+    assert watch.take() == []
+
+
 def test_the_letter_is_seen_while_it_is_written(login: Login, host: str) -> None:
     tab = login(language="en").new_page()
     watch = Watch(tab, host)

@@ -80,6 +80,19 @@ def test_a_mailing_is_sent_paused_and_resumed(tab: Tab, active: Mailing) -> None
         assert active.is_paused is paused
 
 
+def test_the_tabs_of_a_mailing_are_walked_and_its_dates_moved(tab: Tab, active: Mailing) -> None:
+    tab.goto(f"/admin/mailing/mailing/{active.pk}/change/")
+    for name in ("letter", "recipients", "runs", "schedule"):
+        tab.click(f".tabs a[href$='/{name}/']")
+        expect(tab.locator(".tabs a[aria-current]")).to_have_attribute(
+            "href", f"/admin/mailing/mailing/{active.pk}/{name}/"
+        )
+    tab.fill("[name=start_at_0]", "2040-01-02")
+    tab.click("[name=_save]")
+    active.refresh_from_db()
+    assert timezone.localtime(active.start_at).date().isoformat() == "2040-01-02"
+
+
 def test_the_menu_opens_and_switches_the_language_and_the_filters_open(tab: Tab) -> None:
     MessageFactory()
     tab.goto("/admin/mailing/message/")

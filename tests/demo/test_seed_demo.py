@@ -10,7 +10,7 @@ from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from mailing.choices import AttemptStatus, DeliveryStatus, MailingStatus
-from mailing.demo import people
+from mailing.demo import people, seeding
 from mailing.models import Attempt, Client, Delivery, Mailing, Message, Suppression
 
 pytestmark = pytest.mark.django_db
@@ -70,8 +70,10 @@ def test_the_mailings_stand_in_different_states_and_one_is_due_within_the_minute
     call_command("seed_demo")
     assert set(Mailing.objects.values_list("status", flat=True)) == set(MailingStatus)
     assert Mailing.objects.filter(is_paused=True).exists()
-    soon = Mailing.objects.get(active_since=None, is_paused=False)
+    soon = Mailing.objects.get(name=seeding.WELCOME)
     assert timezone.now() < soon.start_at < timezone.now() + timedelta(minutes=1)
+    assert soon.next_run_at == soon.start_at
+    assert soon.schedule is not None
 
 
 def test_no_other_mailing_is_due_at_once() -> None:

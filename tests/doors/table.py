@@ -268,6 +268,8 @@ MAILINGS = (
     *(get(f"mailing_mailing_{tab}", LOOKERS, "active") for tab in ("letter", "recipients", "schedule", "runs")),
     save("mailing_mailing_schedule", PREPARERS, "draft", form="mailing_form", name="Changed"),
     save("mailing_mailing_schedule", SENDERS, "active", form="mailing_form", name="Changed"),
+    save("mailing_mailing_letter", PREPARERS, "draft", form="mailing_form", from_name="Tea shop"),
+    save("mailing_mailing_letter", SENDERS, "active", form="mailing_form", from_name="Tea shop"),
     get("mailing_mailing_delete", PREPARERS, "draft"),
     get("mailing_mailing_delete", SENDERS, "active"),
     post("mailing_mailing_delete", PREPARERS, "draft", data={"post": "yes"}),

@@ -21,13 +21,12 @@ from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.pages import user_of
 from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num
-from mailing.models import Attempt, Mailing
+from mailing.models import Attempt, Delivery, Mailing
 from mailing.services.access import permissions
 from mailing.services.mailings import lifecycle
 from mailing.services.reports import statistics
 from mailing.services.states import Signs
 
-PLACES = "mailing.Mailing_clients"
 AT_ONCE = 50  # mailings one press may start, finish or copy
 
 
@@ -131,7 +130,6 @@ class MailingActions(SamovarModelAdmin[Mailing]):
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Counts only; a run that is going on protects its mailing."""
         shown, numbers, needed, protected = super().get_deleted_objects(objs, request)
-        numbers = _with_stopped(numbers, str(self.deletion_labels[PLACES]), statistics.stopped_recipients(objs))
         running = Attempt.objects.running().filter(mailing__in=objs).select_related("mailing__message")
         protected = [*protected, *(self._being_sent(attempt) for attempt in running[:AT_ONCE])]
         return shown, numbers, needed, protected
@@ -146,27 +144,18 @@ class MailingActions(SamovarModelAdmin[Mailing]):
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Context | None = None) -> HttpResponse:
         try:
-            return super().delete_view(request, object_id, extra_context)
+            response = super().delete_view(request, object_id, extra_context)
         except NotAllowed as refusal:
             raise PermissionDenied(str(refusal)) from refusal
         except Refused as refusal:  # it started while the page was being read
             messages.error(request, str(refusal))
             return HttpResponseRedirect(self.url("change", object_id))
+        if isinstance(response, TemplateResponse) and response.context_data:
+            response.context_data["gone"] = _gone(dict(response.context_data["model_count"]))
+        return response
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
         self._each(request, queryset, lambda mailing: lifecycle.delete(mailing, by=user_of(request)))
-
-
-def _with_stopped(numbers: dict[str, int], places: str, stopped: int) -> dict[str, int]:
-    """Beside the places of a list: elsewhere only who gets a letter is counted as a recipient."""
-    if not stopped:
-        return numbers
-    found: dict[str, int] = {}
-    for words, number in numbers.items():
-        found[words] = number
-        if words == places:
-            found[_("of them on the stop list: they got no letters")] = stopped
-    return found
 
 
 def _asked(chosen: list[Mailing]) -> list[Asked]:
@@ -186,6 +175,19 @@ def _would_be_sent(chosen: list[Mailing]) -> list[Asked]:
         why = lifecycle.hindrance(row.mailing, run) or ("" if letters else _(texts.NOBODY))
         asked.append(replace(row, letters=letters, hindrance=str(why)))
     return asked
+
+
+def _gone(counted: dict[str, int]) -> str:
+    """“5 attempts and records of 2 927 letters”, of the counts of the page that asks."""
+    attempts = counted.get(str(Attempt._meta.verbose_name_plural), 0)
+    letters = counted.get(str(Delivery._meta.verbose_name_plural), 0)
+    parts = []
+    if attempts:
+        parts.append(ngettext("%(n)s attempt", "%(n)s attempts", attempts) % {"n": num(attempts)})
+    if letters:
+        words = ngettext("the record of %(n)s letter", "the records of %(n)s letters", letters)
+        parts.append(words % {"n": num(letters)})
+    return _(" and ").join(parts)
 
 
 def _say(request: HttpRequest, number: int, words: str) -> None:

@@ -7,13 +7,14 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.admin.utils import flatten_fieldsets
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.forms import BaseFormSet, ModelForm
 from django.http import HttpRequest, HttpResponseRedirect
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
@@ -21,7 +22,7 @@ from mailing import formatting
 from mailing.admin.common.base import Context
 from mailing.admin.common.pages import undo, user_of
 from mailing.admin.mailings import plan_text
-from mailing.admin.mailings.tabs import MailingTabs
+from mailing.admin.mailings.tabs import MailingTabs, current_tab
 from mailing.choices import Audience
 from mailing.errors import NotAllowed
 from mailing.formatting import num
@@ -38,16 +39,21 @@ class MailingSaving(MailingTabs):
     # --- what stands on the form -----------------------------------------------------------------------
 
     def get_fieldsets(self, request: HttpRequest, obj: Mailing | None = None) -> Fieldsets:
-        zone = _("All times: %(zone)s.") % {"zone": formatting.zone_name()}
-        draft = ["is_paused"] if obj is None or obj.is_paused else []
-        chooses = self._may_save(request, obj) and _sees_clients(request)
-        whom = ["audience", *(["add_clients"] if chooses else [])]
-        return [
-            (_("What"), {"fields": ["name", "message"]}),
-            (_("To whom"), {"fields": whom}),
-            (_("When"), {"fields": ["start_at", "end_at", "periodicity", *draft], "description": zone}),
-            (_("Sender"), {"fields": ["from_name", "reply_to"], "classes": ["collapse"]}),
-        ]
+        """All of it where the mailing is new; each tab of one that exists has its part. Buttons pause and resume."""
+        when = ["start_at", "end_at", "periodicity"]
+        sender = ["from_name", "reply_to"]
+        dated = {"description": formatting.zone_sentence()}
+        if obj is None:
+            chooses = self.has_add_permission(request) and _sees_clients(request)
+            return [
+                (_("What"), {"fields": ["name", "message"]}),
+                (_("To whom"), {"fields": ["audience", *(["add_clients"] if chooses else [])]}),
+                (_("When"), {"fields": [*when, "is_paused"], **dated}),
+                (_("Sender"), {"fields": sender, "classes": ["collapse"]}),
+            ]
+        if current_tab(request).name == "letter":
+            return [(None, {"fields": ["message", *sender]})]
+        return [(None, {"fields": ["name", "audience"]}), (_("When"), {"fields": when, **dated})]
 
     def get_form(
         self, request: HttpRequest, obj: Mailing | None = None, change: bool = False, **kwargs: Any
@@ -55,19 +61,23 @@ class MailingSaving(MailingTabs):
         form = cast("type[MailingForm]", super().get_form(request, obj, change=change, **kwargs))
         form.may_send = permissions.may_send(user_of(request))
         form.everyone_label = f"{Audience.EVERYONE.label} ({num(statistics.receiving())})"
-        if not _sees_clients(request):
-            form.base_fields.pop("add_clients", None)  # the box would show name and address
+        shown = flatten_fieldsets(self.get_fieldsets(request, obj))
+        for name in set(form.declared_fields) - {*shown, "version"}:
+            form.base_fields.pop(name, None)  # of another tab; or names and addresses that not everybody may see
         message, sender = form.base_fields.get("message"), form.base_fields.get("from_name")
         if message and isinstance(message.widget, RelatedFieldWidgetWrapper):
             message.widget.can_delete_related = False
+            message.widget.can_change_related = message.widget.can_view_related = False  # the tab Letter does
         if sender:
-            sender.help_text = _("Empty: %(sender)s.") % {"sender": settings.DEFAULT_FROM_EMAIL}
+            sender.help_text = _("Without a name: %(sender)s.") % {"sender": escape(settings.DEFAULT_FROM_EMAIL)}
         return form
 
     def get_form_context(self, request: HttpRequest, form: ModelForm[Mailing], obj: Mailing | None) -> Context:
-        if isinstance(form, MailingForm) and self._may_save(request, obj):
-            return {"plan": plan_text.panel(form)}
-        return {}
+        tab = current_tab(request).name if obj else ""
+        context: Context = {"show_save_and_add_another": False, "show_delete": tab != "letter"} if obj else {}
+        if tab != "letter" and isinstance(form, MailingForm) and self._may_save(request, obj):
+            context["plan"] = plan_text.panel(form)
+        return context
 
     # --- who may ---------------------------------------------------------------------------------------
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -12,17 +16,59 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from mailing import texts
+from mailing.admin.attempts.links import deliveries_url
+from mailing.admin.common import delivery_text
 from mailing.admin.common.base import Context
-from mailing.admin.mailings.recipients_tab import recipients_url
-from mailing.admin.mailings.tabs import MailingTabs, how_it_stands
-from mailing.choices import Audience, State
-from mailing.formatting import error_tone, num, spoken, when
-from mailing.furniture import Card, Notice
+from mailing.admin.mailings import audience_text, plan_text
+from mailing.admin.mailings.tabs import HowItStands, MailingTabs, how_it_stands
+from mailing.choices import AttemptStatus, Audience, DeliveryStatus, State
+from mailing.formatting import Tone, num, spoken
+from mailing.furniture import Notice, Words
 from mailing.models import Attempt, Mailing
-from mailing.services import states
+from mailing.services import runs
 from mailing.services.mailings import forecast, occurrences
 from mailing.services.reports import statistics
 from mailing.services.states import Told
+
+PAST, COMING = 5, 5  # sends on the time line
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended, in words and in numbers; `figures` are those beside the accepted: (what, how many, where)."""
+
+    attempt: Attempt
+    told: Told
+    figures: Sequence[tuple[Words, int, str]]
+    sentence: Words  # what the server meant
+
+    @property
+    def has_errors(self) -> bool:
+        return bool(self.attempt.failed or self.attempt.unconfirmed or self.attempt.skipped)
+
+
+@dataclass(frozen=True)
+class Send:
+    """A past or a coming send on the time line; a coming one has no attempt."""
+
+    moment: datetime  # local
+    words: str
+    tone: Tone = ""
+    attempt: Attempt | None = None
+    is_next: bool = False
+
+    @property
+    def day(self) -> str:
+        """Short: ten of them stand side by side."""
+        days = (self.moment.date() - timezone.localdate()).days
+        near = {-1: _("yesterday"), 0: _("today"), 1: _("tomorrow")}
+        this_year = self.moment.year == timezone.localdate().year
+        short, full = pgettext("date format", "j M"), pgettext("date format", "j M Y")
+        return near.get(days) or date_format(self.moment, short if this_year else full)
+
+    @property
+    def clock(self) -> str:
+        return date_format(self.moment, "H:i")
 
 
 class OverviewTab(MailingTabs):
@@ -37,96 +83,108 @@ class OverviewTab(MailingTabs):
             return super().change_view(request, object_id, form_url, extra_context)  # says so
         if not self.has_view_permission(request, mailing):
             raise PermissionDenied
-        recipients = statistics.recipients(mailing)
-        _running, last, told = how_it_stands(mailing)
-        notices = _notices(mailing, told, recipients)
-        return self.tab(request, mailing, "change", {"cards": _cards(mailing, recipients, last), "notices": notices})
+        stands = how_it_stands(mailing)
+        return self.tab(request, mailing, "change", _contents(mailing, stands), stands)
 
 
-def _notices(obj: Mailing, told: Told, recipients: int) -> list[Notice]:
-    found = [
-        _nobody_notice(obj),
-        Notice(told.why, "red") if told.state is State.OVERDUE else None,
-        _changes_notice(obj, recipients),
-        _crowd_notice(obj),
+def _contents(mailing: Mailing, stands: HowItStands) -> Context:
+    now = timezone.now()
+    recipients = statistics.recipients(mailing)
+    sends = occurrences.ahead(mailing, now, COMING)
+    changed = forecast.changes(mailing, recipients=recipients) if sends else None
+    past = list(mailing.attempts.defer("html_body", "text_body", "reasons")[:PAST])
+    return {
+        "notices": _notices(mailing, stands.told, sends),
+        "result": _result(mailing, stands),
+        "line": [*_past(mailing, past, stands), *_coming(sends, stands.told)],
+        "plan": plan_text.as_saved(mailing, sends, now),
+        "recipients": recipients,
+        "recipients_changed": _recipients_changed(changed) if changed else "",
+        "letter_changed": _letter_changed(changed) if changed and changed.message_changed_at else "",
+        "sender": runs.sender(mailing),
+        "sums": statistics.totals(mailing.attempts.all()),
+    }
+
+
+# --- sends ---------------------------------------------------------------------------------------------
+
+
+def _result(mailing: Mailing, stands: HowItStands) -> Result | None:
+    """Of the newest run; of one that is not over the live panel tells."""
+    last = stands.last
+    if last is None or stands.running:
+        return None
+    told = stands.told_of(last, mailing)
+    numbers = [
+        (_("refused"), last.failed, DeliveryStatus.FAILED),
+        (_("unconfirmed"), last.unconfirmed, DeliveryStatus.UNCONFIRMED),
+        (_("skipped"), last.skipped, DeliveryStatus.SKIPPED),
     ]
-    return [notice for notice in found if notice]
+    figures = [(label, number, deliveries_url(last, status=status)) for label, number, status in numbers if number]
+    is_bad = last.status in {AttemptStatus.PARTLY, AttemptStatus.FAILED}
+    return Result(last, told, figures, delivery_text.about_attempt(last) if is_bad else "")
 
 
-# --- figures -------------------------------------------------------------------------------------------
+def _past(mailing: Mailing, attempts: Sequence[Attempt], stands: HowItStands) -> list[Send]:
+    """Oldest first: they lead on to those that come."""
+    found = []
+    for attempt in reversed(attempts):
+        told = stands.told_of(attempt, mailing)
+        found.append(Send(timezone.localtime(attempt.started_at), told.words, told.tone, attempt))
+    return found
 
 
-def _cards(obj: Mailing, recipients: int, last: Attempt | None) -> list[Card]:
-    sums = statistics.totals(obj.attempts.all())
-    errors = _("errors: %(n)s") % {"n": num(sums.failed + sums.unconfirmed)}
+def _coming(sends: Sequence[datetime], told: Told) -> list[Send]:
+    is_late = told.state is State.OVERDUE
     return [
-        Card(_("Recipients"), recipients, note=_("show and change"), url=recipients_url(obj)),
-        Card(_("Next send"), when(obj.next_run_at), note=_next_note(obj)),
-        _last_card(obj, last),
-        Card(_("Accepted in all"), sums.sent, note=errors, tone=error_tone(sums.error_share)),
+        Send(moment, told.words, told.tone)
+        if is_late and number == 0
+        else Send(moment, _("next send") if number == 0 else _("planned"), is_next=number == 0)
+        for number, moment in enumerate(map(timezone.localtime, sends))
     ]
-
-
-def _next_note(obj: Mailing) -> str:
-    if obj.is_paused:
-        return _("paused: nothing is sent")
-    return obj.get_periodicity_display() if obj.next_run_at else ""
-
-
-def _last_card(obj: Mailing, last: Attempt | None) -> Card:
-    if last is None:
-        return Card(_("Last send"), "—", note=_("nothing was sent yet"))
-    told = states.of_run(last, mailing=obj)
-    return Card(
-        _("Last send"),
-        when(last.started_at),
-        note=told.words,
-        tone=told.tone if told.tone in ("red", "amber") else "",
-        url=reverse("admin:mailing_attempt_change", args=[last.pk]),
-    )
 
 
 # --- sentences -----------------------------------------------------------------------------------------
 
 
+def _notices(mailing: Mailing, told: Told, sends: Sequence[datetime]) -> list[Notice]:
+    found = [
+        _nobody_notice(mailing),
+        Notice(told.why, "red") if told.state is State.OVERDUE else None,
+        _crowd_notice(mailing, sends),
+    ]
+    return [notice for notice in found if notice]
+
+
 def _nobody_notice(obj: Mailing) -> Notice | None:
     if obj.audience == Audience.EVERYONE or obj.clients.exists():
         return None
-    clients = reverse("admin:mailing_client_changelist")
-    return Notice(_(texts.NOBODY), "amber", clients, _("Open the client list"))
+    url = reverse("admin:mailing_mailing_recipients", args=[obj.pk])
+    return Notice(_(texts.NOBODY), "amber", url, _("Add recipients"))
 
 
-def _changes_notice(obj: Mailing, recipients: int) -> Notice | None:
-    """At the next run: +14 / −2 recipients, message changed yesterday by Anna."""
-    found = forecast.changes(obj, recipients=recipients) if obj.next_run_at else None
-    if found is None:
-        return None
-    parts = []
-    if found.added or found.removed:
-        words = _("+%(added)s / −%(removed)s recipients")
-        parts.append(words % {"added": num(found.added), "removed": num(found.removed)})
+def _recipients_changed(found: forecast.Changes) -> str:
+    """“Since the last run: 14 new, 2 gone.”"""
+    parts = audience_text.compared(found.added, found.removed)
     if found.more > 0:
         words = ngettext("%(n)s recipient more", "%(n)s recipients more", found.more)
         parts.append(words % {"n": num(found.more)})
     if found.more < 0:
         words = ngettext("%(n)s recipient fewer", "%(n)s recipients fewer", -found.more)
         parts.append(words % {"n": num(-found.more)})
-    if found.message_changed_at:
-        parts.append(_message_changed(found))
-    return Notice(_("At the next run: %(changes)s.") % {"changes": ", ".join(parts)}) if parts else None
+    return _("Since the last run: %(changes)s.") % {"changes": ", ".join(parts)} if parts else ""
 
 
-def _message_changed(found: forecast.Changes) -> str:
+def _letter_changed(found: forecast.Changes) -> str:
     moment = spoken(timezone.localtime(found.message_changed_at))
     if not found.message_changed_by:
-        return _("message changed %(moment)s") % {"moment": moment}
-    return _("message changed %(moment)s by %(who)s") % {"moment": moment, "who": found.message_changed_by}
+        return _("Changed since the last run: %(moment)s.") % {"moment": moment}
+    words = _("Changed since the last run: %(moment)s by %(who)s.")
+    return words % {"moment": moment, "who": found.message_changed_by}
 
 
-def _crowd_notice(obj: Mailing) -> Notice | None:
-    if not obj.is_active or obj.next_run_at is None:
-        return None
-    found = forecast.crowd(obj, occurrences.plan(obj, timezone.now()).dates)
+def _crowd_notice(obj: Mailing, sends: Sequence[datetime]) -> Notice | None:
+    found = forecast.crowd(obj, sends) if sends else None
     if found is None:
         return None
     words = ngettext(

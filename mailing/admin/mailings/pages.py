@@ -169,6 +169,8 @@ class MailingPages(SamovarModelAdmin[Mailing]):
             self.require_add(request)
             instance = Mailing()
         form = MailingForm(request.GET, instance=instance)
+        if pk is not None:
+            del form.fields["is_paused"]  # there buttons pause and resume
         form.full_clean()
         return render(request, "admin/mailing/mailing/_plan.html", {"plan": plan_text.panel(form)})
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
@@ -11,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from mailing.choices import Audience, Periodicity
+from mailing.choices import Audience, MailingStatus, Periodicity
 from mailing.formatting import day_and_time, num
 from mailing.forms.mailings import MailingForm
 from mailing.models import Mailing
@@ -41,11 +42,12 @@ def panel(form: MailingForm) -> PlanPanel:
         return PlanPanel(wrong or [_("Say when the first send is.")], _("Save"))
     plan, ran = occurrences.plan(mailing, timezone.now()), occurrences.has_run(mailing)
     clients = form.clients()
+    is_promise = len(plan.dates) > 1 and not (plan.is_draft and ran)
     return PlanPanel(
         sentences=what_will_happen(mailing, plan, ran=ran),
         save_label=save_label(plan, clients, ran=ran),
         if_resumed=plan.is_draft,
-        dates=dates(plan) if len(plan.dates) > 1 else [],
+        dates=dates(plan) if is_promise else [],
         clients=clients,
         nobody=not clients and mailing.audience == Audience.SELECTED,
     )
@@ -53,11 +55,11 @@ def panel(form: MailingForm) -> PlanPanel:
 
 def dates(plan: Plan) -> list[str]:
     """The next dates with their weekdays; a run that starts at once is named so."""
-    listed = []
-    for number, moment in enumerate(plan.dates):
+    listed, now = [], timezone.now()
+    for moment in plan.dates:
         local = timezone.localtime(moment)
         words = f"{WEEKDAYS[local.weekday()]}, {day_and_time(moment)}"
-        listed.append(_("at once") if number == 0 and plan.starts_now else words)
+        listed.append(_("at once") if moment <= now else words)
     return listed
 
 
@@ -67,20 +69,40 @@ def what_will_happen(mailing: Mailing, plan: Plan, *, ran: bool) -> list[str]:
         return [_("No send is left before the end: the mailing will be finished as soon as it is saved.")]
     sentences = [_schedule(mailing, plan, ran=ran)] if plan.dates else []
     if plan.is_draft:
-        draft, paused = (
-            _("This is a draft: nothing leaves until you resume it."),
-            _("It is paused: nothing leaves until you resume it."),
-        )
-        sentences.insert(0, paused if ran else draft)
+        sentences.insert(0, _stands_by(ran=ran))
     if mailing.periodicity == Periodicity.MONTHLY and timezone.localtime(mailing.start_at).day > LAST_SAFE_DAY:
         sentences.append(_("In shorter months: on their last day."))
     return sentences
+
+
+def as_saved(mailing: Mailing, sends: Sequence[datetime], now: datetime) -> list[str]:
+    """The plan of a mailing as it stands; `sends` are those that will happen."""
+    if mailing.status == MailingStatus.FINISHED:
+        ended = {"moment": day_and_time(mailing.end_at)} if mailing.end_at else None
+        over = _("It is over since %(moment)s: nothing more is sent.") % ended if ended else _("It is over.")
+        return [over]
+    if mailing.is_paused or not sends:
+        return [_stands_by(ran=occurrences.has_run(mailing))] if mailing.is_paused else [_("No send is left.")]
+    plan = occurrences.plan(mailing, now)
+    left = plan.remaining if plan.remaining is None or sends[0] > now else plan.remaining + (not plan.starts_now)
+    shown = replace(plan, starts_now=False, dates=tuple(sends), remaining=left)
+    return what_will_happen(mailing, shown, ran=occurrences.has_run(mailing))
+
+
+def _stands_by(*, ran: bool) -> str:
+    if ran:
+        return _("It is paused: nothing leaves until you resume it.")
+    return _("This is a draft: nothing leaves until you resume it.")
 
 
 def _schedule(mailing: Mailing, plan: Plan, *, ran: bool) -> str:
     first = plan.dates[0]
     if plan.starts_now:
         start = _("The first send starts right after saving")
+    elif plan.is_draft and first <= timezone.now():
+        start = _("Once it is resumed, it sends at once")
+    elif plan.is_draft:
+        start = _("Resumed in time, it sends on %(moment)s") % {"moment": day_and_time(first)}
     elif ran:
         start = _("The next send is on %(moment)s") % {"moment": day_and_time(first)}
     else:

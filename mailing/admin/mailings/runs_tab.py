@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from django.contrib import messages
+from django.core.paginator import Page, Paginator
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+
+from mailing import unchecked
+from mailing.admin.common import delivery_text
 from mailing.admin.common.pages import GET, View
-from mailing.admin.mailings.tabs import MailingTabs
+from mailing.admin.mailings.tabs import HowItStands, MailingTabs, how_it_stands
+from mailing.choices import AttemptStatus
+from mailing.formatting import duration
+from mailing.furniture import Words
+from mailing.models import Attempt, Mailing
+from mailing.services.reports import statistics
+from mailing.services.states import Told
 
-LATEST = 10
-BODIES = ("html_body", "text_body", "reasons")
+PER_PAGE = 25
+ENDS = (AttemptStatus.SUCCEEDED, AttemptStatus.PARTLY, AttemptStatus.FAILED, AttemptStatus.MISSED)
+
+
+@dataclass(frozen=True)
+class Run:
+    """An attempt as a row: how it stands, how long it took, what it means and what the server said."""
+
+    attempt: Attempt
+    told: Told
+    took: str
+    sentence: Words
+    response: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of the results by which the list is narrowed."""
+
+    label: Words
+    number: int
+    query: str
+    is_current: bool
 
 
 class RunsTab(MailingTabs):
@@ -17,6 +53,52 @@ class RunsTab(MailingTabs):
 
     @GET
     def runs_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """`?result=` narrows to an end, `?page=` turns the pages."""
         mailing = self.find(request, pk)
-        attempts = mailing.attempts.select_related("started_by").defer(*BODIES)[:LATEST]
-        return self.tab(request, mailing, "runs", {"attempts": attempts, "total": mailing.attempts.count()})
+        result, number = request.GET.get("result", ""), unchecked.number(request.GET.get("page", "1"))
+        numbers = _numbers(mailing)
+        found = mailing.attempts.filter(status=result) if result else mailing.attempts.all()
+        pages = _Counted(found, PER_PAGE, numbers.get(result, 0) if result else sum(numbers.values()))
+        if result not in {"", *ENDS} or number not in pages.page_range:
+            messages.warning(request, _("There is no such part of the list: this is all of it."))
+            return HttpResponseRedirect(self.url("runs", mailing.pk))
+        stands = how_it_stands(mailing)
+        page = pages.page(number or 1)
+        context = {
+            "runs": _rows(page, mailing, stands),
+            "page": page,
+            "result": result,
+            "choices": _choices(numbers, result),
+        }
+        return self.tab(request, mailing, "runs", context, stands)
+
+
+class _Counted(Paginator):  # type: ignore[type-arg]  # Django's own takes no parameter at run time
+    """Its rows were counted with those of the other results."""
+
+    def __init__(self, rows: object, per_page: int, number: int) -> None:
+        super().__init__(rows, per_page)  # type: ignore[arg-type]
+        self.__dict__["count"] = number
+
+
+def _numbers(mailing: Mailing) -> dict[str, int]:
+    """How many attempts ended in which way."""
+    return dict(mailing.attempts.order_by().values_list("status").annotate(Count("pk")))
+
+
+def _rows(page: Page[Attempt], mailing: Mailing, stands: HowItStands) -> Sequence[Run]:
+    rows = page.object_list.select_related("started_by").defer("html_body", "text_body")  # type: ignore[attr-defined]
+    return [_row(attempt, stands.told_of(attempt, mailing)) for attempt in rows]
+
+
+def _row(attempt: Attempt, told: Told) -> Run:
+    is_bad = attempt.status in {AttemptStatus.PARTLY, AttemptStatus.FAILED}
+    sentence = told.why or (delivery_text.about_attempt(attempt) if is_bad else "")
+    response = attempt.response.strip().split("\n")[0] if attempt.response else ""
+    return Run(attempt, told, duration(statistics.length(attempt)), sentence, response)
+
+
+def _choices(numbers: dict[str, int], result: str) -> list[Choice]:
+    everything = Choice(_("All"), sum(numbers.values()), "?", not result)
+    ends = [Choice(end.label, numbers.get(end, 0), f"?result={end}", result == end) for end in ENDS]
+    return [everything, *(choice for choice in ends if choice.number or choice.is_current)]

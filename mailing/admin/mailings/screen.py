@@ -65,7 +65,6 @@ class MailingAdmin(
     form = MailingForm
     autocomplete_fields = ("message",)
     change_form_template = "admin/mailing/mailing/change_form.html"
-    deletion_labels = {"mailing.Mailing_clients": gettext_lazy("places of recipients (the clients stay)")}
 
     class Media:
         css = {"all": ["mailing/screens.css"]}

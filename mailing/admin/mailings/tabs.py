@@ -24,7 +24,7 @@ from mailing.models import Attempt, Mailing
 from mailing.services import states
 from mailing.services.access import permissions
 from mailing.services.mailings import lifecycle
-from mailing.services.states import Told
+from mailing.services.states import Signs, Told
 
 
 @dataclass(frozen=True)
@@ -59,17 +59,25 @@ class TabLink:
 class MailingTabs(SamovarModelAdmin[Mailing]):
     """What all tabs share; each of them stands on this."""
 
-    def tab(self, request: HttpRequest, mailing: Mailing, name: str, context: Context) -> TemplateResponse:
-        """The page of a tab. Its template finds the head, `mailing`, `told`, `last` (run), `running` (not over)."""
+    def tab(
+        self, request: HttpRequest, mailing: Mailing, name: str, context: Context, stands: HowItStands | None = None
+    ) -> TemplateResponse:
+        """The page of a tab. Its template finds the head, `mailing`, `told`, `last` (run), `running` (not over).
+
+        `stands` where it is known already, to save its queries.
+        """
         tab = next(tab for tab in TABS if tab.name == name)
         if not _may_see(request, tab):
             raise PermissionDenied
-        head = self._furnish_form(self.get_change_page(request, mailing), mailing)
+        around = self._around(request, mailing, stands or how_it_stands(mailing))
+        head = self._furnish_form(around, mailing)
         return self.page(request, mailing, f"tab_{name}", str(mailing), head | {"mailing": mailing} | context)
 
     def get_change_page(self, request: HttpRequest, obj: Mailing) -> ChangePage:
-        running, last, told = how_it_stands(obj)
-        current = current_tab(request)
+        return self._around(request, obj, how_it_stands(obj))
+
+    def _around(self, request: HttpRequest, obj: Mailing, stands: HowItStands) -> ChangePage:
+        current, told, running = current_tab(request), stands.told, stands.running
         return ChangePage(
             title=str(obj),
             pill=pills.state(told),
@@ -84,7 +92,7 @@ class MailingTabs(SamovarModelAdmin[Mailing]):
                 "subtitle": current.label if current is not TABS[0] else None,
                 "told": told,
                 "running": running,
-                "last": last,
+                "last": stands.last,
             },
         )
 
@@ -127,7 +135,9 @@ class MailingTabs(SamovarModelAdmin[Mailing]):
 def _before_changing(request: HttpRequest, obj: Mailing, running: Attempt | None) -> list[Notice]:
     found = []
     if running:
-        words = _("A run is not over. Changes reach the next run; clients you remove are skipped at once.")
+        words = _("A run is not over. Changes reach the next run.")
+        if current_tab(request).name == "recipients":
+            words = _("A run is not over. Changes reach the next run; clients you remove are skipped at once.")
         found.append(Notice(words, "amber"))
     if not permissions.may_change_mailing(user_of(request), obj):
         found.append(Notice(_("It sends by itself: only a Manager may change it.")))
@@ -145,11 +155,25 @@ def _may_see(request: HttpRequest, tab: Tab) -> bool:
     return not tab.right or user_of(request).has_perm(tab.right)
 
 
-def how_it_stands(mailing: Mailing) -> tuple[Attempt | None, Attempt | None, Told]:
+@dataclass(frozen=True)
+class HowItStands:
     """The run that is not over, the newest run, and the state that follows."""
-    running = running_attempt(mailing)
+
+    running: Attempt | None
+    last: Attempt | None
+    told: Told
+    signs: Signs
+
+    def told_of(self, attempt: Attempt, mailing: Mailing) -> Told:
+        """How one of its runs stands, by the same signs."""
+        return states.of_run(attempt, self.signs, mailing=mailing)
+
+
+def how_it_stands(mailing: Mailing) -> HowItStands:
+    running, signs = running_attempt(mailing), Signs()
     last = mailing.attempts.defer("html_body", "text_body", "reasons").first()
-    return running, last, states.of_mailing(mailing, [run for run in (running, last) if run])
+    told = states.of_mailing(mailing, [run for run in (running, last) if run], signs)
+    return HowItStands(running, last, told, signs)
 
 
 def running_attempt(mailing: Mailing) -> Attempt | None:

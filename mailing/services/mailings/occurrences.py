@@ -128,6 +128,17 @@ def plan(mailing: Mailing, now: datetime) -> Plan:
     )
 
 
+def ahead(mailing: Mailing, now: datetime, at_most: int) -> list[datetime]:
+    """The sends that will happen if nobody does anything, one that is due and has not begun among them.
+
+    None of a mailing that is paused or over: its dates are no promise.
+    """
+    if not mailing.is_active:
+        return []
+    first = mailing.next_run_at or due_state(mailing, now).next_run_at  # a row made by a script has none yet
+    return [first, *islice(_later(mailing, max(now, first)), at_most - 1)] if first else []
+
+
 def _due_on_activation(mailing: Mailing, now: datetime) -> datetime | None:
     if has_run(mailing):
         return None

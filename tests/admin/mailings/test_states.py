@@ -132,9 +132,11 @@ def test_a_paused_mailing_that_sent_before_is_no_draft_and_has_no_run(staff: Bro
     AttemptFactory(mailing=row, status=AttemptStatus.SUCCEEDED, audience=1, sent=1)
     page = staff.get(f"{LIST}{row.pk}/schedule/").content.decode()
     assert "It is paused: nothing leaves until you resume it." in page
-    assert "If you resume it, the dates are" in page
+    assert "Resumed in time, it sends on" in page
+    assert 'class="dates"' not in page
     assert "A run is not over" not in page
     assert "draft" not in page.lower()
+    assert [b.label for b in staff.get(f"{LIST}{row.pk}/schedule/").context["object_buttons"] if b.primary] == []
 
 
 def test_what_stands_still_needs_attention_and_is_told_by_commands_and_monitoring(
