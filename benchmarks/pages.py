@@ -323,9 +323,9 @@ def pages(ids: dict[str, int]) -> Iterator[tuple[str, str, dict[str, str] | None
     yield "Mailings that need attention", f"{mailing}?attention=failing", None
     yield "Mailings, search", f"{mailing}?q=Рассылка", None
     yield "New mailing", f"{mailing}add/", None
-    for tab in ("change", "letter", "schedule", "runs"):
+    for tab in ("change", "letter", "recipients", "schedule", "runs"):
         yield f"Mailing: {'overview' if tab == 'change' else tab}", f"{mailing}{ids['mailing']}/{tab}/", None
-    for words, query in (("", ""), (", new", "?part=new"), (", got it", "?part=got"), (", search", "?q=мор")):
+    for words, query in ((", new", "?part=new"), (", got it", "?part=got"), (", search", "?q=мор")):
         yield f"Recipients of the mailing{words}", f"{mailing}{ids['mailing']}/recipients/{query}", None
     yield "Recipients to add", f"{mailing}{ids['mailing']}/add-recipients/", None
     yield "Send now, question", f"{mailing}{ids['mailing']}/send/", None

@@ -290,10 +290,8 @@ def _recipients_of_everyone(stage: Stage) -> None:
 
 
 def _nobody_yet(stage: Stage) -> None:
-    message = Message.objects.order_by("pk")[0]
-    empty, _made = Mailing.objects.get_or_create(
-        name="Empty", defaults={"message": message, "start_at": timezone.now(), "is_paused": True}
-    )
+    given = {"message": Message.objects.order_by("pk")[0], "start_at": timezone.now(), "is_paused": True}
+    empty, _made = Mailing.objects.get_or_create(name="Empty", defaults=given)
     stage.go(f"/admin/mailing/mailing/{empty.pk}/recipients/")
 
 

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MAIN_PAGES = (
     "/admin/",
     "/admin/mailing/mailing/",
-    *(f"/admin/mailing/mailing/{{mailing}}/{tab}/" for tab in ("change", "letter", "schedule", "runs")),
+    *(f"/admin/mailing/mailing/{{mailing}}/{tab}/" for tab in ("change", "letter", "recipients", "schedule", "runs")),
+    *(f"/admin/mailing/mailing/{{mailing}}/{way}-recipients/" for way in ("add", "paste")),
     "/admin/mailing/message/{message}/change/",
     "/admin/mailing/client/",
     "/admin/mailing/client/import/",

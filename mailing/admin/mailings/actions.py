@@ -28,7 +28,6 @@ from mailing.services.mailings import lifecycle
 from mailing.services.reports import statistics
 from mailing.services.states import Signs
 
-PLACES = "mailing.Mailing_clients"
 AT_ONCE = 50  # mailings one press may start, finish or copy
 
 
@@ -146,7 +145,6 @@ class MailingActions(SamovarModelAdmin[Mailing]):
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Counts only; a run that is going on protects its mailing."""
         shown, numbers, needed, protected = super().get_deleted_objects(objs, request)
-        numbers = _with_stopped(numbers, str(self.deletion_labels[PLACES]), statistics.stopped_recipients(objs))
         running = Attempt.objects.running().filter(mailing__in=objs).select_related("mailing__message")
         protected = [*protected, *(self._being_sent(attempt) for attempt in running[:AT_ONCE])]
         return shown, numbers, needed, protected
@@ -173,18 +171,6 @@ class MailingActions(SamovarModelAdmin[Mailing]):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> None:
         self._each(request, queryset, lambda mailing: lifecycle.delete(mailing, by=user_of(request)))
-
-
-def _with_stopped(numbers: dict[str, int], places: str, stopped: int) -> dict[str, int]:
-    """Beside the places of a list: elsewhere only who gets a letter is counted as a recipient."""
-    if not stopped:
-        return numbers
-    found: dict[str, int] = {}
-    for words, number in numbers.items():
-        found[words] = number
-        if words == places:
-            found[_("of them on the stop list: they got no letters")] = stopped
-    return found
 
 
 def _asked(chosen: list[Mailing]) -> list[Asked]:

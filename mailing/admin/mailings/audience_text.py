@@ -27,7 +27,7 @@ def compared(new: int, left: int) -> list[str]:
     if new:
         words.append(ngettext("%(n)s new", "%(n)s new", new) % {"n": num(new)})
     if left:
-        words.append(ngettext("%(n)s left", "%(n)s left", left) % {"n": num(left)})
+        words.append(ngettext("%(n)s gone", "%(n)s gone", left) % {"n": num(left)})
     return words
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import ngettext, pgettext
 from mailing import texts
 from mailing.admin.attempts.links import deliveries_url
 from mailing.admin.common.base import Context
-from mailing.admin.mailings import plan_text
+from mailing.admin.mailings import audience_text, plan_text
 from mailing.admin.mailings.runs_tab import what_went_wrong
 from mailing.admin.mailings.tabs import HowItStands, MailingTabs, how_it_stands
 from mailing.choices import Audience, DeliveryStatus, State
@@ -165,11 +165,7 @@ def _nobody_notice(obj: Mailing) -> Notice | None:
 
 def _recipients_changed(found: forecast.Changes) -> str:
     """“Since the last run: 14 new, 2 gone.”"""
-    parts = []
-    if found.added:
-        parts.append(ngettext("%(n)s new", "%(n)s new", found.added) % {"n": num(found.added)})
-    if found.removed:
-        parts.append(ngettext("%(n)s gone", "%(n)s gone", found.removed) % {"n": num(found.removed)})
+    parts = audience_text.compared(found.added, found.removed)
     if found.more > 0:
         words = ngettext("%(n)s recipient more", "%(n)s recipients more", found.more)
         parts.append(words % {"n": num(found.more)})

@@ -78,7 +78,7 @@ class RecipientsTab(MailingTabs):
             clients = Client.objects.filter(pk__in=found.known)
             tell_added(request, recipients.add_to_mailing(mailing, clients, by=user_of(request)))
             return HttpResponseRedirect(self.url("recipients", pk))
-        context = self._beside(request, mailing) | {"form": form, "back": self.url("recipients", pk)}
+        context = self._around_recipients(request, mailing) | {"form": form, "back": self.url("recipients", pk)}
         if found:
             context |= _sorted_out(found) | {
                 "import_url": self._import_url(request, mailing) if found.unknown else ""
@@ -104,7 +104,7 @@ class RecipientsTab(MailingTabs):
 
     # --- what stands around ----------------------------------------------------------------------------
 
-    def _beside(self, request: HttpRequest, mailing: Mailing) -> Context:
+    def _around_recipients(self, request: HttpRequest, mailing: Mailing) -> Context:
         """The head of the tab, on the pages below it as well."""
         head = self._furnish_form(self.get_change_page(request, mailing), mailing)
         own = self.url("recipients", mailing.pk)
@@ -114,7 +114,8 @@ class RecipientsTab(MailingTabs):
 
     def _around_list(self, request: HttpRequest, mailing: Mailing) -> Context:
         """A list is of clients, what stands above it of the mailing."""
-        return self._beside(request, mailing) | {"mailing_opts": self.opts, "mailings_title": self.list_title}
+        words = {"mailing_opts": self.opts, "mailings_title": self.list_title}
+        return self._around_recipients(request, mailing) | words
 
     def _ways_in(self, request: HttpRequest, mailing: Mailing) -> list[Button]:
         add = Button(_("Add clients"), self.url("add-recipients", mailing.pk), primary=True, icon="plus")

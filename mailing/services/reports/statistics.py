@@ -5,7 +5,7 @@ Numbers of a list follow its filter: they are computed from the list's own query
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
@@ -56,12 +56,6 @@ def recipients(mailing: Mailing) -> int:
         return receiving()
     chosen = Mailing.clients.through.objects.filter(mailing=mailing.pk)
     return chosen.count() - chosen.filter(client__in=_suppressed()).count()
-
-
-def stopped_recipients(mailings: Collection[Mailing] | QuerySet[Mailing]) -> int:
-    """How many places in the lists of these mailings belong to clients on the stop list."""
-    chosen = Mailing.clients.through.objects.filter(mailing__in=mailings)
-    return chosen.filter(client__in=_suppressed()).count()
 
 
 @dataclass

@@ -74,7 +74,7 @@ def weekly(db: None) -> Mailing:
 
 def test_the_sentence_and_the_parts_say_who_comes_and_who_is_left_out(staff: Browser, weekly: Mailing) -> None:
     answer = staff.get(page(weekly))
-    assert answer.context["forecast"] == "At the next send: 4 recipients, 1 new, 1 left, 1 will be skipped."
+    assert answer.context["forecast"] == "At the next send: 4 recipients, 1 new, 1 gone, 1 will be skipped."
     assert parts(answer) == {
         "All": 5,
         "New since the last run": 1,
