@@ -336,6 +336,10 @@ def pages(ids: dict[str, int]) -> Iterator[tuple[str, str, dict[str, str] | None
     yield "Attempts, those with errors", "/admin/mailing/attempt/?letters=errors", None
     yield "Attempts of the mailing", f"/admin/mailing/attempt/?mailing={ids['mailing']}", None
     yield "Attempts, search", "/admin/mailing/attempt/?q=Новости", None
+    yield "Report, 30 days", "/admin/mailing/attempt/report/", None
+    yield "Report, a year", "/admin/mailing/attempt/report/?period=year", None
+    yield "Calendar, a month", "/admin/mailing/mailing/calendar/", None
+    yield "Calendar, a day", f"/admin/mailing/mailing/calendar/?day={datetime.now(UTC).date()}", None
     yield "Deliveries", f"/admin/mailing/delivery/?attempt__id__exact={ids['attempt']}", None
     yield "Deliveries, all", "/admin/mailing/delivery/", None
     yield "History of the mailing", f"{mailing}{ids['mailing']}/history/", None

@@ -6,7 +6,7 @@ Everything here returns safe HTML or plain text; nothing touches the database.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from django.conf import settings
@@ -89,6 +89,17 @@ def spoken(local: datetime) -> str:
     this_year = local.year == timezone.localdate().year
     day = date_format(local, pgettext("date format", "j E") if this_year else pgettext("date format", "j E Y"))
     return f"{day}, {clock}"
+
+
+def days(first: date, last: date) -> str:
+    """From one day to another: “23 – 29 November 2026”, “28 September – 3 October 2026”."""
+    to_last = date_format(last, pgettext("date format", "j E Y"))
+    if first == last:
+        return to_last
+    if first.year != last.year:
+        return f"{date_format(first, pgettext('date format', 'j E Y'))} – {to_last}"
+    same_month = first.month == last.month
+    return f"{first.day if same_month else date_format(first, pgettext('date format', 'j E'))} – {to_last}"
 
 
 def clock(moment: datetime) -> str:

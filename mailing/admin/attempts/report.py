@@ -28,7 +28,7 @@ from mailing.admin.common.pages import GET, View
 from mailing.charts import Chart, Column, letters
 from mailing.choices import AttemptStatus
 from mailing.errors import NotUnderstood
-from mailing.formatting import error_tone, num, shares
+from mailing.formatting import days, error_tone, num, shares
 from mailing.furniture import Card, Words
 from mailing.models import Attempt
 from mailing.services.reports import periods, spans, statistics, tables
@@ -228,7 +228,7 @@ def _report(narrowed: QuerySet[Attempt], attempts: QuerySet[Attempt], asked: Ask
     page = Paginator(sorted(rows, key=key, reverse=is_down), PER_PAGE).get_page(asked.page)
     return {
         "cards": _cards(totals, statistics.numbers(_within(narrowed, earlier)), asked),
-        "compared": _("Compared with %(days)s.") % {"days": said(earlier)},
+        "compared": _("Compared with %(days)s.") % {"days": days(earlier.first, earlier.last)},
         "chart": _chart(narrowed, asked),
         "heads": _heads(asked),
         "rows": rows,
@@ -238,13 +238,6 @@ def _report(narrowed: QuerySet[Attempt], attempts: QuerySet[Attempt], asked: Ask
         "page": page,
         "page_query": urlencode({**asked.others, **asked.period, "sort": asked.sort}),
     }
-
-
-def said(span: Span) -> str:
-    """“1 October 2026 – 28 October 2026”."""
-    format_ = pgettext("date format", "j E Y")
-    first, last = date_format(span.first, format_), date_format(span.last, format_)
-    return first if span.days == 1 else f"{first} – {last}"
 
 
 def _behind(asked: Asked, **narrower: str) -> str:
@@ -377,7 +370,7 @@ def _column(part: Span, grain: Grain, of: Letters, asked: Asked) -> Column:
     narrowing = {**asked.narrowing, SINCE: str(part.first), UNTIL: str(part.last)}
     return Column(
         label=date_format(part.first, label),
-        title=date_format(part.first, pgettext("date format", title)) if title else said(part),
+        title=date_format(part.first, pgettext("date format", title)) if title else days(part.first, part.last),
         values=(of.sent, of.unconfirmed, of.failed),
         url=f"../?{urlencode(narrowing)}" if of.sent or of.unconfirmed or of.failed else "",
     )

@@ -19,7 +19,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from mailing import unchecked
+from mailing import formatting, unchecked
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.pages import GET, View, user_of
 from mailing.choices import State
@@ -204,10 +204,9 @@ def _month_view(day: date) -> Shown:
 def _week_view(day: date) -> Shown:
     first = max(_monday(day), unchecked.FIRST_DAY)
     last = first + 6 * DAY
-    format_ = pgettext("date format", "j E Y")
     return Shown(
         kind="week",
-        title=f"{date_format(first, format_)} – {date_format(last, format_)}",
+        title=formatting.days(first, last),
         days=periods.days(first, last),
         before=_query("week", first - WEEK),
         after=_query("week", first + WEEK),
@@ -219,7 +218,7 @@ def _week_view(day: date) -> Shown:
 def _day_view(day: date) -> Shown:
     return Shown(
         kind="day",
-        title=f"{date_format(day, pgettext('date format', 'j E Y'))}, {WEEKDAYS[day.weekday()]}",
+        title=f"{WEEKDAYS[day.weekday()]}, {formatting.days(day, day)}",
         days=[day],
         before=_query("day", day - DAY),
         after=_query("day", day + DAY),

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from mailing import unchecked
+from mailing.admin.attempts.run_chart import run_chart
 from mailing.admin.common import delivery_text
 from mailing.admin.common.pages import GET, View
 from mailing.admin.mailings.tabs import HowItStands, MailingTabs, how_it_stands
@@ -69,6 +70,7 @@ class RunsTab(MailingTabs):
             "page": page,
             "result": result,
             "choices": _choices(numbers, result),
+            "chart": run_chart(mailing, stands.signs),
         }
         return self.tab(request, mailing, "runs", context, stands)
 

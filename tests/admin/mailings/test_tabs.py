@@ -317,6 +317,14 @@ def test_runs_stand_newest_first_with_result_numbers_and_words(staff: Browser) -
         assert f"/admin/mailing/attempt/{row.attempt.pk}/change/" in page.content.decode()
 
 
+def test_the_latest_runs_are_drawn_and_a_column_leads_to_its_attempt(staff: Browser) -> None:
+    mailing = daily()
+    page = staff.get(url(mailing, "runs"))
+    assert {column.url for column in page.context["chart"].columns} == {
+        f"/admin/mailing/attempt/{attempt.pk}/change/" for attempt in mailing.attempts.all()[:30]
+    }
+
+
 def test_runs_are_narrowed_by_result_and_turned_by_page(staff: Browser) -> None:
     mailing = daily()
     AttemptFactory.create_batch(30, mailing=mailing, status=AttemptStatus.SUCCEEDED, started_at=ago(days=9))
