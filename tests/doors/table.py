@@ -313,12 +313,15 @@ ATTEMPTS = (
     post("mailing_delivery_change", NOBODY, "delivery", data={"status": "sent"}),
 )
 
-DEMO = (
+HELP = (
     post("first_steps", STAFF, changes=False),
     get("help", STAFF),
     get("help_words", STAFF),
     get("help_page", STAFF, "overview"),
     get("help_page", NOBODY, "no-such-page", answers=(), refusals=(404,)),
+)
+
+DEMO = (
     post("fill_with_examples", ROOT),
     get("mailing_mailbox", LOOKERS),
     get("mailing_mailbox_letter", LOOKERS, "letter"),
@@ -380,6 +383,17 @@ SYSTEM = (
     Door("admin:mailing_accessevent_export", ROOT, method="POST", data={"format": "0", "resource": "0"}),
 )
 
-DOORS: tuple[Door, ...] = (*SHELL, *CLIENTS, *EXCHANGE, *STOP_LIST, *MESSAGES, *MAILINGS, *ATTEMPTS, *DEMO, *SYSTEM)
+DOORS: tuple[Door, ...] = (
+    *SHELL,
+    *CLIENTS,
+    *EXCHANGE,
+    *STOP_LIST,
+    *MESSAGES,
+    *MAILINGS,
+    *ATTEMPTS,
+    *HELP,
+    *DEMO,
+    *SYSTEM,
+)
 # Whoever may not open a list gets 403 for its actions, too; the others find them gone.
 LISTS: dict[str, str] = {door.name: door.may for door in DOORS if door.method == "GET" and not door.args}
