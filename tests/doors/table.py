@@ -361,12 +361,15 @@ ATTEMPTS = (
     post("mailing_delivery_change", NOBODY, "delivery", data={"status": "sent"}),
 )
 
-DEMO = (
+HELP = (
     post("first_steps", STAFF, changes=False),
     get("help", STAFF),
     get("help_words", STAFF),
     get("help_page", STAFF, "overview"),
     get("help_page", NOBODY, "no-such-page", answers=(), refusals=(404,)),
+)
+
+DEMO = (
     post("fill_with_examples", ROOT),
     get("mailing_mailbox", LOOKERS),
     get("mailing_mailbox_letter", LOOKERS, "letter"),
@@ -437,6 +440,7 @@ DOORS: tuple[Door, ...] = (
     *MAILINGS,
     *RECIPIENTS,
     *ATTEMPTS,
+    *HELP,
     *DEMO,
     *SYSTEM,
 )
