@@ -28,7 +28,7 @@ from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num, pill, when
 from mailing.forms.clients import ClientForm
 from mailing.furniture import Button, Card, ChangePage
-from mailing.models import Client, Delivery, Mailing, Suppression
+from mailing.models import Client, Delivery, Mailing, Suppression, light
 from mailing.models.mailings import MailingQuerySet
 from mailing.services.access import permissions
 from mailing.services.clients import disclosure, erasure, persons, suppression
@@ -227,13 +227,13 @@ def summary_of(client: Client) -> ClientSummary:
         last_sent_at=sums["last"],
         deliveries=_deliveries(client),
         number_of_deliveries=sums["all"],
-        coming=[] if client.suppression else list(_light(_coming(client))[:COMING]),
+        coming=[] if client.suppression else list(_coming(client).with_subject()[:COMING]),
     )
 
 
 def _newest_mailings(client: Client) -> list[Mailing]:
     """Of those the client was chosen for."""
-    return list(_light(Mailing.objects.filter(clients=client).order_by("-created_at", "-pk"))[:LISTED])
+    return list(Mailing.objects.with_subject().filter(clients=client).order_by("-created_at", "-pk")[:LISTED])
 
 
 def _gets_what_goes_to_everyone(client: Client) -> bool:
@@ -243,9 +243,7 @@ def _gets_what_goes_to_everyone(client: Client) -> bool:
 
 def _deliveries(client: Client) -> list[Delivery]:
     newest = client.deliveries.select_related("attempt__mailing__message").order_by("-pk")
-    heavy = ("attempt__html_body", "attempt__text_body", "attempt__response", "attempt__reasons")
-    bodies = ("attempt__mailing__message__body", "attempt__mailing__message__text_body")
-    return list(newest.defer(*heavy, *bodies)[:LISTED])
+    return list(newest.defer("attempt__response", *light.attempt("attempt"))[:LISTED])
 
 
 def _coming(client: Client) -> MailingQuerySet:
@@ -255,7 +253,3 @@ def _coming(client: Client) -> MailingQuerySet:
 
 def _planned() -> MailingQuerySet:
     return Mailing.objects.active().filter(next_run_at__isnull=False)
-
-
-def _light(mailings: MailingQuerySet) -> MailingQuerySet:
-    return mailings.select_related("message").defer("message__body", "message__text_body")

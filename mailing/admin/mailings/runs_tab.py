@@ -8,7 +8,6 @@ from mailing.admin.common.pages import GET, View
 from mailing.admin.mailings.tabs import MailingTabs
 
 LATEST = 10
-BODIES = ("html_body", "text_body", "reasons")
 
 
 class RunsTab(MailingTabs):
@@ -18,5 +17,5 @@ class RunsTab(MailingTabs):
     @GET
     def runs_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         mailing = self.find(request, pk)
-        attempts = mailing.attempts.select_related("started_by").defer(*BODIES)[:LATEST]
+        attempts = mailing.attempts.without_letters().select_related("started_by")[:LATEST]
         return self.tab(request, mailing, "runs", {"attempts": attempts, "total": mailing.attempts.count()})

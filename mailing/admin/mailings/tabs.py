@@ -148,9 +148,9 @@ def _may_see(request: HttpRequest, tab: Tab) -> bool:
 def how_it_stands(mailing: Mailing) -> tuple[Attempt | None, Attempt | None, Told]:
     """The run that is not over, the newest run, and the state that follows."""
     running = running_attempt(mailing)
-    last = mailing.attempts.defer("html_body", "text_body", "reasons").first()
+    last = mailing.attempts.without_letters().first()
     return running, last, states.of_mailing(mailing, [run for run in (running, last) if run])
 
 
 def running_attempt(mailing: Mailing) -> Attempt | None:
-    return mailing.attempts.running().defer("html_body", "text_body").first()
+    return mailing.attempts.running().without_letters().first()

@@ -14,8 +14,6 @@ from django.db.models import (
     Aggregate,
     Avg,
     Count,
-    DurationField,
-    ExpressionWrapper,
     F,
     IntegerField,
     Max,
@@ -30,6 +28,7 @@ from django.db.models.functions import Coalesce, RowNumber
 
 from mailing.choices import HARMLESS_SKIPS, AttemptStatus, Audience, DeliveryStatus, Trigger
 from mailing.models import Attempt, Client, Delivery, Mailing, Message, Suppression
+from mailing.services.reports.lengths import Length
 
 TREND_RUNS = 10
 
@@ -163,7 +162,7 @@ def length(attempt: Attempt) -> timedelta | None:
     return attempt.finished_at - attempt.started_at
 
 
-DURATION = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
+DURATION = Length("finished_at", "started_at")
 COUNTERS = ("audience", "sent", "failed", "unconfirmed", "skipped")
 
 
