@@ -111,7 +111,7 @@ class MailingChoice(forms.ChoiceField):
         return recipients.open_mailings(self.by).get(pk=chosen) if chosen else None
 
     def _open(self) -> MailingQuerySet:
-        return recipients.open_mailings(self.by).defer("message__body", "message__text_body")
+        return recipients.open_mailings(self.by).with_subject()
 
 
 class PickMailingForm(forms.Form):

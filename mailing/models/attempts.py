@@ -20,7 +20,7 @@ from mailing.choices import (
     Trigger,
     WaitsFor,
 )
-from mailing.models import attempt_notes
+from mailing.models import attempt_notes, light
 from mailing.models.fields import staff_key
 
 NUMBERS = ("started_at", "finished_at", "audience", "sent", "failed", "unconfirmed", "skipped")
@@ -38,6 +38,14 @@ class RefusalGroup(TypedDict):
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
+    def without_letters(self) -> AttemptQuerySet:
+        """For whoever shows many of them."""
+        return self.defer(*light.LETTER)
+
+    def with_mailing(self) -> AttemptQuerySet:
+        """Without letters, and with the name of their mailing."""
+        return self.without_letters().select_related("mailing__message").defer(*light.mailing("mailing"))
+
     def running(self) -> AttemptQuerySet:
         return self.filter(status=AttemptStatus.RUNNING)
 
@@ -137,6 +145,8 @@ class Attempt(models.Model):
         indexes = (
             models.Index(fields=["-started_at", "-id"], name="attempt_by_started"),
             models.Index(fields=["mailing", "-started_at", "-id"], name="attempt_by_mailing"),
+            # Runs that are not over are counted for every page.
+            models.Index(fields=["status", "-started_at", "-id"], name="attempt_by_status"),
             # All that figures are summed from: a row holds the whole letter, and years of letters are long to read.
             models.Index(fields=["mailing", "status", *NUMBERS], name="attempt_numbers"),
             models.Index(

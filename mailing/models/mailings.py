@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailing import texts
 from mailing.choices import AttemptStatus, Audience, DeliveryReason, MailingStatus, Periodicity
+from mailing.models import light
 from mailing.models.attempts import Attempt
 from mailing.models.clients import Client, ClientQuerySet
 from mailing.models.fields import staff_key
@@ -18,6 +19,10 @@ OVERDUE_AFTER = timedelta(minutes=5)  # several ticks: whoever is later than tha
 
 
 class MailingQuerySet(models.QuerySet["Mailing"]):
+    def with_subject(self) -> MailingQuerySet:
+        """For whoever shows their names: one without a name is called by the subject of its message."""
+        return self.select_related("message").defer(*light.message("message"))
+
     def unfinished(self) -> MailingQuerySet:
         return self.exclude(status=MailingStatus.FINISHED)
 

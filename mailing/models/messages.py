@@ -25,6 +25,7 @@ class Message(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         ordering = ("-updated_at", "-pk")
+        indexes = (models.Index(fields=["-updated_at", "-id"], name="message_by_changed"),)
 
     def __str__(self) -> str:
         return self.subject

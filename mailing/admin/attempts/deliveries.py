@@ -26,10 +26,8 @@ from mailing.admin.common.lists import SamovarList
 from mailing.admin.common.pagination import CappedPaginator
 from mailing.formatting import when
 from mailing.furniture import Button, Card, ChangePage, Words
-from mailing.models import Attempt, Delivery
+from mailing.models import Attempt, Delivery, light
 from mailing.models.attempts import NUMBERS
-
-BODIES = ("html_body", "text_body", "reasons", "mailing__message__body", "mailing__message__text_body")
 
 
 class DeliveryList(SamovarList):
@@ -44,7 +42,7 @@ class DeliveryList(SamovarList):
         rows = qs.select_related("client").defer("client__comment", "client__search_text")
         if "sent_in" not in self.list_display:
             return rows
-        return rows.select_related("client", "attempt__mailing__message").defer(*(f"attempt__{n}" for n in BODIES))
+        return rows.select_related("client", "attempt__mailing__message").defer(*light.attempt("attempt"))
 
     @cached_property
     def attempt(self) -> Attempt | None:
@@ -102,7 +100,7 @@ class DeliveryResource(StreamedResource):
 
     def filter_export(self, queryset: QuerySet[Any], **kwargs: object) -> QuerySet[Any]:
         related = queryset.select_related(None).select_related("attempt__mailing__message")
-        return related.defer(*(f"attempt__{name}" for name in BODIES))
+        return related.defer(*light.attempt("attempt"))
 
     def dehydrate_mailing(self, delivery: Delivery) -> str:
         return str(delivery.attempt.mailing)

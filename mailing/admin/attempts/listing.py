@@ -23,11 +23,10 @@ from mailing.services.states import Signs
 
 
 class AttemptList(SamovarList):
-    def apply_select_related(self, qs: QuerySet[Any]) -> QuerySet[Any]:
-        """One query for the page; bodies of letters stay where they are."""
-        related = qs.select_related("mailing__message", "started_by")
-        bodies = ("html_body", "text_body", "reasons", "mailing__message__body", "mailing__message__text_body")
-        return related.defer(*bodies)
+    def apply_select_related(self, qs: Any) -> QuerySet[Any]:
+        """One query for the page; letters stay where they are."""
+        rows: QuerySet[Any] = qs.with_mailing().select_related("started_by")
+        return rows
 
     page_parameters = ("format", "period", "sort")
 

@@ -30,6 +30,7 @@ from mailing.admin.common.filters import (
     Suggesting,
     Titled,
 )
+from mailing.admin.common.pagination import LongRowsPaginator
 from mailing.choices import AttemptStatus, DeliveryStatus, Trigger
 from mailing.formatting import duration, num, percent, person, when
 from mailing.furniture import Button
@@ -97,6 +98,7 @@ class AttemptAdmin(
     )
     list_terms = ("partly", "failed", "missed", "unconfirmed", "skipped")
     changelist = AttemptList
+    paginator = LongRowsPaginator
     actions = None
     list_display = (
         *("started", "mailing_name", AttemptList.state, "accepted", "not_reached", "took", "first_words"),

@@ -28,7 +28,7 @@ from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num, pill, when
 from mailing.forms.clients import ClientForm
 from mailing.furniture import Button, Card, ChangePage
-from mailing.models import Client, Delivery, Mailing, Suppression
+from mailing.models import Client, Delivery, Mailing, Suppression, light
 from mailing.models.mailings import MailingQuerySet
 from mailing.services.access import permissions, undos
 from mailing.services.clients import disclosure, erasure, persons, suppression
@@ -227,13 +227,13 @@ def summary_of(client: Client) -> ClientSummary:
         last_sent_at=sums["last"],
         deliveries=_deliveries(client),
         number_of_deliveries=sums["all"],
-        coming=[] if client.suppression else list(_light(_coming(client))[:COMING]),
+        coming=[] if client.suppression else list(_coming(client).with_subject()[:COMING]),
     )
 
 
 def _newest_mailings(client: Client) -> list[Mailing]:
     """Of those the client was chosen for."""
-    return list(_light(Mailing.objects.filter(clients=client).order_by("-created_at", "-pk"))[:LISTED])
+    return list(Mailing.objects.with_subject().filter(clients=client).order_by("-created_at", "-pk")[:LISTED])
 
 
 def _to_everyone(client: Client) -> SafeString | str:
@@ -241,7 +241,7 @@ def _to_everyone(client: Client) -> SafeString | str:
     if client.suppression is not None:
         return ""
     found = _planned().filter(audience=Audience.EVERYONE).order_by("next_run_at")
-    shown = list(_light(found)[: COMING + 1])
+    shown = list(found.with_subject()[: COMING + 1])
     if not shown:
         return ""
     number = len(shown) if len(shown) <= COMING else found.count()
@@ -256,9 +256,7 @@ def _linked(mailings: list[Mailing]) -> SafeString:
 
 def _deliveries(client: Client) -> list[Delivery]:
     newest = client.deliveries.select_related("attempt__mailing__message").order_by("-pk")
-    heavy = ("attempt__html_body", "attempt__text_body", "attempt__response", "attempt__reasons")
-    bodies = ("attempt__mailing__message__body", "attempt__mailing__message__text_body")
-    return list(newest.defer(*heavy, *bodies)[:LISTED])
+    return list(newest.defer("attempt__response", *light.attempt("attempt"))[:LISTED])
 
 
 def _coming(client: Client) -> MailingQuerySet:
@@ -268,7 +266,3 @@ def _coming(client: Client) -> MailingQuerySet:
 
 def _planned() -> MailingQuerySet:
     return Mailing.objects.active().filter(next_run_at__isnull=False)
-
-
-def _light(mailings: MailingQuerySet) -> MailingQuerySet:
-    return mailings.select_related("message").defer("message__body", "message__text_body")

@@ -78,7 +78,7 @@ class ClientList(SamovarList):
     def recipients_of(self) -> Mailing | None:
         """The mailing the list is filtered by."""
         pk = unchecked.number(str(self.params.get("mailing", "")))
-        found = Mailing.objects.select_related("message").defer("message__body", "message__text_body")
+        found = Mailing.objects.with_subject()
         return None if pk is None else found.filter(pk=pk).first()
 
     def cards(self, request: HttpRequest) -> list[Card]:

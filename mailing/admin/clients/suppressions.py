@@ -28,6 +28,7 @@ from mailing.admin.common import delivery_text, pills
 from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.export import StreamedExport
 from mailing.admin.common.filters import DateRangeFilter, Screen
+from mailing.admin.common.lists import SamovarList
 from mailing.admin.common.pages import View, taking_file, undoable, user_of
 from mailing.admin.common.row_actions import pictured
 from mailing.choices import UndoKind
@@ -35,7 +36,7 @@ from mailing.errors import NotAllowed, Refused
 from mailing.formatting import num, person, when
 from mailing.forms.clients import SuppressionFileForm, SuppressionForm
 from mailing.furniture import Button, Card, ChangePage, Notice
-from mailing.models import Attempt, Suppression
+from mailing.models import Attempt, Suppression, light
 from mailing.services.access import permissions, undos
 from mailing.services.clients import bulk_suppression, suppression
 from mailing.tables import apart
@@ -75,6 +76,12 @@ class LiftAll:
 
     attempt: Attempt
     button: Button | None
+
+
+class SuppressionList(SamovarList):
+    def apply_select_related(self, qs: QuerySet[Any]) -> QuerySet[Any]:
+        """The names of attempts and people; letters stay where they are."""
+        return qs.select_related("attempt__mailing__message", "created_by").defer(*light.attempt("attempt"))
 
 
 class SuppressionAdding(SamovarModelAdmin[Suppression]):
@@ -245,7 +252,7 @@ class SuppressionAdmin(
     search_fields = ("email",)
     search_help_text = gettext_lazy("By address")
     ordering = ("-created_at", "-pk")
-    list_select_related = ("attempt__mailing__message", "created_by")
+    changelist = SuppressionList
     form = SuppressionForm
     readonly_fields = ("since", "from_attempt", "who")
     actions = ("lift_selected",)

@@ -195,7 +195,7 @@ class MailingFilter(PickFilter):
         return [(pk, name or subject) for pk, name, subject in newest[:OFFERED]]
 
     def name(self, pk: int) -> str | None:
-        mailing = Mailing.objects.select_related("message").filter(pk=pk).first()
+        mailing = Mailing.objects.with_subject().filter(pk=pk).first()
         return str(mailing) if mailing else None
 
 

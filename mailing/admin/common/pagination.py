@@ -1,6 +1,6 @@
-"""Pages of very long lists: of ten million deliveries (`CappedPaginator`), and of a million clients.
+"""Pages of very long lists: millions of deliveries (`CappedPaginator`), attempts (`LongRowsPaginator`), clients.
 
-Of clients:
+Of a million clients:
 
 - The ids of a page are found first, in the index of the order alone; then its rows.
 - A page behind the middle is counted from the end: the last one costs what the first does.
@@ -62,8 +62,12 @@ class FarPaginator(BasePaginator):
         number = self.validate_number(number)
         bottom = (number - 1) * self.per_page
         ids = self.ids(bottom, min(bottom + self.per_page, self.count))
-        rows = self.object_list.model._default_manager.in_bulk(ids)
+        rows = self.rows(ids)
         return Page([rows[pk] for pk in ids if pk in rows], number, self)
+
+    def rows(self, ids: list[Any]) -> dict[Any, Any]:
+        rows: dict[Any, Any] = self.object_list.model._default_manager.in_bulk(ids)
+        return rows
 
     def ids(self, bottom: int, top: int) -> list[Any]:
         """Primary keys of the rows from `bottom` to `top`."""
@@ -74,6 +78,13 @@ class FarPaginator(BasePaginator):
 
     def in_order(self) -> QuerySet[Any]:
         return self.object_list
+
+
+class LongRowsPaginator(FarPaginator):
+    """Rows as the list asks for them; those before the page, which may hold whole letters, are not even looked up."""
+
+    def rows(self, ids: list[Any]) -> dict[Any, Any]:
+        return self.object_list.in_bulk(ids)
 
 
 class SearchPaginator(FarPaginator):

@@ -11,7 +11,7 @@ from mailing import addresses, letterchecks
 from mailing.admin.common.base import Context
 from mailing.admin.common.pages import View, user_of
 from mailing.admin.mailings.tabs import MailingTabs
-from mailing.admin.messages.screen import beginning
+from mailing.admin.messages.screen import first_words
 from mailing.models import Mailing
 from mailing.services import runs
 
@@ -41,6 +41,6 @@ def _letter(mailing: Mailing) -> Context:
         "letter": reverse("admin:mailing_message_letter", args=[message.pk]),
         "message": message,
         "sender": name or address,
-        "beginning": beginning(message),
+        "beginning": first_words(message.body, as_html=message.is_html),
         "remarks": [remark for remark in found if remark.code != "no_way_to_leave"],  # the line it adds is shown
     }

@@ -27,8 +27,9 @@ class MailingList(SamovarList):
     numbers: dict[int, statistics.MailingNumbers]
     signs: Signs
 
-    def apply_select_related(self, qs: QuerySet[Any]) -> QuerySet[Any]:
-        return qs.select_related("message").defer("message__body", "message__text_body")
+    def apply_select_related(self, qs: Any) -> QuerySet[Any]:
+        rows: QuerySet[Any] = qs.with_subject()
+        return rows
 
     def get_results(self, request: HttpRequest) -> None:
         """The numbers of the rows on this page, in five queries however many they are."""

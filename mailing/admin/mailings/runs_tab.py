@@ -89,7 +89,7 @@ def _numbers(mailing: Mailing) -> dict[str, int]:
 
 
 def _rows(page: Page[Attempt], mailing: Mailing, stands: HowItStands) -> Sequence[Run]:
-    rows = page.object_list.select_related("started_by").defer("html_body", "text_body")  # type: ignore[attr-defined]
+    rows = page.object_list.without_letters().select_related("started_by")  # type: ignore[attr-defined]
     return [_row(attempt, stands.told_of(attempt, mailing)) for attempt in rows]
 
 

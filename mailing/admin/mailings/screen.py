@@ -87,13 +87,12 @@ class MailingAdmin(
         return when(mailing.next_run_at)
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+        self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[QuerySet[Mailing], bool]:
         """For the list, and for boxes that search; one that puts clients into a mailing offers only open ones."""
         if request.GET.get("model_name") == ClientImport._meta.model_name:
             queryset = queryset.filter(pk__in=recipients.open_mailings(user_of(request)).order_by().values("pk"))
-        found = queryset.select_related("message").defer("message__body", "message__text_body")
-        return searching.among(found, search_term, "name", "message__subject"), False
+        return searching.among(queryset.with_subject(), search_term, "name", "message__subject"), False
 
     def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
         """Whoever has no clients or messages yet begins with them."""

@@ -172,10 +172,10 @@ class HowItStands:
 
 def how_it_stands(mailing: Mailing) -> HowItStands:
     running, signs = running_attempt(mailing), Signs()
-    last = mailing.attempts.defer("html_body", "text_body", "reasons").first()
+    last = mailing.attempts.without_letters().first()
     told = states.of_mailing(mailing, [run for run in (running, last) if run], signs)
     return HowItStands(running, last, told, signs)
 
 
 def running_attempt(mailing: Mailing) -> Attempt | None:
-    return mailing.attempts.running().defer("html_body", "text_body").first()
+    return mailing.attempts.running().without_letters().first()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from html import unescape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
+from django.db.models.functions import Left
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
@@ -20,6 +21,7 @@ from mailing import placeholders
 from mailing.admin.common import deletion
 from mailing.admin.common.base import Context, SamovarModelAdmin
 from mailing.admin.common.filters import DateRangeFilter, QuestionFilter, Questions
+from mailing.admin.common.lists import SamovarList
 from mailing.admin.common.pages import form_of, user_of
 from mailing.admin.messages import letter_frame
 from mailing.admin.messages.pages import MessagePages
@@ -32,10 +34,18 @@ from mailing.services.access import permissions
 from mailing.services.reports import statistics
 from mailing.services.runs import letters
 
+
+class Beginning(TypedDict):
+    """What the list knows of a message instead of its body."""
+
+    beginning: str
+
+
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
     UsedMessage = WithAnnotations[Message, statistics.Usage]
+    ListedMessage = WithAnnotations[Message, Beginning]
 
 BEGINNING = 80  # characters of the body under the subject
 READ_AT_MOST = 4000  # of a body with long style sheets, to find its beginning
@@ -50,6 +60,15 @@ class UsedFilter(QuestionFilter):
             "yes": (_("in a mailing"), lambda found: found.filter(used__gt=0)),
             "no": (_("in no mailing"), lambda found: found.filter(used=0)),
         }
+
+
+class MessageList(SamovarList):
+    def get_results(self, request: HttpRequest) -> None:
+        """The page with the beginnings of the bodies; actions get whole messages."""
+        whole = self.queryset
+        self.queryset = whole.defer("body", "text_body").annotate(beginning=Left("body", READ_AT_MOST))
+        super().get_results(request)
+        self.queryset = whole
 
 
 @admin.register(Message)
@@ -68,6 +87,7 @@ class MessageAdmin(MessagePages, TrialLetterPages[Message], TrialLimitPage, Samo
     )
     form_terms = ("message", "letter", "test-letter")
     change_form_template = "admin/mailing/message/change_form.html"
+    changelist = MessageList
     list_display = ("title", "usage", "changed", "kind")
     list_filter = (UsedFilter, ("updated_at", DateRangeFilter))
     search_fields = ("subject", "body")
@@ -93,8 +113,9 @@ class MessageAdmin(MessagePages, TrialLetterPages[Message], TrialLimitPage, Samo
     # --- columns -------------------------------------------------------------------------------------
 
     @admin.display(description=gettext_lazy("subject"), ordering="subject")
-    def title(self, message: Message) -> SafeString:
-        return format_html('{}<span class="muted">{}</span>', message, beginning(message))
+    def title(self, message: ListedMessage) -> SafeString:
+        beginning = first_words(message.beginning, as_html=message.is_html)
+        return format_html('{}<span class="muted">{}</span>', message, beginning)
 
     @admin.display(description=gettext_lazy("used in mailings"), ordering="used")
     def usage(self, message: UsedMessage) -> SafeString:
@@ -159,10 +180,10 @@ def _free(request: HttpRequest, obj: Message | None) -> bool:
     return obj is None or permissions.may_change_message(user_of(request), obj)
 
 
-def beginning(message: Message) -> str:
-    """The first words of the body, as the imaginary client of the preview reads them."""
-    text = message.body[:READ_AT_MOST]
-    if message.is_html:
+def first_words(text: str, *, as_html: bool) -> str:
+    """As the imaginary client of the preview reads them."""
+    text = text[:READ_AT_MOST]
+    if as_html:
         text = unescape(letter_frame.without_tags(text))
     text = placeholders.fill(placeholders.split(text), letter_frame.values_of(None))
     return Truncator(" ".join(text.split())).chars(BEGINNING)

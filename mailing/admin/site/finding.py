@@ -353,8 +353,7 @@ class _Search:
         named = pgettext("words to find it by", "attempt run")
         if number is None or not _begins(before, named) or not self.user.has_perm("mailing.view_attempt"):
             return None
-        bodies = ("html_body", "text_body", "reasons", "mailing__message__body", "mailing__message__text_body")
-        attempt = Attempt.objects.select_related("mailing__message").defer(*bodies).filter(pk=number).first()
+        attempt = Attempt.objects.with_mailing().filter(pk=number).first()
         if attempt is None:
             return None
         told = states.of_run(attempt, self.signs, mailing=attempt.mailing)
@@ -393,8 +392,7 @@ def _client(client: Client, stopped: str | None) -> Hit:
 
 
 def _read(pks: Collection[int]) -> dict[int, Mailing]:
-    light = Mailing.objects.select_related("message").defer("message__body", "message__text_body")
-    return light.in_bulk(pks)
+    return Mailing.objects.with_subject().in_bulk(pks)
 
 
 def _filled(*groups: Group | None) -> list[Group]:

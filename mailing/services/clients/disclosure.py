@@ -77,8 +77,7 @@ def authored(person: Person) -> list[Model]:
 def _mailings(client: Client | None) -> list[Row]:
     if client is None:
         return []
-    chosen = Mailing.objects.filter(clients=client).select_related("message").order_by("-created_at", "-pk")
-    rows = chosen.defer("message__body", "message__text_body")
+    rows = Mailing.objects.with_subject().filter(clients=client).order_by("-created_at", "-pk")
     return [{"id": mailing.pk, "name": str(mailing), "status": mailing.status} for mailing in rows]
 
 

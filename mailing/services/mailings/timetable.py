@@ -23,7 +23,6 @@ from mailing.services.mailings import occurrences
 from mailing.services.reports import periods
 
 DAY = timedelta(days=1)
-BODIES = ("subject", "html_body", "text_body", "reasons", "response")
 
 
 @dataclass(frozen=True)
@@ -113,8 +112,7 @@ def _add_runs(found: Mapping[date, Day], edges: Sequence[datetime], shown: int) 
         return
     first, *others = (_earliest(edges[bucket], edges[bucket + 1], shown) for bucket in numbers)
     ids = [pk for pk, _began in first.union(*others, all=True)] if others else [pk for pk, _began in first]
-    rows = Attempt.objects.filter(pk__in=ids).select_related("mailing__message")
-    rows = rows.defer(*BODIES, "mailing__message__body", "mailing__message__text_body")
+    rows = Attempt.objects.with_mailing().filter(pk__in=ids).defer("subject", "response")
     for attempt in rows.order_by("started_at", "pk"):
         day = found[timezone.localdate(attempt.started_at)]
         if len(day.entries) < shown:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 
-from django.db.models import DateTimeField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import DateTimeField, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from mailing.choices import AttemptStatus, Audience, MailingStatus, State
 from mailing.models import Attempt, Client, Mailing, Message
+from mailing.models.mailings import MailingQuerySet
 from mailing.services import states
 from mailing.services.reports import periods, statistics
 from mailing.services.reports.statistics import Letters
@@ -147,7 +148,7 @@ def _sums(days: Iterable[Day]) -> Sums:
 def upcoming(now: datetime) -> list[Upcoming]:
     """The next sends of the coming seven days with the number of their recipients."""
     soon = Mailing.objects.active().filter(next_run_at__gt=now, next_run_at__lte=now + SOON)
-    listed = list(soon.select_related("message").order_by("next_run_at", "pk")[:UPCOMING_SHOWN])
+    listed = list(soon.with_subject().order_by("next_run_at", "pk")[:UPCOMING_SHOWN])
     chosen = dict(statistics.chosen_counts(mailing.pk for mailing in listed))
     everyone = statistics.receiving() if any(m.audience == Audience.EVERYONE for m in listed) else 0
     return [Upcoming(m, everyone if m.audience == Audience.EVERYONE else chosen.get(m.pk, 0)) for m in listed]
@@ -158,12 +159,12 @@ def attention(now: datetime, running: Iterable[tuple[Attempt, Told]] = ()) -> li
     stalled = [(attempt.mailing, told) for attempt, told in running if told.state is State.STALLED]
     found = {mailing.pk: Attention(Need.STALLED, mailing, told) for mailing, told in stalled}
     for need, mailings in _needy(now):
-        for mailing in mailings.select_related("message").order_by("-updated_at")[: 2 * ATTENTION_SHOWN]:
+        for mailing in mailings.with_subject().order_by("-updated_at")[: 2 * ATTENTION_SHOWN]:
             found.setdefault(mailing.pk, Attention(need, mailing))
     return list(found.values())
 
 
-def _needy(now: datetime) -> list[tuple[Need, QuerySet[Mailing]]]:
+def _needy(now: datetime) -> list[tuple[Need, MailingQuerySet]]:
     mailings = Mailing.objects
     closed = Attempt.objects.filter(mailing=OuterRef("pk")).exclude(status=AttemptStatus.RUNNING)
     newest = closed.order_by("-started_at", "-pk")

@@ -14,8 +14,6 @@ from django.db.models import (
     Aggregate,
     Avg,
     Count,
-    DurationField,
-    ExpressionWrapper,
     F,
     IntegerField,
     Max,
@@ -31,6 +29,7 @@ from django.db.models.functions import Coalesce, RowNumber
 from mailing.choices import HARMLESS_SKIPS, AttemptStatus, Audience, DeliveryStatus, Trigger
 from mailing.models import Attempt, Client, Delivery, Mailing, Message, Suppression
 from mailing.services.reports import periods
+from mailing.services.reports.lengths import Length
 
 TREND_RUNS = 10
 
@@ -165,7 +164,7 @@ def length(attempt: Attempt) -> timedelta | None:
     return attempt.finished_at - attempt.started_at
 
 
-DURATION = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
+DURATION = Length("finished_at", "started_at")
 RAN = ~Q(status__in=(AttemptStatus.RUNNING, AttemptStatus.MISSED))
 COUNTERS = ("audience", "sent", "failed", "unconfirmed", "skipped")
 

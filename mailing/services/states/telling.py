@@ -161,9 +161,8 @@ def _errors(attempt: Attempt) -> str:
 
 
 def open_runs(signs: Signs) -> list[tuple[Attempt, Told]]:
-    """All runs that are not over, newest first, without their bodies: one query. There is one a mailing at most."""
-    bodies = ("html_body", "text_body", "reasons", "mailing__message__body", "mailing__message__text_body")
-    found = Attempt.objects.running().select_related("mailing__message").defer(*bodies).order_by("-started_at", "-pk")
+    """All runs that are not over, newest first, without their letters: one query. There is one a mailing at most."""
+    found = Attempt.objects.running().with_mailing().order_by("-started_at", "-pk")
     return [(attempt, of_run(attempt, signs)) for attempt in found]
 
 
