@@ -125,10 +125,10 @@ class Composed:
 
 
 def _values(recipient: Recipient) -> Values:
-    full_name = tidy(recipient.full_name)
+    full_name, greeting = tidy(recipient.full_name), recipient.greeting
     return {
         "full_name": full_name,
-        "greeting": tidy(recipient.greeting) or full_name,
+        "greeting": (tidy(greeting) if greeting else "") or full_name,
         "email": recipient.email,
         "unsubscribe_url": recipient.unsubscribe_url,
     }
