@@ -14,13 +14,14 @@ from tests.processes import PROJECT
 
 TEMPLATES = below("templates", "mailing", kinds={".html"})
 MODULES = below("mailing", "backoffice", kinds={".py"})
-# The same in every language, or data: the invented company, the headings of people's own tables.
+# The same in every language, or data: the invented company, the headings of people's own tables, a keyboard.
 SAME_EVERYWHERE = {"Samovar", "HTML", "CSV", "XLSX", "Message-ID", "healthz", "ru", "en"}
 RUSSIAN_ON_PURPOSE = [
     there(path)
     for path in (
         *(f"mailing/demo/{name}.py" for name in ("history", "letters", "people", "seeding")),
         "mailing/tables/columns.py",
+        "mailing/layouts.py",
     )
 ]
 SPOKEN_ATTRIBUTES = {"title", "alt", "placeholder", "aria-label"}
@@ -45,11 +46,11 @@ class Words(HTMLParser):
         self.silent = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.silent += tag in {"script", "style", "code"}
+        self.silent += tag in {"script", "style", "code", "kbd"}
         self.found += [value for name, value in attrs if name in SPOKEN_ATTRIBUTES and value]
 
     def handle_endtag(self, tag: str) -> None:
-        self.silent -= tag in {"script", "style", "code"}
+        self.silent -= tag in {"script", "style", "code", "kbd"}
 
     def handle_data(self, data: str) -> None:
         if not self.silent:

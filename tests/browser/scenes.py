@@ -324,6 +324,13 @@ def _found(stage: Stage, *, by_keys: str = "ма") -> None:
     stage.tab.wait_for_timeout(300)
 
 
+def _undone(stage: Stage) -> None:
+    """The message that reports a stop, with its button."""
+    client = Client.objects.exclude(email__in=Suppression.objects.values("email")).order_by("-pk")[1]
+    stage.go(f"{LIST}{client.pk}/change/")
+    stage.click("form[action$='/stop/'] button")
+
+
 def _keys(stage: Stage) -> None:
     stage.go("/admin/mailing/mailing/")
     stage.tab.keyboard.press("?")
@@ -385,6 +392,7 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "scene_find_nothing": lambda stage: stage.go("/admin/find/?q=xyzzy"),
     "scene_find_page": lambda stage: stage.go("/admin/find/?q=xfq"),
     "scene_find_keys": _keys,
+    "scene_undo": _undone,
     "scene_unsubscribe": _asked,
     "scene_unsubscribed": _left,
     "scene_unsubscribe_unknown": lambda stage: stage.go("/u/nonsense/"),

@@ -34,6 +34,7 @@ from mailing.services.access import permissions, undos
 from mailing.services.clients import disclosure, erasure, persons, suppression
 
 LISTED = 20
+GLANCED = 5
 COMING = 5
 
 
@@ -44,6 +45,15 @@ class ClientSummary:
     deliveries: list[Delivery]  # the newest
     number_of_deliveries: int
     coming: list[Mailing]  # by their next send
+
+    @property
+    def newest(self) -> list[Delivery]:
+        """As many as are seen at a glance; the others are folded."""
+        return self.deliveries[:GLANCED]
+
+    @property
+    def older(self) -> list[Delivery]:
+        return self.deliveries[GLANCED:]
 
     @property
     def next_send_at(self) -> datetime | None:
