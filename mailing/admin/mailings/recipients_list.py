@@ -43,6 +43,7 @@ from mailing.services.mailings import audiences, recipients
 from mailing.services.mailings.audiences import Figures, LatestRun, Standing
 
 PART = "part"
+ADD, REMOVE = "admin/mailing/mailing/add_found.html", "admin/mailing/mailing/remove_found.html"
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,9 @@ class MailingClients(ClientRows):
         except NotAllowed as refusal:
             raise PermissionDenied(str(refusal)) from refusal
 
-    def ask(self, request: HttpRequest, what: str, number: int, not_receiving: int = 0) -> TemplateResponse:
+    def ask(self, request: HttpRequest, template: str, number: int, not_receiving: int = 0) -> TemplateResponse:
         """The question about all that were found; `apply` carries the number that was said."""
-        title = _("Remove from the mailing") if what == "remove" else _("Add to the mailing")
+        title = _("Remove from the mailing") if template == REMOVE else _("Add to the mailing")
         context = {
             **self.admin_site.each_context(request),
             "opts": Mailing._meta,
@@ -107,7 +108,7 @@ class MailingClients(ClientRows):
             "has_changed": "apply" in request.POST,
             "back": request.get_full_path(),
         }
-        return TemplateResponse(request, f"admin/mailing/mailing/{what}_found.html", context)
+        return TemplateResponse(request, template, context)
 
     def known(self, request: HttpRequest) -> int | None:
         """How many there are, but for the search."""
@@ -160,7 +161,7 @@ class RecipientList(MailingClientList):
         standing = self.standings[client.pk]
         if standing.skipped:
             return _with_reason(pill(_("will be skipped"), "amber"), audience_text.why_skipped(standing))
-        return pill(pgettext("recipient", "new"), "blue") if standing.is_new else _("will get it")
+        return pill(pgettext("recipient", "new"), "blue") if standing.is_new else _as_ever(_("will get it"))
 
     @admin.display(description=gettext_lazy("last letter"))
     def last_letter(self, client: Client) -> SafeString | str:
@@ -168,10 +169,15 @@ class RecipientList(MailingClientList):
         if delivery is None:
             return "—"
         if delivery.status == DeliveryStatus.SENT:
-            return delivery.get_status_display()
+            return _as_ever(delivery.get_status_display())
         return format_html(
             '{} <span class="muted">{}</span>', pills.delivery(delivery), delivery.get_reason_display()
         )
+
+
+def _as_ever(words: str) -> SafeString:
+    """What is so for nearly everybody: a phone leaves it out."""
+    return format_html('<span class="as-ever">{}</span>', words)
 
 
 def _with_reason(shown: SafeString, reason: object) -> SafeString:
@@ -223,7 +229,7 @@ class RecipientScreen(MailingClients, SamovarModelAdmin[Client]):
         if request.POST.get("select_across") == "1":
             found = recipients.among(self.mailing, queryset)
             if request.POST.get("apply") != str(found):
-                return self.ask(request, "remove", found)
+                return self.ask(request, REMOVE, found)
         act = undos.begin(UndoKind.REMOVAL, by=user_of(request))
         number = self.change(recipients.remove_from_mailing, queryset, by=user_of(request), undo=act)
         if number:
@@ -270,7 +276,7 @@ class CandidateScreen(MailingClients, SamovarModelAdmin[Client]):
         if request.POST.get("select_across") == "1":
             forecast = recipients.preview(self.mailing, queryset)
             if request.POST.get("apply") != str(forecast.added):
-                return self.ask(request, "add", forecast.added, forecast.not_receiving)
+                return self.ask(request, ADD, forecast.added, forecast.not_receiving)
         number = self.change(recipients.add_to_mailing, queryset, by=user_of(request))
         tell_added(request, number)
         return None
