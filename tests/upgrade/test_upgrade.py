@@ -128,7 +128,7 @@ def test_runs_that_were_open_go_on_and_nobody_gets_a_letter_twice(dump: Path) ->
 
 def test_a_lost_column_a_lost_row_and_a_wrong_number_are_seen() -> None:
     planted = (
-        "ALTER TABLE mailing_message DROP COLUMN text_body;"
+        "ALTER TABLE mailing_message DROP COLUMN is_html;"
         "DELETE FROM mailing_staffnotice WHERE id = (SELECT MIN(id) FROM mailing_staffnotice);"
         "UPDATE mailing_attempt SET sent = sent - 1 WHERE id = (SELECT MAX(id) FROM mailing_attempt WHERE sent > 0);"
     )
