@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -94,17 +94,19 @@ def _rows(page: Page[Attempt], mailing: Mailing, stands: HowItStands) -> Sequenc
 
 
 def _row(attempt: Attempt, told: Told) -> Run:
-    sentence, response = what_went_wrong(attempt)
+    sentence, response = what_went_wrong(attempt, tell=delivery_text.in_short)
     return Run(attempt, told, duration(statistics.length(attempt)), told.why or sentence, response)
 
 
-def what_went_wrong(attempt: Attempt) -> tuple[Words, str]:
+def what_went_wrong(
+    attempt: Attempt, *, tell: Callable[[Attempt], Words] = delivery_text.about_attempt
+) -> tuple[Words, str]:
     """(our sentence, the first line the server said); nothing of a run that went well."""
     if attempt.status not in {AttemptStatus.PARTLY, AttemptStatus.FAILED}:
         return "", ""
     if not attempt.failed:  # what the server said was said about other letters
         return (delivery_text.UNKNOWN_WHETHER if attempt.unconfirmed else ""), ""
-    return delivery_text.about_attempt(attempt), attempt.response.strip().split("\n")[0]
+    return tell(attempt), attempt.response.strip().split("\n")[0]
 
 
 def _choices(numbers: dict[str, int], result: str) -> list[Choice]:

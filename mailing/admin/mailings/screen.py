@@ -59,7 +59,7 @@ class MailingAdmin(
     )
 
     list_terms = ("draft", "paused", "stalled", "overdue", "partly")
-    form_terms = ("audience", "periodicity", "draft", "rehearsal")
+    form_terms = ("audience", "periodicity")
     changelist = MailingList
     list_display = (
         *("title", MailingList.state, "periodicity", "next_send"),

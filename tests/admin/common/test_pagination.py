@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from typing import Any
 
 import pytest
@@ -163,4 +165,4 @@ def test_more_than_anybody_counts_is_said_in_words(
 def test_only_a_search_says_how_many_it_found(client: Browser, superuser: User, clients: None) -> None:
     client.force_login(superuser)
     assert "15 found" in client.get("/admin/mailing/client/?q=анна").content.decode()
-    assert "found" not in client.get("/admin/mailing/client/").content.decode()
+    assert not re.search(r"\d found", client.get("/admin/mailing/client/").content.decode())

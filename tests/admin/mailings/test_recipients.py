@@ -105,7 +105,7 @@ def test_the_search_is_that_of_the_client_list_within_the_part(staff: Browser, w
 def test_ticked_ones_leave_at_once_and_a_second_press_does_nothing(staff: Browser, weekly: Mailing) -> None:
     gone = list(weekly.clients.order_by("pk")[:2])
     answer = staff.post(page(weekly), ticked(gone), follow=True)
-    assert said(answer) == ["2 clients removed."]
+    assert [words.partition(" <form")[0] for words in said(answer)] == ["2 clients removed."]
     assert weekly.clients.count() == 3
     assert Client.objects.filter(pk__in=[client.pk for client in gone]).count() == 2
     assert LogEntry.objects.get().get_change_message() == "2 recipients removed"
@@ -120,7 +120,7 @@ def test_all_that_were_found_leave_after_a_question_with_their_number(staff: Bro
     assert "<b>3 clients</b> will be removed from “News”" in asked
     assert weekly.clients.count() == 5
     answer = staff.post(address, {**ALL, "apply": "3"}, follow=True)
-    assert said(answer) == ["3 clients removed."]
+    assert [words.partition(" <form")[0] for words in said(answer)] == ["3 clients removed."]
     assert weekly.clients.count() == 2
 
 
