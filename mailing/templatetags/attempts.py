@@ -27,7 +27,7 @@ def state_pill(told: Told) -> SafeString:
 
 @register.filter
 def delivery_pill(delivery: Delivery) -> SafeString:
-    return pills.delivery(delivery)
+    return pills.delivery(delivery, in_list=True)
 
 
 @register.filter

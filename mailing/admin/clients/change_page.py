@@ -70,7 +70,6 @@ class ClientChangePage(SamovarModelAdmin[Client]):
             cards=[
                 Card(_("Letters sent"), known.sent),
                 Card(_("Last letter"), when(known.last_sent_at)),
-                Card(_("In mailings"), obj.number_of_mailings),
                 Card(_("Next letter"), when(known.next_send_at)),
             ],
             buttons=self._buttons(request, obj),
