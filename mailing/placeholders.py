@@ -19,25 +19,13 @@ from django.utils.functional import lazy
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
+from mailing.field_names import OTHER_NAMES
+
 FIELDS = {
     "greeting": _("how the client is addressed"),
     "full_name": _("full name"),
     "email": _("e-mail"),
     "unsubscribe_url": _("link to unsubscribe"),
-}
-# What people call the fields, for the question what they meant.
-OTHER_NAMES = {
-    "name": "full_name",
-    "mail": "email",
-    "address": "email",
-    "link": "unsubscribe_url",
-    "имя": "full_name",
-    "фио": "full_name",
-    "обращение": "greeting",
-    "почта": "email",
-    "адрес": "email",
-    "ссылка": "unsubscribe_url",
-    "отписка": "unsubscribe_url",
 }
 MAX_VALUE = 1000  # characters of one value: three times a client's longest field, twice the longest link
 MAX_SNIPPET = 60

@@ -21,6 +21,7 @@ RUSSIAN_ON_PURPOSE = [
     for path in (
         *(f"mailing/demo/{name}.py" for name in ("history", "letters", "people", "seeding")),
         "mailing/tables/columns.py",
+        "mailing/field_names.py",
         "mailing/layouts.py",
     )
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -120,7 +119,11 @@ class Head:
 
 
 class ReportList(AttemptList):
-    """The list of attempts as far as its filters go: no rows are read."""
+    """The list of attempts as far as its filters go, but for the period: no rows are read."""
+
+    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        found = super().get_filters_params(params)
+        return {name: values for name, values in found.items() if name not in {SINCE, UNTIL}}
 
     def get_results(self, request: HttpRequest) -> None:
         self.result_count = self.full_result_count = 0
@@ -150,12 +153,16 @@ class AttemptReport(SamovarModelAdmin[Attempt]):
     def _narrowed(self, request: HttpRequest) -> QuerySet[Attempt]:
         """The attempts that the filters beside the period let through."""
         self.get_changelist(request)  # refuses what no filter knows
-        rest, others = copy(request), request.GET.copy()
-        for name in (SINCE, UNTIL):
-            others.pop(name, None)
-        rest.GET = others  # type: ignore[assignment]
         found = ReportList(
-            *(rest, self.model, ("started",), (), self.get_list_filter(rest), None, self.get_search_fields(rest)),
+            *(
+                request,
+                self.model,
+                ("started",),
+                (),
+                self.get_list_filter(request),
+                None,
+                self.get_search_fields(request),
+            ),
             *(False, 1, 1, (), self, (), None),
         )
         narrowed: QuerySet[Attempt] = found.queryset

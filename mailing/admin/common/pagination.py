@@ -164,8 +164,11 @@ class NarrowedPaginator(FarPaginator):
     Few are found once and then sorted; of many the pages begin early in the order, and are counted as a search is.
     """
 
-    known: int | None = None
     wanted = 1
+
+    def __init__(self, object_list: QuerySet[Any], per_page: int, *, known: int | None) -> None:
+        super().__init__(object_list, per_page)
+        self.known = known
 
     @cached_property
     def count(self) -> int:

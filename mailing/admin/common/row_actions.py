@@ -22,6 +22,9 @@ class Look(NamedTuple):
     danger: bool = False
 
 
+_LOOKS: dict[Callable[..., Any], Look] = {}
+
+
 @dataclass(frozen=True)
 class ActionBar:
     shown: Sequence[RowAction]
@@ -33,15 +36,14 @@ def pictured(icon: str, *, danger: bool = False) -> Callable[[Action], Action]:
     """Marks an action with its icon of the sprite; `danger`: what it does cannot be undone."""
 
     def marked(action: Action) -> Action:
-        action.look = Look(icon, danger)  # type: ignore[attr-defined]  # as Django keeps an action's own words
+        _LOOKS[action] = Look(icon, danger)
         return action
 
     return marked
 
 
 def look_of(action: Callable[..., Any]) -> Look:
-    look: Look = getattr(action, "look", Look())
-    return look
+    return _LOOKS.get(action, Look())
 
 
 def arranged(actions: Iterable[RowAction]) -> ActionBar:

@@ -67,8 +67,7 @@ class MailingSaving(MailingTabs):
             form.base_fields.pop(name, None)  # of another tab; or names and addresses that not everybody may see
         message, sender = form.base_fields.get("message"), form.base_fields.get("from_name")
         if message and isinstance(message.widget, RelatedFieldWidgetWrapper):
-            message.widget.can_delete_related = False
-            message.widget.can_change_related = message.widget.can_view_related = False  # the tab Letter does
+            message.widget = _adding_alone(message.widget)
         if sender:
             sender.help_text = _("Without a name: %(sender)s.") % {"sender": escape(settings.DEFAULT_FROM_EMAIL)}
         return form
@@ -154,6 +153,13 @@ class MailingSaving(MailingTabs):
 
 def _sees_clients(request: HttpRequest) -> bool:
     return user_of(request).has_perm("mailing.view_client")
+
+
+def _adding_alone(widget: RelatedFieldWidgetWrapper) -> RelatedFieldWidgetWrapper:
+    """Without the ways to look at what is chosen and to change it: the tab Letter does that."""
+    return RelatedFieldWidgetWrapper(
+        widget.widget, widget.rel, widget.admin_site, can_add_related=widget.can_add_related
+    )
 
 
 def _free(request: HttpRequest, obj: Mailing | None) -> bool:

@@ -26,8 +26,8 @@ class LetterTab(MailingTabs):
             raise PermissionDenied
         response = self.changeform_view(request, str(mailing.pk))
         if isinstance(response, TemplateResponse):
-            response.template_name = "admin/mailing/mailing/tab_letter.html"
-            response.context_data = (response.context_data or {}) | _letter(mailing)
+            context = (response.context_data or {}) | _letter(mailing)
+            return TemplateResponse(request, "admin/mailing/mailing/tab_letter.html", context)
         return response
 
 

@@ -70,15 +70,19 @@ class PartFilter(admin.SimpleListFilter):
 
 
 class MailingClients(ClientRows):
-    """Clients beside one mailing; `may_change`: this person may put them in and take them out."""
+    """Clients beside one mailing.
+
+    `may_change`: this person may put them in and take them out; `ways_in`: the buttons of a list with nobody in it.
+    """
 
     actions: Sequence[Any] = ()
     list_display_links = ("name",)
 
-    def __init__(self, mailing: Mailing, site: admin.AdminSite, *, may_change: bool) -> None:
+    def __init__(
+        self, mailing: Mailing, site: admin.AdminSite, *, may_change: bool, ways_in: Sequence[Button] = ()
+    ) -> None:
         super().__init__(Client, site)
-        self.mailing, self.may_change = mailing, may_change
-        self.empty_buttons: Sequence[Button] = ()
+        self.mailing, self.may_change, self.ways_in = mailing, may_change, ways_in
 
     def has_recipients_permission(self, request: HttpRequest) -> bool:
         return self.may_change
@@ -122,16 +126,16 @@ class MailingClients(ClientRows):
         orphans: int = 0,
         allow_empty_first_page: bool = True,
     ) -> NarrowedPaginator:
-        found = NarrowedPaginator(queryset, per_page)
+        known = None if request.GET.get(SEARCH_VAR) else self.known(request)
+        found = NarrowedPaginator(queryset, per_page, known=known)
         found.wanted = max(1, min(unchecked.number(request.GET.get(PAGE_VAR, "")) or 1, FARTHEST))
-        found.known = None if request.GET.get(SEARCH_VAR) else self.known(request)
         return found
 
     def get_list_buttons(self, request: HttpRequest) -> list[Button]:
         return []
 
     def get_empty_buttons(self, request: HttpRequest) -> list[Button]:
-        return list(self.empty_buttons)
+        return list(self.ways_in)
 
 
 class MailingClientList(SamovarList):

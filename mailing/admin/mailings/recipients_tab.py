@@ -47,10 +47,10 @@ class RecipientsTab(MailingTabs):
         """The list, and on POST the removal of who was ticked or found."""
         mailing = self.find(request, pk)
         may_change = self._may_change_recipients(request, mailing)
-        screen = RecipientScreen(mailing, self.admin_site, may_change=may_change)
+        buttons = self._ways_in(request, mailing) if may_change else []
+        screen = RecipientScreen(mailing, self.admin_site, may_change=may_change, ways_in=buttons)
         _require_sight(request)
         is_finished = mailing.status == MailingStatus.FINISHED
-        buttons = self._ways_in(request, mailing) if may_change else []
         context = {
             "forecast": "" if is_finished else audience_text.next_run(screen.figures),
             "parts": screen.parts(request),
@@ -59,7 +59,6 @@ class RecipientsTab(MailingTabs):
             "kind_url": f"{self.url('schedule', pk)}#id_audience_0" if self._may_choose(request, mailing) else "",
             "ways_in": buttons,
         }
-        screen.empty_buttons = buttons
         return screen.changelist_view(request, self._around_list(request, mailing) | context)
 
     def add_recipients_view(self, request: HttpRequest, pk: int) -> HttpResponse:
