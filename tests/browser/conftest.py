@@ -18,7 +18,9 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext
 
+from tests.browser import world
 from tests.browser.chromium import EXECUTABLE, WIDE, launched
+from tests.browser.pages import Page, discover
 
 Login = Callable[..., BrowserContext]
 
@@ -56,6 +58,19 @@ def staff(role: str) -> User:
     user = User.objects.create_user(f"{role}-{User.objects.count()}", f"{role}@example.com", "secret", is_staff=True)
     user.groups.set(Group.objects.filter(name=role))
     return user
+
+
+@pytest.fixture
+def pages(db: None, quiet: None) -> list[Page]:
+    """Every page of a small installation with everything in it, as its superuser gets it."""
+    sending = world.build()
+    boss = staff("superuser")
+    world.remember_a_change(boss, sending)
+    client = Client()
+    client.force_login(boss, backend="django.contrib.auth.backends.ModelBackend")
+    found = discover(client)
+    assert {"index", "mailing_client_changelist", "auth_user_add"} <= {page.name for page in found}
+    return found
 
 
 @pytest.fixture

@@ -8,30 +8,17 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import Group
-from django.test import Client
 from playwright.sync_api import Page as Tab
 
 from tests.browser import scenes, world
 from tests.browser.chromium import SIZES, Watch
-from tests.browser.conftest import Login, staff
-from tests.browser.pages import Page, discover
+from tests.browser.conftest import Login
+from tests.browser.pages import Page
 from tests.factories import AttemptFactory, SuppressionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 THEMES = ("light", "dark")
-
-
-@pytest.fixture
-def pages(db: None, quiet: None) -> list[Page]:
-    sending = world.build()
-    boss = staff("superuser")
-    world.remember_a_change(boss, sending)
-    client = Client()
-    client.force_login(boss, backend="django.contrib.auth.backends.ModelBackend")
-    found = discover(client)
-    assert {"index", "mailing_client_changelist", "auth_user_add"} <= {page.name for page in found}
-    return found
 
 
 def looks(tab: Tab) -> Iterator[str]:
