@@ -51,6 +51,7 @@ pytestmark = pytest.mark.once  # what is escaped, and what is not, no database d
 @pytest.fixture
 def poisoned(world: World) -> World:
     world.upload_of("S")
+    world.undo_of("S")
     Attempt.objects.update(reasons=[GROUP])
     headers = "".join(f"{name}: {PAYLOAD}\r\n" for name in ("Subject", "From", "To", "Message-ID"))
     letters = Maildir(demo.mailbox_directory() / "letters")

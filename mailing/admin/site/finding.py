@@ -204,8 +204,8 @@ def _prepares(user: User) -> bool:
     return user.has_perm("mailing.change_mailing")
 
 
-def _looks(user: User) -> bool:
-    return user.has_perm("mailing.view_mailing")
+def _reads(user: User) -> bool:
+    return user.has_perms(["mailing.view_mailing", "mailing.view_message"])
 
 
 VERBS = (
@@ -252,9 +252,9 @@ VERBS = (
     Verb(
         gettext_lazy("Preview"),
         pgettext_lazy("words to find it by", "preview look show"),
-        "preview",
+        "letter",
         "eye",
-        _looks,
+        _reads,
         lambda row: True,
     ),
 )
