@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from mailing import unchecked
 from mailing.admin.clients.filters import links_of
 from mailing.admin.common import pills
-from mailing.admin.common.lists import SamovarList
+from mailing.admin.common.lists import OpenEndedList
 from mailing.admin.common.pagination import FARTHEST, ChoicePaginator, SearchPaginator, more_than
 from mailing.choices import Audience
 from mailing.formatting import num
@@ -52,23 +52,18 @@ class Listed:
         )
 
 
-class ClientList(SamovarList):
+class ClientList(OpenEndedList):
     queryset: QuerySet[Client]
     listed: Listed
     mailings: dict[int, int]  # how many each client was chosen for
     stopped: dict[str, str]  # address -> reason
-    number_found: int | str  # for the templates, as is_open
-    is_open: bool
 
     def get_results(self, request: HttpRequest) -> None:
         """Two queries for the columns of this page: in the list's own query they would be computed for every row."""
         super().get_results(request)
-        self.is_open = self.paginator.is_open
-        self.number_found = more_than(self.paginator.bound) if self.is_open else self.result_count
         self.listed = Listed(self.result_count, bool(self.query), self.has_active_filters, self.number_found)
         if not (self.listed.searched or self.listed.filtered):
             self.full_result_count = self.listed.total  # or Django says "N found" beside an empty search box
-        self.result_list = list(self.result_list)
         ids, emails = [row.pk for row in self.result_list], [row.email for row in self.result_list]
         links = Mailing.clients.through.objects.filter(client__in=ids).values_list("client_id")
         self.mailings = dict(links.annotate(Count("pk")))

@@ -56,11 +56,12 @@ def about(reason: str, code: int | None, response: str = "", *, attempt: Attempt
 
 def about_attempt(attempt: Attempt) -> Words:
     """The sentence above `Attempt.response`: of its most frequent refusal, else of the reply's own code."""
-    response = attempt.response
+    if attempt.unconfirmed and not attempt.failed:
+        return UNKNOWN_WHETHER  # what the server said, it said of other letters
     for group in attempt.reasons:
         if group["status"] == DeliveryStatus.FAILED:
             return about(group["reason"], group.get("code"), group.get("response", ""), attempt=attempt)
-    return about_reply(response)
+    return about_reply(attempt.response)
 
 
 def in_short(attempt: Attempt) -> Words:

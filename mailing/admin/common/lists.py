@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from mailing import unchecked
 from mailing.admin.common import parameters
+from mailing.admin.common.pagination import more_than
 from mailing.furniture import Card
 
 Column = str | Callable[..., object]
@@ -77,3 +78,16 @@ class SamovarList(ChangeList):
 
 def _name(column: Column) -> str:
     return column if isinstance(column, str) else column.__name__
+
+
+class OpenEndedList(SamovarList):
+    """Its pages are an `OpenEndedPaginator`'s: of very many its number is “more than so many”."""
+
+    number_found: int | str  # for the templates, as is_open
+    is_open: bool
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.is_open = self.paginator.is_open
+        self.number_found = more_than(self.paginator.bound) if self.is_open else self.result_count
+        self.result_list = list(self.result_list)

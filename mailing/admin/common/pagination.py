@@ -87,29 +87,35 @@ class LongRowsPaginator(FarPaginator):
         return self.object_list.in_bulk(ids)
 
 
-class SearchPaginator(FarPaginator):
-    """`wanted`: the page that will be asked for. Of what the rows were narrowed by, if that is all:
-
-    `term`: what was searched for; `links`: a row with `client_id` for each of them.
-    """
+class OpenEndedPaginator(FarPaginator):
+    """Of many that its index cannot count; `wanted`: the page that will be asked for."""
 
     wanted = 1
-    term = ""
-    links: QuerySet[Any] | None = None
+    _counted: Any  # (how many, whether the count ended before the rows did)
 
     @cached_property
     def count(self) -> int:
-        return self._counted[0]
+        return int(self._counted[0])
 
     @property
     def is_open(self) -> bool:
         """Whether the count ended before the rows did."""
-        return self._counted[1]
+        return bool(self._counted[1])
 
     @property
     def bound(self) -> int:
-        """How far a search is counted that its index cannot count."""
+        """How far is counted."""
         return MANY * (1 + (self.wanted - 1) * self.per_page // MANY)
+
+
+class SearchPaginator(OpenEndedPaginator):
+    """Of what the rows were narrowed by, if that is all:
+
+    `term`: what was searched for; `links`: a row with `client_id` for each of them.
+    """
+
+    term = ""
+    links: QuerySet[Any] | None = None
 
     @cached_property
     def _counted(self) -> tuple[int, bool]:
@@ -158,30 +164,15 @@ class SearchPaginator(FarPaginator):
         return rows.order_by(*map(_unindexed, rows.query.order_by))
 
 
-class NarrowedPaginator(FarPaginator):
+class NarrowedPaginator(OpenEndedPaginator):
     """Pages of rows that any condition lets through; `known`: their number, if somebody has counted them.
 
     Few are found once and then sorted; of many the pages begin early in the order, and are counted as a search is.
     """
 
-    wanted = 1
-
     def __init__(self, object_list: QuerySet[Any], per_page: int, *, known: int | None) -> None:
         super().__init__(object_list, per_page)
         self.known = known
-
-    @cached_property
-    def count(self) -> int:
-        return self._counted[0]
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the count ended before the rows did."""
-        return self._counted[1]
-
-    @property
-    def bound(self) -> int:
-        return MANY * (1 + (self.wanted - 1) * self.per_page // MANY)
 
     @cached_property
     def _counted(self) -> tuple[int, bool]:

@@ -40,7 +40,6 @@ class MailingList(SamovarList):
     def cards(self, request: HttpRequest) -> list[Card]:
         numbers = statistics.of_mailings(self.queryset)
         return [
-            Card(_("Mailings"), numbers.mailings),
             Card(_("Open runs"), numbers.sending, url="?state=sending"),
             Card(_("Letters accepted"), numbers.sent),
             Card(

@@ -28,9 +28,9 @@ from mailing.admin.common import pills
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.client_rows import ClientRows
 from mailing.admin.common.filters import Screen
-from mailing.admin.common.lists import SamovarList
+from mailing.admin.common.lists import OpenEndedList
 from mailing.admin.common.pages import undoable, user_of
-from mailing.admin.common.pagination import FARTHEST, NarrowedPaginator, more_than
+from mailing.admin.common.pagination import FARTHEST, NarrowedPaginator
 from mailing.admin.mailings import audience_text
 from mailing.choices import DeliveryStatus, RecipientPart, UndoKind
 from mailing.errors import NotAllowed
@@ -138,21 +138,10 @@ class MailingClients(ClientRows):
         return list(self.ways_in)
 
 
-class MailingClientList(SamovarList):
-    number_found: int | str  # for the templates, as is_open
-    is_open: bool
-
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        self.is_open = self.paginator.is_open
-        self.number_found = more_than(self.paginator.bound) if self.is_open else self.result_count
-        self.result_list = list(self.result_list)
-
-
 # --- Who is in it -----------------------------------------------------------------------------------
 
 
-class RecipientList(MailingClientList):
+class RecipientList(OpenEndedList):
     standings: dict[int, Standing]
     model_admin: RecipientScreen
 
@@ -247,7 +236,7 @@ class RecipientScreen(MailingClients, SamovarModelAdmin[Client]):
 # --- Who could be ------------------------------------------------------------------------------------
 
 
-class CandidateList(MailingClientList):
+class CandidateList(OpenEndedList):
     stopped: dict[str, str]  # address -> reason
 
     def get_results(self, request: HttpRequest) -> None:

@@ -82,6 +82,7 @@ class MailingTabs(SamovarModelAdmin[Mailing]):
         return ChangePage(
             title=str(obj),
             pill=pills.state(told),
+            term=told.state.value,
             notices=_before_changing(request, obj, running) if current.saves else [],
             buttons=self._buttons(request, obj, running, told),
             context={

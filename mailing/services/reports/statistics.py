@@ -249,7 +249,6 @@ def letters_between(attempts: QuerySet[Attempt], edges: Sequence[datetime]) -> d
 class MailingTotals:
     """Cards above the list of mailings."""
 
-    mailings: int
     sending: int
     sent: int
     errors: int
@@ -261,11 +260,10 @@ class MailingTotals:
 
 
 def of_mailings(mailings: QuerySet[Mailing]) -> MailingTotals:
-    """Numbers over the listed mailings; three queries."""
-    listed = mailings.order_by()
-    attempts = Attempt.objects.filter(mailing__in=listed.values("pk")).order_by()
+    """Numbers over the listed mailings; two queries."""
+    attempts = Attempt.objects.filter(mailing__in=mailings.order_by().values("pk")).order_by()
     letters = attempts.aggregate(sent=Sum("sent", default=0), errors=Sum(F("failed") + F("unconfirmed"), default=0))
-    return MailingTotals(mailings=listed.count(), sending=attempts.running().count(), **letters)
+    return MailingTotals(sending=attempts.running().count(), **letters)
 
 
 class Usage(TypedDict):
