@@ -86,9 +86,7 @@ def spoken(local: datetime) -> str:
     }
     if days in near:
         return near[days] % {"time": clock}
-    this_year = local.year == timezone.localdate().year
-    day = date_format(local, pgettext("date format", "j E") if this_year else pgettext("date format", "j E Y"))
-    return f"{day}, {clock}"
+    return f"{_day(local)}, {clock}"
 
 
 def days(first: date, last: date) -> str:
@@ -106,9 +104,7 @@ def clock(moment: datetime) -> str:
     """The time of day, with its day unless that is today: for "since …", "until …"."""
     local = timezone.localtime(moment)
     time = date_format(local, "H:i")
-    if local.date() == timezone.localdate():
-        return time
-    return f"{date_format(local, pgettext('date format', 'j E'))}, {time}"
+    return time if local.date() == timezone.localdate() else f"{_day(local)}, {time}"
 
 
 def duration(span: timedelta | None) -> str:
@@ -227,6 +223,9 @@ def zone_sentence() -> str:
 def day_and_time(moment: datetime) -> str:
     """“24 November at 10:00”, with the year when it is another one."""
     local = timezone.localtime(moment)
+    return gettext("%(day)s at %(time)s") % {"day": _day(local), "time": date_format(local, "H:i")}
+
+
+def _day(local: datetime) -> str:
     this_year = local.year == timezone.localdate().year
-    day = date_format(local, pgettext("date format", "j E") if this_year else pgettext("date format", "j E Y"))
-    return gettext("%(day)s at %(time)s") % {"day": day, "time": date_format(local, "H:i")}
+    return date_format(local, pgettext("date format", "j E") if this_year else pgettext("date format", "j E Y"))

@@ -37,6 +37,7 @@ SHOWN_NOWHERE = {
     "mailing.GroupRule",  # no texts
     "mailing.RecoveryCode",  # digests
     "mailing.TrialLetter",  # no texts
+    "mailing.UndoEntry",  # put back into the stop list, where it is shown
     "mailing.PreparedBody",  # made of a message when it is saved; shown as the message is
     "django_q.OrmQ",
     "django_q.Success",

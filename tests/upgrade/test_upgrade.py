@@ -17,10 +17,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from django.utils import formats, timezone
 from django.utils.dateparse import parse_datetime
 
 from mailing.choices import WaitsFor
+from mailing.formatting import clock
 from tests.processes import PROJECT, environment, manage
 from tests.upgrade import databases
 from tests.upgrade.databases import Database, dumps_for
@@ -193,13 +193,8 @@ def _moment(value: object) -> object:
 
 
 def spoken(sentence: str, params: dict[str, object]) -> str:
-    """As a reader saw it."""
-    shown = {
-        name: formats.date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
-        if isinstance(value, datetime)
-        else value
-        for name, value in params.items()
-    }
+    """As a reader sees it, who is told moments in fewer words than then."""
+    shown = {name: clock(value) if isinstance(value, datetime) else value for name, value in params.items()}
     return sentence % shown if params else sentence
 
 
