@@ -15,7 +15,7 @@ ONE_ATTEMPT = "attempt__id__exact"  # how the list is narrowed to the deliveries
 
 def attempt_title(attempt: Attempt) -> str:
     """By its moment: the number counts the runs of all mailings."""
-    return _("%(mailing)s: sent %(when)s") % {"mailing": attempt.mailing, "when": attempt_moment(attempt)}
+    return _("%(mailing)s: run %(when)s") % {"mailing": attempt.mailing, "when": attempt_moment(attempt)}
 
 
 def attempt_moment(attempt: Attempt) -> str:

@@ -323,7 +323,7 @@ def test_deliveries_are_found_by_attempt_status_reason_and_beginning_of_the_addr
 
 
 def test_a_delivery_among_those_of_all_attempts_names_its_own(staff: Browser, failed: Attempt) -> None:
-    name = f"News: sent {spoken(timezone.localtime(failed.started_at))}"
+    name = f"News: run {spoken(timezone.localtime(failed.started_at))}"
 
     alone = staff.get(DELIVERIES)
     of_attempt = staff.get(f"{DELIVERIES}?attempt__id__exact={failed.pk}")
@@ -339,7 +339,7 @@ def test_deliveries_of_an_attempt_have_its_figures_its_name_and_a_way_back(staff
     page = staff.get(f"{DELIVERIES}?attempt__id__exact={failed.pk}")
 
     assert [card.value for card in page.context["cards"]] == [4, 1, 1, 1, 1]
-    assert f'<a href="{change(failed)}">News: sent' in page.content.decode()
+    assert f'<a href="{change(failed)}">News: run' in page.content.decode()
     assert '<a href="/admin/mailing/attempt/" aria-current="page">' in page.content.decode()
     assert staff.get(DELIVERIES).context["cards"] == []
 
