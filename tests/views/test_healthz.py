@@ -109,8 +109,9 @@ def test_each_change_is_one_line_below_error(database: Any, caplog: pytest.LogCa
 
 @pytest.mark.django_db(transaction=True)
 def test_trouble_that_strangers_ask_for_a_hundred_times_writes_to_nobody(
-    client: Browser, caplog: pytest.LogCaptureFixture
+    client: Browser, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(monitoring, "AT_FIRST", 60.0)  # a busy machine may need more than its second to begin
     assert {client.get("/healthz").status_code for _ in range(100)} == {503}
     assert mail.outbox == []
     assert len([record for record in caplog.records if record.name.startswith("mailing")]) <= 1
