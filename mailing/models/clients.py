@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import models
 from django.db.models import Exists, OuterRef
 from django.utils.functional import cached_property
@@ -79,6 +81,12 @@ class Client(models.Model):
         return self.mailings.through.objects.filter(client=self).count()
 
 
+class SuppressionQuerySet(models.QuerySet["Suppression"]):
+    def reasons(self, emails: Collection[str]) -> dict[str, str]:
+        """Why those of the addresses that stand on the stop list stand there."""
+        return dict(self.filter(email__in=emails).values_list("email", "reason"))
+
+
 class Suppression(models.Model):
     """An address that must never be written to. Keyed by address: it survives the client."""
 
@@ -103,6 +111,8 @@ class Suppression(models.Model):
     )
     created_by = staff_key(_("added by"))
     created_at = models.DateTimeField(_("since"), auto_now_add=True)
+
+    objects = SuppressionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("stop-list entry")

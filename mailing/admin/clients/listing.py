@@ -21,7 +21,7 @@ from mailing import unchecked
 from mailing.admin.clients.filters import links_of
 from mailing.admin.common import pills
 from mailing.admin.common.lists import OpenEndedList
-from mailing.admin.common.pagination import FARTHEST, ChoicePaginator, SearchPaginator, more_than
+from mailing.admin.common.pagination import ChoicePaginator, SearchPaginator, asked_page, more_than
 from mailing.choices import Audience
 from mailing.formatting import num
 from mailing.furniture import Card
@@ -67,7 +67,7 @@ class ClientList(OpenEndedList):
         ids, emails = [row.pk for row in self.result_list], [row.email for row in self.result_list]
         links = Mailing.clients.through.objects.filter(client__in=ids).values_list("client_id")
         self.mailings = dict(links.annotate(Count("pk")))
-        self.stopped = dict(Suppression.objects.filter(email__in=emails).values_list("email", "reason"))
+        self.stopped = Suppression.objects.reasons(emails)
 
     @cached_property
     def recipients_of(self) -> Mailing | None:
@@ -121,9 +121,8 @@ def choices(term: str, clients: QuerySet[Client], per_page: int) -> ChoicePagina
 def pages(request: HttpRequest, clients: QuerySet[Client], per_page: int) -> SearchPaginator:
     """The pages of the list."""
     found = SearchPaginator(clients, per_page)
-    page = unchecked.number(request.GET.get(PAGE_VAR, ""))
     mailing = unchecked.number(request.GET.get("mailing", ""))
-    found.wanted = max(1, min(page or 1, FARTHEST))
+    found.wanted = asked_page(request)
     if request.GET.keys() <= NOT_FILTERS:
         found.term = request.GET.get(SEARCH_VAR, "")
     elif request.GET.keys() <= {PAGE_VAR, ORDER_VAR, "mailing"} and mailing is not None:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -16,7 +16,6 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -28,6 +27,7 @@ from mailing.admin.common.base import Row, SamovarModelAdmin
 from mailing.forms.widgets import SuggestingSelect
 from mailing.furniture import Words
 from mailing.models import Mailing, Message
+from mailing.services.reports import periods
 
 if TYPE_CHECKING:
     Screen = admin.ModelAdmin[Any]
@@ -90,9 +90,9 @@ class DateRangeFilter(admin.FieldListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.since:
-            queryset = queryset.filter(**{f"{self.field_path}__gte": _midnight(self.since)})
+            queryset = queryset.filter(**{f"{self.field_path}__gte": periods.midnight(self.since)})
         if self.until:
-            queryset = queryset.filter(**{f"{self.field_path}__lt": _midnight(self.until + timedelta(days=1))})
+            queryset = queryset.filter(**{f"{self.field_path}__lt": periods.midnight(self.until + timedelta(days=1))})
         return queryset
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
@@ -216,10 +216,6 @@ def _others(changelist: ChangeList, mine: list[str]) -> list[tuple[str, str]]:
     return [
         (name, value) for name, values in changelist.filter_params.items() if name not in mine for value in values
     ]
-
-
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time()))
 
 
 class Suggesting(SamovarModelAdmin[Row]):

@@ -14,14 +14,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.admin.views.main import PAGE_VAR
 from django.core.paginator import Page, Paginator
 from django.db import connections
 from django.db.models import F, QuerySet, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Concat
+from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
+from mailing import unchecked
 from mailing.formatting import num
 from mailing.models import searching
 
@@ -38,6 +41,11 @@ LONGEST_LOOK = 30_000  # of them, where the first ones promise enough: as long a
 
 
 FARTHEST = 1_000_000  # page
+
+
+def asked_page(request: HttpRequest) -> int:
+    """Of a list: the number in its address, as far as there are pages at all."""
+    return max(1, min(unchecked.number(request.GET.get(PAGE_VAR, "")) or 1, FARTHEST))
 
 
 def more_than(number: int) -> str:

@@ -93,7 +93,7 @@ def _contents(mailing: Mailing, stands: HowItStands) -> Context:
     sends = occurrences.ahead(mailing, now, COMING)
     changed = forecast.changes(mailing, recipients=recipients) if sends else None
     accepted, closed = statistics.accepted(mailing)
-    past = list(mailing.attempts.defer("html_body", "text_body", "reasons")[:PAST])
+    past = list(mailing.attempts.without_letters()[:PAST])
     return {
         "notices": _notices(mailing, stands.told, sends),
         "result": _result(mailing, stands),

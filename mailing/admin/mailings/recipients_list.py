@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -23,14 +23,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
-from mailing import unchecked
 from mailing.admin.common import pills
 from mailing.admin.common.base import SamovarModelAdmin
 from mailing.admin.common.client_rows import ClientRows
 from mailing.admin.common.filters import Screen
 from mailing.admin.common.lists import OpenEndedList
 from mailing.admin.common.pages import undoable, user_of
-from mailing.admin.common.pagination import FARTHEST, NarrowedPaginator
+from mailing.admin.common.pagination import NarrowedPaginator, asked_page
 from mailing.admin.mailings import audience_text
 from mailing.choices import DeliveryStatus, RecipientPart, UndoKind
 from mailing.errors import NotAllowed
@@ -128,7 +127,7 @@ class MailingClients(ClientRows):
     ) -> NarrowedPaginator:
         known = None if request.GET.get(SEARCH_VAR) else self.known(request)
         found = NarrowedPaginator(queryset, per_page, known=known)
-        found.wanted = max(1, min(unchecked.number(request.GET.get(PAGE_VAR, "")) or 1, FARTHEST))
+        found.wanted = asked_page(request)
         return found
 
     def get_list_buttons(self, request: HttpRequest) -> list[Button]:
@@ -242,7 +241,7 @@ class CandidateList(OpenEndedList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         emails = [client.email for client in self.result_list]
-        self.stopped = dict(Suppression.objects.filter(email__in=emails).values_list("email", "reason"))
+        self.stopped = Suppression.objects.reasons(emails)
 
     @admin.display(description=gettext_lazy("receives mail"))
     def receives(self, client: Client) -> SafeString | str:

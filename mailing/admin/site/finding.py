@@ -196,10 +196,6 @@ class Verb:
         )
 
 
-def _sends(user: User) -> bool:
-    return permissions.may_send(user)
-
-
 def _prepares(user: User) -> bool:
     return user.has_perm("mailing.change_mailing")
 
@@ -214,7 +210,7 @@ VERBS = (
         pgettext_lazy("words to find it by", "send now"),
         "send",
         "send",
-        _sends,
+        permissions.may_send,
         lambda row: not row.is_paused,
     ),
     Verb(
@@ -222,7 +218,7 @@ VERBS = (
         pgettext_lazy("words to find it by", "pause hold"),
         "pause",
         "pause",
-        _sends,
+        permissions.may_send,
         lambda row: row.is_active,
     ),
     Verb(
@@ -230,7 +226,7 @@ VERBS = (
         pgettext_lazy("words to find it by", "resume continue"),
         "resume",
         "play",
-        _sends,
+        permissions.may_send,
         lambda row: row.is_paused and not row.is_over,
     ),
     Verb(
@@ -238,7 +234,7 @@ VERBS = (
         pgettext_lazy("words to find it by", "finish end"),
         "finish",
         "flag",
-        _sends,
+        permissions.may_send,
         lambda row: row.is_active,
     ),
     Verb(
@@ -367,8 +363,7 @@ class _Search:
             return None
         exact = Client.objects.filter(email=addresses.extract(self.text)).first() if "@" in self.text else None
         found, number = ([exact], 1) if exact else self._found_clients()
-        stopped = Suppression.objects.filter(email__in=[client.email for client in found])
-        reasons = dict(stopped.values_list("email", "reason"))
+        reasons = Suppression.objects.reasons([client.email for client in found])
         hits = [_client(client, reasons.get(client.email)) for client in found]
         return Group(_("Clients"), hits, _list("client", self.text, number))
 

@@ -97,7 +97,7 @@ class Figures:
 def latest_run(mailing: Mailing) -> LatestRun | None:
     """None while nothing was sent yet, and after the purge of its deliveries."""
     runs = mailing.attempts.exclude(status=AttemptStatus.MISSED).exclude(trigger=Trigger.RETRY)
-    latest = runs.defer("html_body", "text_body", "reasons", "response").order_by("-started_at", "-pk").first()
+    latest = runs.without_letters().defer("response").order_by("-started_at", "-pk").first()
     if latest is None or (latest.audience and not latest.deliveries.exists()):
         return None
     chain, not_sent, skipped = [latest.pk], latest.audience - latest.sent, latest.skipped
@@ -155,7 +155,7 @@ def _among(rows: QuerySet[Delivery]) -> Exists:
 def standings(clients: Collection[Client], latest: LatestRun | None) -> dict[int, Standing]:
     """How each of these recipients stands, by id, in two queries."""
     emails = [client.email for client in clients]
-    stopped = dict(Suppression.objects.filter(email__in=emails).values_list("email", "reason"))
+    stopped = Suppression.objects.reasons(emails)
     rows = latest.deliveries().filter(email__in=emails).defer("response", "message_id") if latest else ()
     known = {delivery.email: delivery for delivery in rows}
     return {

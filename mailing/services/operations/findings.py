@@ -143,7 +143,7 @@ def _open_attempts(now: datetime) -> Iterator[Finding]:
     """Nobody works on them: after the end they are closed, otherwise a worker is woken when it is time."""
     open_ = Attempt.objects.running().select_related("mailing")
     shut, longest = site_guard.closed(), now + _longest_wait()
-    for attempt in open_.defer("html_body", "text_body", "response", "reasons"):
+    for attempt in open_.without_letters().defer("response"):
         if runs.is_worked_on(attempt) or _has_just_begun(attempt, now):
             continue
         if attempt.trigger != Trigger.RETRY and attempt.mailing.why_over(now):

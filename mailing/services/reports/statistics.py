@@ -108,7 +108,7 @@ def latest_attempts(mailing_ids: Iterable[int], number: int = TREND_RUNS + 1) ->
     place = Window(RowNumber(), partition_by="mailing", order_by=(F("started_at").desc(), F("pk").desc()))
     of_these = Attempt.objects.filter(mailing__in=list(mailing_ids)).order_by()
     newest = of_these.annotate(place=place).filter(place__lte=number).values("pk")
-    found = Attempt.objects.filter(pk__in=newest).defer("subject", "html_body", "text_body", "reasons")
+    found = Attempt.objects.filter(pk__in=newest).without_letters().defer("subject")
     return found.order_by("mailing", "-started_at", "-pk")
 
 

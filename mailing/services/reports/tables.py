@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from mailing.models import Attempt
+from mailing.models import Attempt, light
 from mailing.services import states
 from mailing.services.reports import statistics
 from mailing.services.states import Signs, Told
@@ -32,7 +32,7 @@ def attempts_table(attempts: QuerySet[Attempt]) -> Iterator[list[Any]]:
     """Header and one row per attempt; read in chunks, bodies left out."""
     columns = attempt_columns(Signs())
     yield [title for title, _value in columns]
-    found = attempts.select_related("mailing__message", "started_by").defer("html_body", "text_body", "reasons")
+    found = attempts.select_related("mailing__message", "started_by").defer(*light.LETTER)
     for attempt in found.iterator(chunk_size=CHUNK):
         yield [value(attempt) for _title, value in columns]
 
